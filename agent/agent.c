@@ -247,6 +247,9 @@ static int open_series(struct agent *a)
 {
 	struct series_limits limits = series_limits_default;
 
+	limits.series = a->config->series.series;
+	limits.family_series = a->config->series.family;
+	limits.bytes = a->config->series.bytes ? a->config->series.bytes : a->config->memory / 2;
 	limits.take = take_for_series;
 	limits.give = give_by_series;
 	limits.context = &a->pipeline.budget;

@@ -79,6 +79,17 @@ static const struct option store_rows[] = {
 	{ .name = NULL },
 };
 
+static const struct option series_rows[] = {
+	{ OPT_COUNT(struct agent_config, series.series), .name = "series", .text = "40000", .min = 1, .max = 100000000,
+		.help = "Series of all targets that are shown at once; what is beyond that is dropped and counted." },
+	{ OPT_COUNT(struct agent_config, series.family), .name = "family", .text = "20000", .min = 1, .max = 100000000,
+		.help = "Series of one family. A histogram's label set is shown whole or not at all." },
+	{ OPT_SIZE(struct agent_config, series.bytes), .name = "bytes", .text = "auto", .zero = "auto", .min = 64 << 10,
+		.help = "Memory of all series, within `memory`; auto: half of it. A series takes some 250 bytes and "
+			"its text, and its line on the page besides." },
+	{ .name = NULL },
+};
+
 #define BATCH_ROWS(field)                                                                                              \
 	{ OPT_SIZE(struct agent_config, field.bytes), .name = "bytes", .text = "1MiB", .min = 1 << 10,                 \
 		.max = 64 << 20, .help = "A batch is sent once it has this many bytes." },                             \
@@ -195,6 +206,10 @@ static const struct {
 		  .kind = SECTION_COMPONENTS,
 		  .help = "Doors that take spans and log records. If it is missing: otlp." },
 		PART_RECEIVE },
+	{ { .path = "metrics.limits",
+		  .options = series_rows,
+		  .help = "Ceilings of the series. What they drop is on /status, with the family's name." },
+		PARTS },
 	{ { .path = "metrics.collect",
 		  .noun = "collector",
 		  .kind = SECTION_COMPONENTS,

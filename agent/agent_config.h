@@ -65,6 +65,10 @@ struct agent_config {
 		struct duration within;
 	} delivery;
 	struct resource resource[RESOURCES_MAX + 1]; /* what is known of the host app */
+	struct {
+		uint64_t series, family; /* counts */
+		uint64_t bytes; /* 0: half of `memory` */
+	} series;
 	struct batch_limits logs_batch, traces_batch;
 	struct recorder_config recorder;
 	const struct config_component *components[PARTS];

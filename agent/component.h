@@ -440,6 +440,8 @@ uint64_t *host_gauge(struct host *, const char *name, const char *help);
 /* A gauge with another label in place of component: oxpecker_NAME{label="value"}; the value is the component's own
  * name. */
 uint64_t *host_own_gauge(struct host *, const char *label, const char *name, const char *help);
+/* A gauge without labels, which all components that ask for it share: each adds and takes away its own part. */
+uint64_t *host_common_gauge(struct host *, const char *name, const char *help);
 /* A peer of a door has closed its connection in the middle of a request, as an app does that is killed. It is a reason
  * for the flight recorder to send what it has. */
 void host_broke_off(struct host *);

@@ -33,6 +33,13 @@ void core_move(struct core *c, enum agent_phase to)
 	c->phase = to;
 }
 
+const char *core_not_running(const struct core *c)
+{
+	if (c->phase == AGENT_RUNNING)
+		return NULL;
+	return c->phase == AGENT_STARTING ? "the agent is starting: try again" : "the agent is ending";
+}
+
 /* What state reports. */
 
 static void on_trouble(void *context, const struct state *state)

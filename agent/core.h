@@ -90,6 +90,9 @@ struct store *core_store(struct core *);
 /* Goes to the next phase. A move that is not in the table phase_moves of core.c aborts. */
 void core_move(struct core *, enum agent_phase to);
 
+/* Why what somebody asks for cannot be done in this phase, for them to read; NULL: it can. */
+const char *core_not_running(const struct core *);
+
 /* Ends a lane ahead of core_close(): waits for its jobs and calls their done(). */
 void core_end_cpu(struct core *);
 void core_end_disk(struct core *);

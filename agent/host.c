@@ -202,6 +202,11 @@ uint64_t *host_own_gauge(struct host *h, const char *label, const char *name, co
 	return &counter_row(&h->core->counters, COUNTER_GAUGE, name, labels, help)->value;
 }
 
+uint64_t *host_common_gauge(struct host *h, const char *name, const char *help)
+{
+	return &counter_row(&h->core->counters, COUNTER_GAUGE, name, "", help)->value;
+}
+
 void host_broke_off(struct host *h)
 {
 	recorder_broke_off(h->from->recorder, h->name);
@@ -322,9 +327,7 @@ void host_samples(struct host *h, const struct series_counts *counts, uint64_t b
 	uint64_t clash = 0, ceiling = 0, clash_bytes, ceiling_bytes, received = counts->received;
 
 	for (int i = 0; i < SERIES_DROPS; i++)
-		*(i == SERIES_DROP_SERIES_CEILING || i == SERIES_DROP_FAMILY_CEILING || i == SERIES_DROP_BYTES
-				? &ceiling
-				: &clash) += counts->dropped[i];
+		*(series_drop_is_ceiling(i) ? &ceiling : &clash) += counts->dropped[i];
 	clash_bytes = received ? bytes * clash / received : 0;
 	ceiling_bytes = received ? bytes * ceiling / received : 0;
 	ledger_add(h->samples, LEDGER_RECEIVED, received, bytes);

@@ -109,16 +109,32 @@ int otlp_variable_next(const char **list, struct config_arena *arena, struct opt
 	return 1;
 }
 
+/* Headers of one name in upper and lower case are one. */
+static struct node *find_header(struct node *map, const char *name)
+{
+	struct node *n = map->first;
+
+	while (n && strcasecmp(n->key, name) != 0)
+		n = n->next;
+	return n;
+}
+
 static void add_headers(const struct filling *f, const struct variable *v)
 {
 	const struct config_source *source = tree_source_of(f->tree, v->name, v->value);
 	struct node *map = tree_add(f->tree, f->exporter, "headers", source, NULL);
 	const char *list = v->value;
 	struct option_pair pair;
+	struct node *before;
 	int more;
 
-	while ((more = otlp_variable_next(&list, f->tree->arena, &pair)) > 0)
-		(void)tree_add(f->tree, map, pair.key, source, pair.value);
+	while ((more = otlp_variable_next(&list, f->tree->arena, &pair)) > 0) {
+		before = find_header(map, pair.key);
+		if (before)
+			before->text = pair.value; /* the last one counts, as in SDKs */
+		else
+			(void)tree_add(f->tree, map, pair.key, source, pair.value);
+	}
 	if (more < 0) {
 		config_mask(map->span); /* an excerpt would show what may be a secret */
 		node_complain(f->tree->errors, map, "has no = in it; expected name=value,name=value");

@@ -212,6 +212,14 @@ enum http_take door_body(void *context, struct http_request *request, struct byt
 	return HTTP_TAKEN;
 }
 
+char *door_into(void *context, struct http_request *request, size_t *room)
+{
+	struct door_request *r = http_context(request);
+
+	(void)context;
+	return door_body_into(&r->body, request, room);
+}
+
 /* The body is here. */
 
 /* The reason may be `state.max`, which is not reported anywhere else. Near it some requests fit and others do not. */
@@ -459,7 +467,7 @@ static void look_at(struct door_request *r)
 		refuse_full(r, no_room);
 		return;
 	}
-	if (r->body.size > DOOR_INLINE_MAX) {
+	if (r->body.size > (type->inline_max ? type->inline_max : DOOR_INLINE_MAX)) {
 		to_lane(r, DOOR_LOOK);
 	} else {
 		type->look(r);

@@ -1,6 +1,6 @@
 /*
- * What the doors that take bodies over HTTP or gRPC have in common. The server hands over the pieces of a body as they
- * arrive, and they are copied into a block of the batch that the body becomes. The body is inflated or mended if it has
+ * What the doors that take bodies over HTTP or gRPC have in common. The server receives the pieces of a body in a block
+ * of the batch that the body becomes, or hands them over to be copied there. The body is inflated or mended if it has
  * to be, checked (in the CPU lane if it is large), and then refused, or answered once the batch is held in memory or on
  * disk. All memory is taken from the budget before it is used: for the inflated or mended body, for the check, and for
  * the answer until the peer has read it. A request that finds no room is refused before anything of it is taken.
@@ -23,7 +23,8 @@
 #include "proto/packed.h"
 
 enum {
-	DOOR_INLINE_MAX = 256 << 10, /* bodies up to this size are checked on the loop, larger ones in the CPU lane */
+	DOOR_INLINE_MAX = 256 << 10, /* bodies up to this size are checked on the loop, larger ones in the CPU lane;
+				      * unless the type says another */
 	DOOR_MEND_INLINE_MAX = 32 << 10, /* the same for a body that has to be mended */
 	DOOR_BODY_CEILING = 64 << 20, /* of `body_max` */
 	DOOR_BODY_PART = 4, /* a request has a quarter of `memory`, unless `body_max` says otherwise */
@@ -76,6 +77,7 @@ struct door_type {
 	enum signal signal;
 	const char *const *content; /* the Content-Types that it takes, ends with NULL; NULL: who begins says it */
 	size_t request_size; /* of the struct that begins with a struct door_request */
+	size_t inline_max; /* in place of DOOR_INLINE_MAX; 0: that */
 	/* Sees the body in pieces as they come, or whole if it was inflated. On the loop or in the CPU lane. NULL if
 	 * need() is. */
 	void (*count)(struct door_request *, struct bytes piece);
@@ -199,6 +201,7 @@ enum http_take door_begin(struct door *, struct http_request *, const char *want
 /* The same for a door that takes several kinds of bodies. */
 enum http_take door_begin_as(struct door *, const struct door_type *, struct http_request *, const char *wanted);
 enum http_take door_body(void *door, struct http_request *, struct bytes piece);
+char *door_into(void *door, struct http_request *, size_t *room);
 void door_complete(void *door, struct http_request *);
 void door_gone(void *door, struct http_request *);
 

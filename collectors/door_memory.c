@@ -5,6 +5,8 @@
 
 enum {
 	FIRST_ROOM = 64 << 10, /* the most that a body has before any of it has come */
+	GROWTH = 2, /* times what has come of a body: the room that it may have */
+	GROWTH_ANNOUNCED = 8, /* the same for one that said how large it gets */
 	CUTS_MAX = 16, /* the most peers that are cut off to make room for one request */
 };
 
@@ -85,21 +87,10 @@ bool door_body_begin(struct door_body *b, const struct http_request *request, in
 	return reserve(b, request, announced > 0 ? smaller((size_t)announced, FIRST_ROOM) : 0);
 }
 
-/* A body has memory for what has come of it, twice at most: what it announces costs its sender nothing. */
-static bool reserve_more(struct door_body *b, const struct http_request *request, size_t size)
+static bool grow(struct door_body *b, size_t room)
 {
-	int64_t announced = b->announced;
-	size_t room = 2 * b->room > size ? 2 * b->room : size;
-	char *data;
-	int cuts = 0;
+	char *data = batch_block_grow(b->batch, room);
 
-	if (size <= b->room)
-		return true;
-	if (announced > 0 && room > (size_t)announced)
-		room = (size_t)announced;
-	do {
-		data = batch_block_grow(b->batch, room);
-	} while (!data && make_room(b->memory, request, &cuts));
 	if (!data)
 		return false;
 	b->data = data;
@@ -107,13 +98,51 @@ static bool reserve_more(struct door_body *b, const struct http_request *request
 	return true;
 }
 
+/* What it may have once `size` bytes of it have come. What it announces costs its sender nothing, so that is not the
+ * measure. But each time that it grows its bytes are copied, so one that is known to come is let grow faster. */
+static size_t room_for(const struct door_body *b, size_t size)
+{
+	if (b->announced <= 0)
+		return GROWTH * size;
+	return GROWTH_ANNOUNCED * size < (size_t)b->announced ? GROWTH_ANNOUNCED * size : (size_t)b->announced;
+}
+
+/* At least `size` bytes, of which some may not have come yet. */
+static bool reserve_more(struct door_body *b, const struct http_request *request, size_t size)
+{
+	size_t most = room_for(b, b->size);
+	int cuts = 0;
+
+	if (size <= b->room || (size < most && grow(b, most)))
+		return true;
+	do {
+		if (grow(b, size))
+			return true;
+	} while (make_room(b->memory, request, &cuts));
+	return false;
+}
+
 bool door_body_append(struct door_body *b, const struct http_request *request, struct bytes piece)
 {
 	if (!reserve_more(b, request, b->size + piece.size))
 		return false;
-	memcpy(b->data + b->size, piece.data, piece.size);
+	if (piece.data != b->data + b->size)
+		memcpy(b->data + b->size, piece.data, piece.size);
 	b->size += piece.size;
 	return true;
+}
+
+char *door_body_into(struct door_body *b, const struct http_request *request, size_t *room)
+{
+	size_t most = room_for(b, b->size), left;
+
+	if (b->size + *room > b->room && most > b->room)
+		(void)!reserve_more(b, request, smaller(most, b->size + *room));
+	left = b->room - b->size;
+	if (left == 0)
+		return NULL;
+	*room = smaller(*room, left);
+	return b->data + b->size;
 }
 
 bool door_body_restart(struct door_body *b, const struct http_request *request, size_t size)

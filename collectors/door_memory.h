@@ -59,7 +59,10 @@ void door_body_init(struct door_body *, struct door_memory *, enum signal);
 void door_body_done(struct door_body *);
 /* Takes room for what is to come: for what is announced (-1: nothing is), or for a first part of it. False: no room. */
 bool door_body_begin(struct door_body *, const struct http_request *, int64_t announced) MUST_CHECK;
-bool door_body_append(struct door_body *, const struct http_request *, struct bytes piece) MUST_CHECK; /* the same */
+/* The same, and copies the piece, unless it was received where door_body_into() says. */
+bool door_body_append(struct door_body *, const struct http_request *, struct bytes piece) MUST_CHECK;
+/* Where the next piece belongs, of up to *room bytes; *room becomes what there is room for. NULL: nothing. */
+char *door_body_into(struct door_body *, const struct http_request *, size_t *room);
 /* What is there becomes `old`, and the body begins anew, with room for `size`. False: no room. */
 bool door_body_renew(struct door_body *, const struct http_request *, size_t size) MUST_CHECK;
 /* After a failed renew(): what was there is the body again. */

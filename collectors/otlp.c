@@ -70,6 +70,7 @@ static void add_routes(struct collector *c, struct host *host)
 			.path = services[i]->path,
 			.begin = begin,
 			.body = door_body,
+			.into = door_into,
 			.complete = door_complete,
 			.gone = door_gone,
 			.context = &c->entries[n] };

@@ -13,13 +13,18 @@
 #include "component.h"
 #include "config/option.h"
 #include "http/client.h"
+#include "http/redirect.h"
 #include "proto/said.h"
+#include "collectors/refusals.h"
 #include "series/series.h"
 
 enum {
 	WHY_MAX = EXPOSITION_WHAT_MAX + 64,
 	SAID_SHOWN = 100,
 	URL_MAX = 1024,
+	REDIRECTS_MAX = 5, /* of one scrape */
+	TOLD_AT_ONCE = 8, /* ways in which a target fails, until it is up again; then one in TOLD_AGAIN_S at most */
+	TOLD_AGAIN_S = 10,
 	TIDIED_AT_ONCE = 300, /* of what a scrape leaves behind, in a callback: a tenth of a millisecond */
 };
 
@@ -55,13 +60,20 @@ struct collector {
 	struct exposition_parser parser;
 	struct loop_timer timer;
 	struct loop_soon tidy;
-	char url[URL_MAX];
+	char url[URL_MAX], asked[URL_MAX]; /* the target's; what is asked now, behind redirects */
+	char location[URL_MAX]; /* of the answer that comes; "" for none */
+	unsigned redirects;
+	struct mono_time until; /* the scrape under way is given up then */
+	struct refusals refusals;
 	uint64_t bytes;
 	bool wanted; /* host_collected() is due */
 	bool known, parsing; /* known: whether `up` says something yet */
 	struct mono_time ended, good; /* the latest scrape, and the latest that was fine */
 	bool was_good;
 	char why[WHY_MAX]; /* the latest failed; "" when it did not */
+	unsigned tellings; /* ways in which it failed that were said in the log since it was up */
+	struct mono_time told; /* when the last one was */
+	uint64_t *down; /* of all targets */
 	uint64_t *up, *samples, *scrapes, *failures;
 };
 
@@ -83,6 +95,15 @@ static bool on_piece(void *context, struct bytes piece)
 
 	c->bytes += piece.size;
 	return c->parsing && exposition_feed(&c->parser, piece.data, piece.size) == EXPOSITION_FINE;
+}
+
+static void on_line(void *context, struct bytes line)
+{
+	struct collector *c = context;
+	struct bytes location = http_location(line);
+
+	if (location.data)
+		snprintf(c->location, sizeof c->location, "%.*s", (int)location.size, location.data);
 }
 
 static void write_status(const struct http_reply *reply, char *why)
@@ -116,10 +137,7 @@ static void commit(struct collector *c)
 	series_commit(c->target, &counts);
 	host_samples(c->host, &counts, c->bytes);
 	*c->samples = counts.merged;
-	for (int i = 0; i < SERIES_DROPS; i++)
-		if (counts.dropped[i])
-			host_log(c->host, LOG_LEVEL_DEBUG, "%llu samples refused: %s",
-				(unsigned long long)counts.dropped[i], series_drop_name(i));
+	refusals_tell(&c->refusals, c->host, c->config->target, &counts);
 }
 
 static void on_tidy(void *context)
@@ -130,14 +148,29 @@ static void on_tidy(void *context)
 		loop_soon_run(&c->tidy);
 }
 
+/* Each reason is said when it is new. */
+static void tell_failure(struct collector *c, const char *why)
+{
+	struct mono_time now = loop_now(host_loop(c->host));
+
+	if (!c->known || *c->up)
+		c->tellings = 0;
+	else if (strcmp(why, c->why) == 0)
+		return;
+	if (c->tellings >= TOLD_AT_ONCE && mono_since(now, c->told).ns < DURATION_S(TOLD_AGAIN_S).ns)
+		return;
+	c->tellings++;
+	c->told = now;
+	host_log(c->host, LOG_LEVEL_WARN, "no metrics from %s: %s", c->config->target, why);
+}
+
 static void give_up(struct collector *c, const char *why)
 {
 	series_abandon(c->target);
 	series_target_down(c->target);
 	*c->samples = 0;
 	++*c->failures;
-	if (!c->known || *c->up)
-		host_log(c->host, LOG_LEVEL_WARN, "no metrics from %s: %s", c->config->target, why);
+	tell_failure(c, why);
 }
 
 /* Ends the scrape, however it went, and reports that it has ended. */
@@ -155,6 +188,7 @@ static void end_scrape(struct collector *c, const char *why)
 		host_log(c->host, LOG_LEVEL_INFO, "metrics from %s again", c->config->target);
 	exposition_done(&c->parser);
 	c->parsing = c->wanted = false;
+	*c->down += (uint64_t) !!why - (uint64_t)(c->known && !*c->up);
 	c->known = true;
 	*c->up = !why;
 	snprintf(c->why, sizeof c->why, "%s", why ? why : "");
@@ -168,15 +202,40 @@ static void end_scrape(struct collector *c, const char *why)
 		host_collected(c->host);
 }
 
+static void ask(struct collector *c);
+
+/* Whether the answer leads to another one, which is asked for, or writes why it does not. */
+static bool is_redirected(struct collector *c, const struct http_reply *reply, char *why)
+{
+	char to[URL_MAX];
+	int failed;
+
+	if (reply->end != HTTP_END_ANSWER || !http_is_redirect(reply->status) || !c->location[0])
+		return false;
+	failed = http_redirect(c->asked, c->location, to, sizeof to);
+	if (!failed && c->redirects++ < REDIRECTS_MAX) {
+		memcpy(c->asked, to, sizeof to);
+		ask(c);
+		return true;
+	}
+	snprintf(why, WHY_MAX, "HTTP %u to %.100s, %s", reply->status, c->location,
+		failed == -EXDEV ? "which is another server; name it as target"
+		: failed         ? "which is no URL that can be asked"
+				 : "which has been redirected too often");
+	return false;
+}
+
 static void on_done(void *context, const struct http_reply *reply)
 {
 	struct collector *c = context;
-	char why[WHY_MAX];
+	char why[WHY_MAX] = "";
 
-	end_scrape(c, what_is_wrong(c, reply, why));
+	if (is_redirected(c, reply, why))
+		return;
+	end_scrape(c, *why ? why : what_is_wrong(c, reply, why));
 }
 
-static void scrape(struct collector *c, struct duration timeout)
+static void ask(struct collector *c)
 {
 	static const char *const headers[] = {
 		"Accept: "
@@ -186,21 +245,32 @@ static void scrape(struct collector *c, struct duration timeout)
 	const char *target = c->config->target;
 	const struct http_call_options o = {
 		.method = "GET",
-		.url = c->url,
+		.url = c->asked,
 		.unix_path = strncmp(target, "unix:", 5) == 0 ? target + 5 : NULL,
 		.headers = headers,
 		.head = on_head,
 		.piece = on_piece,
+		.line = on_line,
 		.done = on_done,
 		.context = c,
 		.answer_max = exposition_limits_default.page,
-		.timeout = timeout,
+		.timeout = mono_since(c->until, loop_now(host_loop(c->host))),
 	};
 
-	c->bytes = 0;
-	++*c->scrapes;
+	c->location[0] = '\0';
+	c->call = NULL;
 	if (http_call_start(host_http(c->host), &o, &c->call) < 0)
 		end_scrape(c, "cannot start a request");
+}
+
+static void scrape(struct collector *c, struct duration timeout)
+{
+	memcpy(c->asked, c->url, sizeof c->url);
+	c->redirects = 0;
+	c->until = mono_after(loop_now(host_loop(c->host)), timeout);
+	c->bytes = 0;
+	++*c->scrapes;
+	ask(c);
 }
 
 static void on_timer(void *context)
@@ -244,6 +314,7 @@ static void scrape_report(const struct collector *c, struct json_writer *w)
 	put_age(c, w, "seconds_since_scrape", c->known, c->ended);
 	put_age(c, w, "seconds_since_good_scrape", c->was_good, c->good);
 	json_put_string(w, "error", c->why);
+	refusals_report(&c->refusals, w);
 }
 
 static int scrape_start(struct collector *c)
@@ -310,6 +381,7 @@ static int scrape_create(const void *config, struct host *host, struct collector
 		return failed;
 	}
 	c->up = host_own_gauge(host, "target", "target_up", "1 if the last scrape of the target succeeded, else 0.");
+	c->down = host_common_gauge(host, "targets_down", "Targets whose last scrape failed.");
 	c->samples = host_own_gauge(host, "target", "target_samples", "Samples from the last scrape of the target.");
 	c->scrapes = host_counter(host, "scrapes_total", "Scrapes started.");
 	c->failures = host_counter(host, "scrape_failures_total", "Scrapes that failed.");

@@ -138,6 +138,7 @@ int spans_door_start(struct spans_door *d, const char *path, enum http_take (*be
 		.path = path,
 		.begin = begin,
 		.body = door_body,
+		.into = door_into,
 		.complete = door_complete,
 		.gone = door_gone,
 		.context = &d->door };

@@ -108,20 +108,54 @@ bool access_check(const struct access_config *c, char *why, size_t room)
 	return !wrong;
 }
 
-static int look_at_files(const struct access_config *c, struct host *host)
-{
-	const struct {
-		const char *option, *path;
-	} files[] = { { "ca", c->ca }, { "cert", c->cert }, { "key", c->key } };
+/* The files of TLS. */
 
-	for (size_t i = 0; i < COUNT_OF(files); i++)
-		if (files[i].path && access(files[i].path, R_OK) < 0) {
-			int failed = -errno;
-			host_log(
-				host, LOG_LEVEL_ERROR, "%s: %s: %s", files[i].option, files[i].path, strerror(-failed));
+static const char *const file_options[ACCESS_FILES] = { "ca", "cert", "key" };
+
+static const char *file_name(const struct access_config *c, size_t i)
+{
+	const char *const names[ACCESS_FILES] = { c->ca, c->cert, c->key };
+
+	return names[i];
+}
+
+/* 0, or -errno with the reason logged. */
+static int renew_file(struct access *a, size_t i)
+{
+	const char *name = file_name(a->config, i);
+	bool begins = a->files[i].fd < 0;
+	int failed = name ? held_file_renew(&a->files[i], name) : 0;
+
+	if (!failed && name && begins && access(a->files[i].path, R_OK) < 0)
+		failed = -errno;
+	if (failed && (begins || !a->files_complained))
+		host_log(a->host, begins ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, "%s: %s: %s%s", file_options[i], name,
+			held_file_why(failed), begins ? "" : "; the file that was there before stays in use");
+	return failed;
+}
+
+static int open_files(struct access *a)
+{
+	struct http_file *const files[ACCESS_FILES] = { &a->tls.ca, &a->tls.cert, &a->tls.key };
+
+	for (size_t i = 0; i < ACCESS_FILES; i++) {
+		const char *name = file_name(a->config, i);
+		int failed = renew_file(a, i);
+		if (failed)
 			return failed;
-		}
+		*files[i] = (struct http_file){ name ? a->files[i].path : NULL, name };
+	}
 	return 0;
+}
+
+const struct http_tls *access_tls(struct access *a)
+{
+	bool failed = false;
+
+	for (size_t i = 0; i < ACCESS_FILES; i++)
+		failed |= renew_file(a, i) != 0;
+	a->files_complained = failed;
+	return &a->tls;
 }
 
 static int write_authorization(struct access *a, const char *scheme, const char *token)
@@ -184,10 +218,14 @@ static int write_credentials(struct access *a, const struct access_config *c)
 
 int access_init(struct access *a, const struct access_config *c, struct host *host)
 {
-	int failed = look_at_files(c, host);
+	int failed;
 
-	*a = (struct access){ .tls = { c->ca, c->cert, c->key, !c->verify }, .host = host, .config = c };
+	*a = (struct access){ .tls = { .trust_anyone = !c->verify }, .host = host, .config = c };
+	for (size_t i = 0; i < ACCESS_FILES; i++)
+		held_file_init(&a->files[i]);
+	hidden_init(&a->hidden);
 	hidden_init(&a->hidden_urls);
+	failed = open_files(a);
 	if (!c->verify)
 		host_log(host, LOG_LEVEL_WARN, "verify is false: whoever answers is trusted");
 	if (!failed)
@@ -211,6 +249,8 @@ void access_done(struct access *a)
 {
 	forget_credentials(a);
 	hidden_done(&a->hidden_urls);
+	for (size_t i = 0; i < ACCESS_FILES; i++)
+		held_file_done(&a->files[i]);
 	if (a->look)
 		a->look->access = NULL;
 	a->look = NULL;

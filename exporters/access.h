@@ -3,19 +3,21 @@
  *
  * There is one way to authenticate at a time: basic, API key or bearer token. Further headers are sent as they are
  * written. Secrets go into headers and nowhere else: not into a log line or /status, not even if the peer quotes them.
- * The TLS files are opened once at the start, so a wrong path is reported then and not with the first request.
+ * The TLS files are opened at the start, so a wrong path is reported then and not with the first request, and looked at
+ * again for each request. If something else than a file is in the place of one, the old one stays in use.
  *
  * Tokens are renewed while the agent runs: when a peer refuses one, the files that it came from are read again.
  */
 #ifndef OXP_ACCESS_H
 #define OXP_ACCESS_H
 
+#include "base/held_file.h"
 #include "component.h"
 #include "config/option.h"
 #include "exporters/hidden.h"
 #include "http/client.h"
 
-enum { ACCESS_HEADERS_MAX = 32 };
+enum { ACCESS_HEADERS_MAX = 32, ACCESS_FILES = 3 };
 
 struct access_config {
 	const char *user, *password, *api_key, *bearer;
@@ -64,16 +66,19 @@ struct access {
 	char *user_password; /* "user:password", or NULL */
 	char *headers[ACCESS_HEADERS_MAX + 1]; /* "Name: value"; ends with NULL */
 	struct hidden hidden, hidden_urls; /* the secrets in these, and in the peer's addresses */
-	struct http_tls tls; /* borrows from the configuration */
+	struct held_file files[ACCESS_FILES];
+	struct http_tls tls; /* borrows from these and from the configuration; access_tls() */
 	struct host *host;
 	const struct access_config *config;
 	struct access_look *look; /* under way in the disk lane */
-	bool complained;
+	bool complained, files_complained;
 };
 
 /* 0, or -errno with the reason logged. */
 int access_init(struct access *, const struct access_config *, struct host *) MUST_CHECK;
 void access_done(struct access *);
+/* What the next call is to have. */
+const struct http_tls *access_tls(struct access *);
 /* Adds the peer's address, which may have a password in it. 0, -ENOSPC or -ENOMEM. */
 int access_add_url(struct access *, const char *url) MUST_CHECK;
 /* Removes our secrets from what the peer said. */

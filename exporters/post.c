@@ -227,7 +227,7 @@ static uint64_t put_head(struct post *p)
 static void start_call(struct post *p)
 {
 	const struct poster *poster = p->poster;
-	const struct access *access = poster->o.access;
+	struct access *access = poster->o.access;
 	const char *headers[HEADERS + ACCESS_HEADERS_MAX + 1];
 	const struct http_call_options o = {
 		.method = "POST",
@@ -244,7 +244,7 @@ static void start_call(struct post *p)
 		.answer_max = poster->o.answer_max,
 		.timeout = poster->o.timeout,
 		.user_password = access ? access->user_password : NULL,
-		.tls = access ? &access->tls : NULL,
+		.tls = access ? access_tls(access) : NULL,
 		.http2 = poster->o.grpc,
 	};
 

@@ -37,7 +37,7 @@ struct poster_options {
 	/* The URL of this post in place of `url`, asked when it starts; the text lives as long as the call. May be
 	 * NULL. */
 	const char *(*target)(void *exporter, void *reader);
-	const struct access *access; /* as it is when a post starts; may be NULL */
+	struct access *access; /* as it is when a post starts; may be NULL */
 	const char *content_type;
 	bool gzip, grpc;
 	struct duration timeout; /* of the transfer; the sender's own comes on top */

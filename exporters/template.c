@@ -195,7 +195,7 @@ static int start_call(struct index_template *t, const char *url)
 			.context = t,
 			.answer_max = ANSWER_MAX,
 			.timeout = t->o.timeout,
-			.tls = &t->o.access->tls,
+			.tls = access_tls(t->o.access),
 			.user_password = t->o.access->user_password,
 		},
 		&t->call);

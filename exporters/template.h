@@ -19,7 +19,7 @@ struct index_template;
 struct template_options {
 	struct host *host;
 	struct hosts *hosts;
-	const struct access *access;
+	struct access *access;
 	struct duration timeout;
 	const char *pattern; /* index_name.h, one that is fine */
 	bool stream;

@@ -12,7 +12,7 @@
 #include "base/bytes.h"
 
 enum {
-	EXPOSITION_NUMBER_MAX = 128, /* the longest text taken as a number */
+	EXPOSITION_NUMBER_MAX = 1024, /* the longest text taken as a number */
 	EXPOSITION_NUMBER_SIZE = 32, /* room for any number written */
 };
 

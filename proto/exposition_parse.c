@@ -1,5 +1,6 @@
 #include "proto/exposition_parse.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <strings.h>
@@ -24,7 +25,7 @@ static const unsigned char class_of[256] = {
 struct rest { const char *p, *end; };
 
 const struct exposition_limits exposition_limits_default = {
-	.line = 256 << 10, .page = 64 << 20, .samples = 1000000, .name = 1024, .value = 64 << 10,
+	.line = 256 << 10, .page = 64 << 20, .name = 1024,
 };
 
 /* The value of `version` among the parameters behind the first semicolon. */
@@ -115,6 +116,14 @@ __attribute__((cold)) static bool fail(struct exposition_parser *p, enum exposit
 	return false;
 }
 
+/* Always true: parsing goes on, and the sample is told without what it has. */
+__attribute__((cold)) static bool exceed(struct exposition_parser *p, enum exposition_excess excess)
+{
+	if (!p->excess)
+		p->excess = excess;
+	return true;
+}
+
 static bool is_blank(const struct exposition_parser *p, char c)
 {
 	return c == ' ' || (c == '\t' && p->format == EXPOSITION_TEXT);
@@ -167,7 +176,7 @@ static bool check_name(struct exposition_parser *p, struct bytes name, const cha
 {
 	if (name.size == 0)
 		return fail(p, EXPOSITION_BAD_NAME, NULL, what);
-	return name.size <= p->limits.name || fail(p, EXPOSITION_NAME_SIZE, NULL, "the name is too long");
+	return LIKELY(name.size <= p->limits.name) || exceed(p, EXPOSITION_NAME_SIZE);
 }
 
 /* From behind the opening quote to behind the closing one. *ret_escaped is left alone when there is no backslash. */
@@ -212,7 +221,7 @@ static bool insert_label(struct exposition_parser *p, struct label_list *list, c
 	int order = 1;
 
 	if (list->count == EXPOSITION_LABELS_MAX)
-		return fail(p, EXPOSITION_LABELS, NULL, "too many labels");
+		return exceed(p, EXPOSITION_LABELS);
 	while (i > 0 && (order = compare(label->name, list->all[i - 1].name)) < 0)
 		i--;
 	if (order == 0)
@@ -254,10 +263,7 @@ static bool read_label_value(struct exposition_parser *p, struct rest *r, struct
 		return fail(p, EXPOSITION_BAD_LABEL, r, "label value in quotes expected");
 	r->p++;
 	label->escaped = false;
-	if (!read_quoted(p, r, &label->value, &label->escaped))
-		return false;
-	return label->value.size <= p->limits.value || fail(p, EXPOSITION_VALUE_SIZE, NULL,
-		"the label value is too long");
+	return read_quoted(p, r, &label->value, &label->escaped);
 }
 
 static bool read_label(struct exposition_parser *p, struct rest *r, struct label_list *list)
@@ -337,18 +343,23 @@ static bool read_value(struct exposition_parser *p, struct rest *r, struct expos
 	skip_blanks(p, r);
 	from = *r;
 	s->value_text = read_word(p, r);
+	if (s->value_text.size > EXPOSITION_NUMBER_MAX)
+		return exceed(p, EXPOSITION_NUMBER_LENGTH);
 	return exposition_number_parse(s->value_text, &s->value) || fail(p, EXPOSITION_BAD_VALUE, &from,
 		"value expected");
 }
 
-/* Seconds with a fraction, as milliseconds. */
+/* Seconds with a fraction, as milliseconds; what is beyond them ends there. */
 static bool seconds_parse(struct bytes text, int64_t *ret_ms)
 {
 	double seconds;
 
-	if (!exposition_number_parse(text, &seconds) || !(seconds > -9e15 && seconds < 9e15))
+	if (!exposition_number_parse(text, &seconds) || isnan(seconds))
 		return false;
-	*ret_ms = (int64_t)(seconds * 1000 + (seconds < 0 ? -0.5 : 0.5));
+	if (seconds > -9e15 && seconds < 9e15)
+		*ret_ms = (int64_t)(seconds * 1000 + (seconds < 0 ? -0.5 : 0.5));
+	else
+		*ret_ms = seconds < 0 ? INT64_MIN : INT64_MAX;
 	return true;
 }
 
@@ -357,12 +368,13 @@ static bool timestamp_parse(const struct exposition_parser *p, struct bytes text
 	return p->format == EXPOSITION_TEXT ? exposition_integer_parse(text, ret_ms) : seconds_parse(text, ret_ms);
 }
 
-/* `{labels} value [timestamp]` and the end of the line; kept as it is written. */
+/* `{labels} value [timestamp]` and the end of the line; kept as it is written. One beyond a ceiling is left out. */
 static bool read_exemplar(struct exposition_parser *p, struct rest *r, struct exposition_sample *s)
 {
 	struct exposition_label labels[EXPOSITION_LABELS_MAX];
 	struct label_list list = { .all = labels };
 	struct exposition_sample unused = { 0 };
+	enum exposition_excess before = p->excess;
 	const char *from = r->p;
 
 	if (!at(r, '{'))
@@ -375,7 +387,9 @@ static bool read_exemplar(struct exposition_parser *p, struct rest *r, struct ex
 		return false;
 	if (skip_gap(p, r) && !timestamp_parse(p, read_word(p, r), &unused.timestamp_ms))
 		return fail(p, EXPOSITION_BAD_EXEMPLAR, NULL, "timestamp of the exemplar expected");
-	s->exemplar = (struct bytes){ from, (size_t)(r->p - from) };
+	if (p->excess == before)
+		s->exemplar = (struct bytes){ from, (size_t)(r->p - from) };
+	p->excess = before;
 	return true;
 }
 
@@ -414,9 +428,8 @@ static bool take_sample(struct exposition_parser *p, struct rest *r)
 		return false;
 	if (r->p < r->end && !read_tail(p, r, &s))
 		return false;
-	if (p->samples == p->limits.samples)
-		return fail(p, EXPOSITION_SAMPLES, NULL, "too many samples");
-	p->samples++;
+	if (UNLIKELY(p->excess))
+		s = (struct exposition_sample){ .name = s.name, .quoted = s.quoted, .excess = p->excess };
 	return p->events->sample(p->context, &s) == 0 || fail(p, EXPOSITION_STOPPED, NULL, "stopped");
 }
 
@@ -476,6 +489,8 @@ static bool take_meta(struct exposition_parser *p, struct rest *r, enum expositi
 		return false;
 	if (what != EXPOSITION_TYPE)
 		m.text = (struct bytes){ r->p, (size_t)(r->end - r->p) };
+	if (p->excess) /* nor has its family any sample that fits */
+		return true;
 	return p->events->meta(p->context, &m) == 0 || fail(p, EXPOSITION_STOPPED, NULL, "stopped");
 }
 
@@ -522,6 +537,7 @@ static bool take_line(struct exposition_parser *p, struct bytes line)
 	bool text = p->format == EXPOSITION_TEXT;
 
 	p->line++;
+	p->excess = EXPOSITION_FITS;
 	if (!utf8_valid(line.data, line.size))
 		return fail(p, EXPOSITION_BAD_UTF8, NULL, "not UTF-8");
 	skip_blanks(p, &r);
@@ -532,17 +548,12 @@ static bool take_line(struct exposition_parser *p, struct bytes line)
 	return text ? take_text_comment(p, &r) : take_openmetrics_comment(p, &r);
 }
 
-/* Whether `more` bytes of the current line still fit. If two ceilings are exceeded, the one that was reached first
- * counts, wherever pieces end. */
-static bool room_for(struct exposition_parser *p, size_t more)
+/* Whether `more` bytes of the current line still fit. */
+static bool page_has_room(struct exposition_parser *p, size_t more)
 {
-	size_t line = p->limits.line - p->partial.size, page = p->limits.page - p->bytes;
-
-	if (LIKELY(more <= line && more <= page))
+	if (LIKELY(more <= p->limits.page - p->bytes))
 		return true;
 	p->line++;
-	if (line < page)
-		return fail(p, EXPOSITION_LINE_SIZE, NULL, "the line is too long");
 	return fail(p, EXPOSITION_PAGE_SIZE, NULL, "the page is too long");
 }
 
@@ -554,21 +565,55 @@ static bool add_partial(struct exposition_parser *p, const char *data, size_t si
 	return fail(p, EXPOSITION_NO_MEMORY, NULL, "out of memory");
 }
 
+/* From here on, the line is looked at no more. `data` is what follows its first part. */
+__attribute__((cold)) static void begin_skipping(struct exposition_parser *p, struct bytes data)
+{
+	struct rest first = { p->partial.data, p->partial.data + p->partial.size };
+	struct rest more = { data.data, data.data + data.size };
+
+	skip_blanks(p, &first);
+	skip_blanks(p, &more);
+	p->comment = at(first.p < first.end ? &first : &more, '#');
+	p->skipping = true;
+	buffer_clear(&p->partial);
+}
+
+/* Whatever it had. */
+__attribute__((cold)) static void end_skipping(struct exposition_parser *p)
+{
+	static const struct exposition_sample sample = { .excess = EXPOSITION_LINE_SIZE };
+
+	p->line++;
+	p->skipping = false;
+	if (!p->comment && p->events->sample(p->context, &sample) != 0)
+		fail(p, EXPOSITION_STOPPED, NULL, "stopped");
+}
+
+static void end_line(struct exposition_parser *p, struct bytes last)
+{
+	if (UNLIKELY(p->skipping))
+		end_skipping(p);
+	else
+		take_line(p, p->partial.size > 0 ? buffer_bytes(&p->partial) : last);
+	buffer_clear(&p->partial);
+}
+
 /* Takes what comes before the next line feed, and returns what comes behind it. */
 static const char *feed_line(struct exposition_parser *p, const char *data, const char *end)
 {
 	const char *feed = memchr(data, '\n', (size_t)(end - data)), *stop = feed ? feed : end;
-	size_t size = (size_t)(stop - data);
+	struct bytes part = { data, (size_t)(stop - data) };
 
-	if (!room_for(p, size))
+	if (!page_has_room(p, part.size))
 		return end;
-	p->bytes += size;
-	if ((!feed || p->partial.size > 0) && !add_partial(p, data, size))
+	p->bytes += part.size;
+	if (!p->skipping && UNLIKELY(part.size > p->limits.line - p->partial.size))
+		begin_skipping(p, part);
+	if (!p->skipping && (!feed || p->partial.size > 0) && !add_partial(p, part.data, part.size))
 		return end;
 	if (!feed)
 		return end;
-	take_line(p, p->partial.size > 0 ? buffer_bytes(&p->partial) : (struct bytes){ data, size });
-	buffer_clear(&p->partial);
+	end_line(p, part);
 	if (!p->fault && p->bytes++ == p->limits.page)
 		fail(p, EXPOSITION_PAGE_SIZE, NULL, "the page is too long");
 	return feed + 1;
@@ -591,9 +636,8 @@ enum exposition_fault exposition_feed(struct exposition_parser *p, const char *d
 
 enum exposition_fault exposition_end(struct exposition_parser *p)
 {
-	if (!p->fault && p->partial.size > 0)
-		take_line(p, buffer_bytes(&p->partial));
-	buffer_clear(&p->partial);
+	if (!p->fault && (p->partial.size > 0 || p->skipping))
+		end_line(p, (struct bytes){ NULL, 0 });
 	if (!p->fault && p->format == EXPOSITION_OPENMETRICS && !p->ended) {
 		p->line++;
 		fail(p, EXPOSITION_CUT, NULL, "# EOF expected, found the end");

@@ -4,7 +4,7 @@
  * A page is fed in pieces of any size; each whole line becomes at most one event. How the page was cut makes no
  * difference to the events. Nothing is allocated for a sample; only a line that is cut by a piece's end is copied, up
  * to a ceiling. The first fault ends the parsing, since what follows cannot be trusted: the caller must discard the
- * events before it.
+ * events before it. A sample that exceeds a ceiling costs itself alone: it is told, without anything of it.
  *
  * Sources: prometheus.io "Exposition formats"; OpenMetrics 1.0.0, "Text format" with its ABNF. Beyond both, quoted
  * UTF-8 names are read ({"my.name","a.b"="x"} 1), as Prometheus 3 writes them. Text is read as Prometheus reads it:
@@ -46,14 +46,18 @@ enum exposition_fault {
 	EXPOSITION_BAD_EXEMPLAR,
 	EXPOSITION_TRAILING, /* more on a line than belongs there, or anything behind `# EOF` */
 	EXPOSITION_CUT, /* OpenMetrics that ends without `# EOF` */
-	EXPOSITION_LINE_SIZE, /* a ceiling, from here on */
 	EXPOSITION_PAGE_SIZE,
-	EXPOSITION_SAMPLES,
-	EXPOSITION_LABELS,
-	EXPOSITION_NAME_SIZE,
-	EXPOSITION_VALUE_SIZE,
 	EXPOSITION_NO_MEMORY,
 	EXPOSITION_STOPPED, /* an event's receiver wanted no more */
+};
+
+/* What one sample may be too large in. */
+enum exposition_excess {
+	EXPOSITION_FITS,
+	EXPOSITION_LINE_SIZE,
+	EXPOSITION_LABELS, /* more than EXPOSITION_LABELS_MAX */
+	EXPOSITION_NAME_SIZE,
+	EXPOSITION_NUMBER_LENGTH, /* EXPOSITION_NUMBER_MAX characters */
 };
 
 /* Events are valid during the call; bytes are as they were written, with their escapes. */
@@ -72,8 +76,9 @@ struct exposition_sample {
 	double value;
 	struct bytes value_text;
 	bool has_timestamp;
-	int64_t timestamp_ms; /* since 1970; OpenMetrics' seconds are rounded */
-	struct bytes exemplar; /* `{…} value timestamp`, or empty */
+	int64_t timestamp_ms; /* since 1970; OpenMetrics' seconds are rounded, and end at 9e15 */
+	struct bytes exemplar; /* `{…} value timestamp`; empty: none, or one that exceeds a ceiling */
+	enum exposition_excess excess; /* if there is any, nothing else is set, but the name where it was read */
 };
 
 enum exposition_what { EXPOSITION_HELP, EXPOSITION_TYPE, EXPOSITION_UNIT };
@@ -94,12 +99,10 @@ struct exposition_events {
 	int (*sample)(void *context, const struct exposition_sample *);
 };
 
-enum { EXPOSITION_LABELS_MAX = 64, EXPOSITION_WHAT_MAX = 320 };
+enum { EXPOSITION_LABELS_MAX = 128, EXPOSITION_WHAT_MAX = 320 };
 
 struct exposition_limits {
-	size_t line, page; /* bytes */
-	uint64_t samples;
-	size_t name, value; /* bytes of a metric's or label's name, of a label's value */
+	size_t line, page, name; /* bytes; the latter of a metric's or a label's */
 };
 
 extern const struct exposition_limits exposition_limits_default;
@@ -114,7 +117,9 @@ struct exposition_parser {
 	enum exposition_format format;
 	enum exposition_fault fault;
 	bool ended; /* `# EOF` was read */
-	uint64_t line, samples; /* so far */
+	bool skipping, comment; /* the line under way is too long; it is metadata or a comment */
+	enum exposition_excess excess; /* of this line */
+	uint64_t line; /* so far */
 	size_t bytes;
 	struct buffer partial;
 	char what[EXPOSITION_WHAT_MAX]; /* "line 12: value expected, found "abc"", or "" */

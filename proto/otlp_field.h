@@ -58,6 +58,7 @@ static const enum otlp_fault varint_faults[] = {
 struct walk {
 	const unsigned char *at, *end;
 	const unsigned char *field;	/* where the field at hand begins */
+	const unsigned char *careful;	/* attributes before it are looked at one by one */
 	unsigned depth, level;
 	struct {
 		const unsigned char *end;
@@ -67,7 +68,7 @@ struct walk {
 
 static inline void walk_start(struct walk *w, const char *body, size_t size)
 {
-	w->at = w->field = (const unsigned char *)body;
+	w->at = w->field = w->careful = (const unsigned char *)body;
 	w->end = w->frames[0].end = size ? w->at + size : w->at;
 	w->frames[0].message = REQUEST;
 	w->depth = w->level = 0;
@@ -93,9 +94,12 @@ static inline uint32_t load32(const unsigned char *p)
 static inline bool is_ascii(const unsigned char *p, size_t size)
 {
 	uint64_t all = 0;
+	size_t i = 0;
 
 	if (size >= 8) {
-		for (size_t i = 0; i + 8 < size; i += 8)
+		for (; i + 32 < size; i += 32)
+			all |= load64(p + i) | load64(p + i + 8) | load64(p + i + 16) | load64(p + i + 24);
+		for (; i + 8 < size; i += 8)
 			all |= load64(p + i);
 		all |= load64(p + size - 8);
 	} else if (size >= 4) {
@@ -172,32 +176,83 @@ static inline bool is_plain_attribute(const unsigned char *p, size_t size)
 	return is_ascii(p + 2, key) && is_plain_value(p + key + 4, size);
 }
 
-/* Attributes come in runs: behind a plain one, this skips all that are plain too and are tagged with one byte like
- * it. */
-static void skip_plain_attributes(struct walk *w)
+/* The size, with its tag and length, of an attribute that has a short key and a short text, whatever their bytes; 0 if
+ * it is another. */
+static inline size_t text_attribute(const unsigned char *p, const unsigned char *end, unsigned tag)
 {
-	const unsigned char *p = w->at, *end = w->end, tag = *w->field;
+	const uint32_t text = 1 << 3 | WIRE_LENGTH, value = 2 << 3 | WIRE_LENGTH;
+	size_t key, rest;
 
-	if (tag > 0x7f)
+	if (end - p < 8 || p[0] != tag || p[1] > 0x7f || p[1] > end - p - 2)
+		return 0;
+	key = p[3];
+	if (p[2] != text || key + 6 > p[1])
+		return 0;
+	rest = p[1] - key - 4u; /* the size of an AnyValue that fills it, and begins with the head of a text */
+	if (load32(p + 4 + key) != (value | (uint32_t)rest << 8 | text << 16 | ((uint32_t)rest - 2) << 24))
+		return 0;
+	return p[1] + 2u;
+}
+
+/*
+ * Attributes come in runs: this skips all that are plain and have this tag of one byte. Those with a text are first
+ * read as far as lengths go. Then all of their bytes are checked at once: what is between their strings is ASCII, so
+ * they are UTF-8 if the whole is. If it is not, none is skipped, and the walk goes through these one by one.
+ */
+static void skip_plain_attributes(struct walk *w, unsigned tag)
+{
+	const unsigned char *p = w->at;
+	size_t size;
+
+	if (tag > 0x7f || p < w->careful)
 		return;
-	while (end - p >= 2 && p[0] == tag && p[1] <= 0x7f && p[1] <= end - p - 2 && is_plain_attribute(p + 2, p[1]))
-		p += 2 + p[1];
-	w->at = p;
+	for (;;) {
+		while ((size = text_attribute(p, w->end, tag)) > 0)
+			p += size;
+		size = (size_t)(p - w->at);
+		if (!is_ascii(w->at, size) && !utf8_valid((const char *)w->at, size))
+			break;
+		w->at = p;
+		if (w->end - p < 2 || p[0] != tag || p[1] > 0x7f || p[1] > w->end - p - 2 ||
+			!is_plain_attribute(p + 2, p[1]))
+			return;
+		w->at = p += 2 + p[1];
+	}
+	w->careful = p;
 }
 
 /* Nearly every span begins with the two ids. They are taken in one step. */
-static inline void skip_plain_ids(struct walk *w)
+static inline bool skip_plain_ids(struct walk *w)
 {
 	const unsigned char *p = w->at;
 
 	if (w->end - p < 28 || p[0] != (1 << 3 | WIRE_LENGTH) || p[1] != 16)
-		return;
+		return false;
 	if (p[18] != (2 << 3 | WIRE_LENGTH) || p[19] != 8)
-		return;
+		return false;
 	if (!(load64(p + 2) | load64(p + 10)) || !load64(p + 20))
-		return;
+		return false;
 	w->frames[w->depth].saw = SAW_BOTH;
 	w->at += 28;
+	return true;
+}
+
+/* Behind them come, mostly, the parent's id, a short name, and the kind and both times, 20 bytes; then attributes. */
+static inline void skip_plain_start(struct walk *w)
+{
+	const unsigned char *p = w->at, *end = w->end;
+
+	if (end - p >= 10 && p[0] == (4 << 3 | WIRE_LENGTH) && p[1] == 8)
+		p += 10;
+	if (end - p < 2 || p[0] != (5 << 3 | WIRE_LENGTH) || p[1] > 0x7f || p[1] > end - p - 2 ||
+		!is_ascii(p + 2, p[1]))
+		return;
+	p += 2 + p[1];
+	if (end - p < 20 || p[0] != (6 << 3 | WIRE_VARINT) || p[1] > 0x7f || p[2] != (7 << 3 | WIRE_64) ||
+		p[11] != (8 << 3 | WIRE_64))
+		return;
+	w->at = p + 20;
+	skip_plain_attributes(w, 9 << 3 | WIRE_LENGTH);
 }
 
 static inline enum otlp_fault message_field(struct walk *w, unsigned kind, size_t size)
@@ -206,12 +261,12 @@ static inline enum otlp_fault message_field(struct walk *w, unsigned kind, size_
 
 	if (kind == KEY_VALUE && is_plain_attribute(w->at, size)) {
 		w->at += size;
-		skip_plain_attributes(w);
+		skip_plain_attributes(w, *w->field);
 		return OTLP_OK;
 	}
 	fault = push(w, kind, size);
-	if (!fault && kind == SPAN)
-		skip_plain_ids(w);
+	if (!fault && kind == SPAN && skip_plain_ids(w))
+		skip_plain_start(w);
 	return fault;
 }
 

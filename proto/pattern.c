@@ -48,28 +48,40 @@ int pattern_read(struct pattern *p, const char *text)
 	return *text ? 0 : -EINVAL;
 }
 
-/* Goes back to the last * at most, so it takes at most the product of both sizes. */
+/* Up to the next *, or all of it, which is taken away with the star. */
+static struct bytes take_piece(struct bytes *glob)
+{
+	const char *star = glob->size > 0 ? memchr(glob->data, '*', glob->size) : NULL;
+	struct bytes piece = { glob->data, star ? (size_t)(star - glob->data) : glob->size };
+
+	*glob = star ? (struct bytes){ star + 1, glob->size - piece.size - 1 } : (struct bytes){ NULL, 0 };
+	return piece;
+}
+
+static bool begins_with(struct bytes text, struct bytes piece)
+{
+	return piece.size == 0 || (piece.size <= text.size && memcmp(text.data, piece.data, piece.size) == 0);
+}
+
+/* Apps make texts of megabytes: each piece is looked for by memmem(), behind the one before. */
 static bool is_like(struct bytes text, struct bytes glob)
 {
-	size_t t = 0, g = 0, star = SIZE_MAX, from = 0;
+	struct bytes piece = take_piece(&glob);
 
-	while (t < text.size) {
-		if (g < glob.size && glob.data[g] == '*') {
-			star = g++;
-			from = t;
-		} else if (g < glob.size && glob.data[g] == text.data[t]) {
-			g++;
-			t++;
-		} else if (star != SIZE_MAX) {
-			g = star + 1;
-			t = ++from;
-		} else {
+	if (!glob.data)
+		return bytes_equal(text, piece);
+	if (!begins_with(text, piece))
+		return false;
+	text = (struct bytes){ text.data + piece.size, text.size - piece.size };
+	for (piece = take_piece(&glob); glob.data; piece = take_piece(&glob)) {
+		const char *at = piece.size > 0 ? memmem(text.data, text.size, piece.data, piece.size) : text.data;
+		if (!at)
 			return false;
-		}
+		at += piece.size;
+		text = (struct bytes){ at, text.size - (size_t)(at - text.data) };
 	}
-	while (g < glob.size && glob.data[g] == '*')
-		g++;
-	return g == glob.size;
+	return piece.size <= text.size &&
+	       begins_with((struct bytes){ text.data + (text.size - piece.size), piece.size }, piece);
 }
 
 static bool is_one_of(struct bytes text, struct bytes globs)

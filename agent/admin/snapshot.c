@@ -44,6 +44,8 @@ static int on_sample(void *context, const struct exposition_sample *sample)
 	bool labels = sample->raw_labels.size > 0;
 	struct writer w;
 
+	if (sample->excess)
+		return 0; /* too long to be useful, too */
 	buffer_clear(&s->series);
 	writer_init(&w, &s->series);
 	writer_bytes(&w, sample->name);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 
 #include "base/json_writer.h"
@@ -13,7 +14,12 @@
 #include "proto/otlp_walk.h"
 #include "recorder/ring.h"
 
-enum { SERVICES_MAX = 256, SERVICE_WIDTH = 16, LINE_MAX_BYTES = 4 << 20 };
+enum {
+	SERVICES_MAX = 256,
+	SERVICE_WIDTH = 16,
+	LINE_MAX_BYTES = 4 << 20,
+	SPARE = 1 << 20, /* bytes of lines beyond the limit: this runs beside the agent, in its container */
+};
 
 struct line {
 	uint64_t start_ns;
@@ -37,6 +43,8 @@ struct reading {
 	bool dumped; /* its frame was */
 	struct line *lines;
 	size_t count, room;
+	size_t seen; /* lines, of which the newest are kept */
+	size_t fresh; /* bytes of those that came since the others were thrown out */
 	struct service services[SERVICES_MAX]; /* the last one stands for all that found no place */
 	size_t service_count;
 	void (*take)(struct reading *, const struct otlp_row *);
@@ -185,6 +193,30 @@ static void print_json(const struct reading *r, const struct otlp_row *row, FILE
 	buffer_done(&out);
 }
 
+static int by_start(const void *one, const void *other)
+{
+	const struct line *a = one, *b = other;
+
+	if (a->start_ns != b->start_ns)
+		return a->start_ns < b->start_ns ? -1 : 1;
+	return a->number < b->number ? -1 : 1;
+}
+
+/* Keeps the newest, in their order. */
+static void throw_out(struct reading *r)
+{
+	size_t surplus = r->count > r->wanted->limit ? r->count - (size_t)r->wanted->limit : 0;
+
+	if (r->count > 0)
+		qsort(r->lines, r->count, sizeof *r->lines, by_start);
+	for (size_t i = 0; i < surplus; i++)
+		free(r->lines[i].text);
+	r->count -= surplus;
+	if (surplus > 0)
+		memmove(r->lines, r->lines + surplus, r->count * sizeof *r->lines);
+	r->fresh = 0;
+}
+
 static void take_span(struct reading *r, const struct otlp_row *row)
 {
 	struct line *lines = oxp_grow(r->lines, &r->room, r->count + 1, sizeof *lines);
@@ -193,21 +225,15 @@ static void take_span(struct reading *r, const struct otlp_row *row)
 
 	OXP_ASSERT(lines && "out of memory");
 	r->lines = lines;
-	lines[r->count] = (struct line){ .start_ns = row->start_ns, .number = r->count };
+	lines[r->count] = (struct line){ .start_ns = row->start_ns, .number = r->seen++ };
 	to = open_memstream(&lines[r->count].text, &size);
 	OXP_ASSERT(to && "out of memory");
 	(r->wanted->json ? print_json : print_words)(r, row, to);
 	fclose(to);
 	r->count++;
-}
-
-static int by_start(const void *one, const void *other)
-{
-	const struct line *a = one, *b = other;
-
-	if (a->start_ns != b->start_ns)
-		return a->start_ns < b->start_ns ? -1 : 1;
-	return a->number < b->number ? -1 : 1;
+	r->fresh += size + sizeof *lines;
+	if (r->count > r->wanted->limit && r->fresh > SPARE)
+		throw_out(r);
 }
 
 int cli_recorder_show(const struct cli_recorder_wanted *wanted)
@@ -220,15 +246,14 @@ int cli_recorder_show(const struct cli_recorder_wanted *wanted)
 	if (!wanted->json)
 		r->screen = screen_of_stdout();
 	result = read_ring(r);
-	if (r->count > 0)
-		qsort(r->lines, r->count, sizeof *r->lines, by_start);
-	for (size_t i = r->count > wanted->limit ? r->count - wanted->limit : 0; i < r->count; i++)
+	throw_out(r);
+	for (size_t i = 0; i < r->count; i++)
 		puts(r->lines[i].text);
-	if (result == COMMAND_DONE && r->count == 0)
+	if (result == COMMAND_DONE && r->seen == 0)
 		fprintf(stderr, "oxpecker: no such spans in the flight recorder\n");
-	else if (r->count > wanted->limit)
+	else if (r->seen > wanted->limit)
 		fprintf(stderr, "oxpecker: the newest %llu of %zu; --limit N shows more\n",
-			(unsigned long long)wanted->limit, r->count);
+			(unsigned long long)wanted->limit, r->seen);
 	for (size_t i = 0; i < r->count; i++)
 		free(r->lines[i].text);
 	free(r->lines);

@@ -137,6 +137,20 @@ static const json_t *row_of(const json_t *ledger, const char *source)
 	return NULL;
 }
 
+/* Samples that are not shown, by reason. */
+static void print_refusals(const json_t *dropped)
+{
+	size_t i;
+	json_t *row;
+
+	json_array_foreach(dropped, i, row) {
+		char text[1024];
+		snprintf(text, sizeof text, "%lld samples are not shown, the first of %s: %s",
+			member_number(row, "samples"), member_text(row, "first"), member_text(row, "why"));
+		screen_wrapped(2, text);
+	}
+}
+
 static void print_scrapes(const struct screen *s, const json_t *sources, const json_t *ledger)
 {
 	bool first = true;
@@ -160,6 +174,7 @@ static void print_scrapes(const struct screen *s, const json_t *sources, const j
 		snprintf(why, sizeof why, "%s: %s", member_text(row, "target"), member_text(row, "error"));
 		if (*member_text(row, "error"))
 			screen_wrapped(2, why);
+		print_refusals(json_object_get(row, "dropped"));
 		print_dropped(row_of(ledger, member_text(row, "name")));
 	}
 }

@@ -34,16 +34,22 @@ struct http_reply {
 	bool busy; /* a Unix socket whose queue was full: nobody tells when it no longer is, so the caller waits */
 };
 
-/* How we and the peer of an https:// URL prove who we are. Files are PEM, and read for each new connection, so a
- * renewed file takes effect with the next one. */
+/* A file in PEM, which is read for each new connection, so a renewed file takes effect with the next one. Reading it
+ * must not block: base/held_file.h. */
+struct http_file {
+	const char *path; /* NULL: none */
+	const char *name; /* what it is called where people read about it */
+};
+
+/* How we and the peer of an https:// URL prove who we are. */
 struct http_tls {
-	const char *ca_file; /* authorities that may have signed the peer's certificate; NULL: the system's */
-	const char *cert_file, *key_file; /* ours; both or none */
+	struct http_file ca; /* authorities that may have signed the peer's certificate; none: the system's */
+	struct http_file cert, key; /* ours; both or none */
 	bool trust_anyone; /* neither signature nor name is checked */
 };
 
 /*
- * One call. All pointers are borrowed: strings until http_call_start() returns, body and callbacks until done().
+ * One call. All pointers are borrowed: strings until http_call_start() returns, `tls`, body and callbacks until done().
  */
 struct http_call_options {
 	const char *method; /* "GET", "POST" … */

@@ -221,6 +221,7 @@ static void call_finished(struct http_call *c, CURLcode code)
 			code != CURLE_OK                  ? curl_easy_strerror(code)
 			: answer_is_cut_short(&c->answer) ? "the answer ends in the middle of what it is compressed to"
 							  : "the answer ended inside its head");
+	easy_name_files(c->options.tls, c->error);
 	call_end(c, end_from(c, code));
 }
 

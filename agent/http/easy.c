@@ -1,6 +1,7 @@
 #include "http/easy.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 #include <unistd.h>
@@ -74,12 +75,18 @@ static void set_trust(CURL *easy, const char *ca_file)
 		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
 }
 
+/* No redirect is followed, so a call to http: stays one. */
+static bool uses_tls(const struct http_call_options *o)
+{
+	return strncasecmp(o->url, "http:", 5) != 0;
+}
+
 /*
  * libcurl before 8.0 breaks a connection without TLS when it is used for HTTP/2 a second time (its issue 10634).
  */
 static void set_version(CURL *easy, const struct http_call_options *o)
 {
-	bool tls = strncasecmp(o->url, "https:", 6) == 0;
+	bool tls = uses_tls(o);
 	long version = !o->http2 ? CURL_HTTP_VERSION_1_1
 		       : tls     ? CURL_HTTP_VERSION_2TLS
 				 : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
@@ -119,21 +126,41 @@ static void set_target(CURL *easy, const struct http_call_options *o)
 	}
 }
 
-static void set_tls(CURL *easy, const struct http_tls *tls)
+static void set_given(CURL *easy, const struct http_tls *tls)
 {
-	if (tls->ca_file) {
-		set_trust(easy, tls->ca_file);
+	if (tls->ca.path) {
+		set_trust(easy, tls->ca.path);
 		/* meanwhile a file that was renewed is not seen; without this, for a day */
 		curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, (long)CA_CACHED_S);
 	}
-	if (tls->cert_file)
-		curl_easy_setopt(easy, CURLOPT_SSLCERT, tls->cert_file);
-	if (tls->key_file)
-		curl_easy_setopt(easy, CURLOPT_SSLKEY, tls->key_file);
+	if (tls->cert.path)
+		curl_easy_setopt(easy, CURLOPT_SSLCERT, tls->cert.path);
+	if (tls->key.path)
+		curl_easy_setopt(easy, CURLOPT_SSLKEY, tls->key.path);
 	if (tls->trust_anyone) {
 		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
 		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
 	}
+}
+
+static void name_file(const struct http_file *file, char *error)
+{
+	size_t size = file->path ? strlen(file->path) : 0;
+	char *at = size ? strstr(error, file->path) : NULL, rest[CURL_ERROR_SIZE];
+
+	if (!at || (at[size] >= '0' && at[size] <= '9')) /* another one */
+		return;
+	snprintf(rest, sizeof rest, "%s%s", file->name, at + size);
+	snprintf(at, CURL_ERROR_SIZE - (size_t)(at - error), "%s", rest);
+}
+
+void easy_name_files(const struct http_tls *tls, char error[CURL_ERROR_SIZE])
+{
+	if (!tls)
+		return;
+	name_file(&tls->ca, error);
+	name_file(&tls->cert, error);
+	name_file(&tls->key, error);
 }
 
 /* A group of 8,192 bits, which the peer would choose, keeps OpenSSL busy for a second in one call. */
@@ -167,6 +194,15 @@ static void set_certificates(CURL *easy)
 		curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, set_chain);
 }
 
+static void set_tls(CURL *easy, const struct http_call_options *o, const char *ca_file)
+{
+	set_trust(easy, ca_file);
+	set_key_exchange(easy);
+	set_certificates(easy);
+	if (o->tls)
+		set_given(easy, o->tls);
+}
+
 int easy_init(struct easy *e, const struct http_call_options *o, const char *ca_file)
 {
 	e->curl = curl_easy_init();
@@ -174,11 +210,8 @@ int easy_init(struct easy *e, const struct http_call_options *o, const char *ca_
 		return -ENOMEM;
 	set_policy(e->curl);
 	set_version(e->curl, o);
-	set_trust(e->curl, ca_file);
-	set_key_exchange(e->curl);
-	set_certificates(e->curl);
-	if (o->tls)
-		set_tls(e->curl, o->tls);
+	if (uses_tls(o))
+		set_tls(e->curl, o, ca_file);
 	set_target(e->curl, o);
 	set_body(e->curl, o);
 	return set_headers(e, o->headers);

@@ -25,6 +25,9 @@ void easy_head(const struct easy *, struct answer_head *ret);
 bool easy_is_connected(const struct easy *);
 int easy_errno(const struct easy *); /* of the last connection that failed; 0: unknown */
 
+/* In the words of libcurl a file is called by its path. */
+void easy_name_files(const struct http_tls *, char error[CURL_ERROR_SIZE]);
+
 /* Host (without brackets) and port of an http or https URL. 0, -EINVAL for any other, or -ENOMEM. */
 int easy_read_url(const char *url, char **ret_host, uint16_t *ret_port) MUST_CHECK;
 

@@ -159,6 +159,8 @@ void http_request_evict(struct http_request *); /* its place is wanted, if reset
 /* A whole head, in `text`, which stays there until the end of the request; makes strings of it (head.h). */
 bool http_request_begin(struct http_connection *, struct http_request *, struct http_head *, char *text) MUST_CHECK;
 bool http_request_piece(struct http_request *, struct bytes piece) MUST_CHECK;
+/* Where to receive the next piece of at most *room bytes (see into() of a route); NULL: in memory of the engine's. */
+char *http_request_into(struct http_request *, size_t *room);
 void http_request_enter(struct http_request *, enum http_phase, size_t moving);
 /* Calls the handler, unless there is an answer already. */
 void http_request_complete(struct http_request *);

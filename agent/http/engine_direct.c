@@ -3,7 +3,8 @@
  * send().
  *
  * All connections of a server read into one buffer. A head is parsed there. Once it is complete, it is copied to its
- * connection, because handlers borrow strings from it until the answer. Pieces of a body are passed on from the buffer.
+ * connection, because handlers borrow strings from it until the answer. What came of the body with it is passed on from
+ * the buffer; further pieces are received where the handler wants them, if it says so.
  * Only bytes that cannot be used yet are copied: an incomplete head, and bytes behind a request that has no answer yet.
  * The first read of a request asks for READ_FIRST bytes, and further reads for no more than its body still needs. So
  * that is the most that a connection keeps.
@@ -452,9 +453,10 @@ static void connection_close(struct connection *c)
 static bool read_some(struct connection *c, size_t *budget)
 {
 	size_t want = smaller(*budget, c->step == STEP_LENGTH ? smaller(READ_MAX, c->missing) : READ_FIRST);
-	ssize_t n;
+	char *theirs = c->step == STEP_LENGTH ? http_request_into(&c->request, &want) : NULL;
+	char *in = theirs ? theirs : c->direct->in;
+	ssize_t n = recv(c->base.fd, in, want, MSG_DONTWAIT);
 
-	n = recv(c->base.fd, c->direct->in, want, MSG_DONTWAIT);
 	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
 		http_connection_lost(&c->base);
 		c->step = STEP_OVER;
@@ -462,7 +464,7 @@ static bool read_some(struct connection *c, size_t *budget)
 	if (n <= 0)
 		return false;
 	*budget -= (size_t)n;
-	feed(c, (struct bytes){ c->direct->in, (size_t)n });
+	feed(c, (struct bytes){ in, (size_t)n });
 	return (size_t)n == want;
 }
 

@@ -63,6 +63,10 @@ struct http_route {
 	 * wait in a quarter of the seats, or as many as `room` has place for; one more is answered 503. 0: neither
 	 * limit. */
 	size_t at_once;
+	/* Where the next piece of the body, of up to *room bytes, is to be received, so that body() need not copy it;
+	 * *room becomes what there is room for. NULL: nowhere, and *room stays. body() gets pieces from elsewhere, too.
+	 * May be NULL. */
+	char *(*into)(void *route_context, struct http_request *, size_t *room);
 };
 
 /* The engines. */

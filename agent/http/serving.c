@@ -545,6 +545,13 @@ bool http_request_piece(struct http_request *r, struct bytes piece)
 	return true;
 }
 
+char *http_request_into(struct http_request *r, size_t *room)
+{
+	if (r->responded || !r->route || !r->route->into)
+		return NULL;
+	return r->route->into(r->route->context, r, room);
+}
+
 void http_request_complete(struct http_request *r)
 {
 	r->complete = true;

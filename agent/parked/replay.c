@@ -317,8 +317,8 @@ static void on_read(void *context, const struct state_parked_page *page)
 		snprintf(r->error, sizeof r->error,
 			"%llu: %s takes no %.20s: the row is damaged; drop it, or replay others by their id",
 			(unsigned long long)page->records[0].id, page->records[0].destination, page->records[0].signal);
-	else if (r->core->phase != AGENT_RUNNING)
-		snprintf(r->error, sizeof r->error, "the agent is ending");
+	else if (core_not_running(r->core))
+		snprintf(r->error, sizeof r->error, "%s", core_not_running(r->core));
 	else if (page->count)
 		batch = batch_of(r, page);
 	if (batch)

@@ -256,6 +256,7 @@ static int look_at_request(struct chain_pass *p, size_t *bytes)
 	if (more != 0 && more != -EBADMSG)
 		return more;
 	chain_spans_end(&p->look);
+	p->missed += c->sampled.unknown;
 	p->answer = more == 0 && (c->request->kept > 0 || c->request->dropped == 0) ? STEP_KEEP : STEP_DROP;
 	p->changed = p->answer == STEP_DROP || otlp_edit_changed(c->request);
 	if (p->changed && p->answer == STEP_KEEP)
@@ -283,15 +284,16 @@ static int add_aside(struct chain_pass *p)
 static int put_aside(struct chain_pass *p, size_t *bytes)
 {
 	struct chain *c = p->chain;
+	size_t left_out = c->sampled.left_out;
 	int more = go_on_with(p, bytes);
 
 	if (more > 0)
 		return more;
 	chain_spans_end(&p->look);
-	if (more == 0)
-		more = add_aside(p);
-	if (more < 0 && more != -EBADMSG)
-		p->missed += c->sampled.left_out;
+	if (more < 0)
+		p->missed += left_out;
+	else if (add_aside(p) < 0)
+		p->missed += c->aside->kept;
 	p->stage = STAGE_PUT;
 	return 0;
 }
@@ -580,12 +582,21 @@ void chain_work(struct chain_pass *p)
 	p->work = NULL;
 }
 
+/* Nothing, if all of it was too much to be made. */
+static void hand_aside(struct chain_pass *p, struct batch *batch)
+{
+	chain_out_end_block(&p->aside);
+	if (p->aside.batch && batch_items(p->aside.batch) > 0)
+		batch_set_aside(batch, p->aside.batch);
+	else
+		batch_free(p->aside.batch);
+}
+
 static void hand_over(struct chain_pass *p, struct batch **batch)
 {
 	if (p->out.batch)
 		replace(batch, p);
-	chain_out_end_block(&p->aside);
-	batch_set_aside(*batch, p->aside.batch);
+	hand_aside(p, *batch);
 	if (p->missed > 0)
 		*p->chain->missed += p->missed;
 	take_notes(p->chain, *batch);

@@ -12,8 +12,10 @@ static void note(struct chain_sampled *s, bool left_out)
 	s->whole = s->whole && bits;
 	if (bits)
 		s->bits = bits;
-	if (!s->whole)
+	if (!s->whole) {
+		s->unknown += left_out;
 		return;
+	}
 	if (s->shown % WORD == 0)
 		s->bits[word] = 0;
 	s->bits[word] |= (uint64_t)left_out << s->shown % WORD;
@@ -168,7 +170,7 @@ static int drop_rest(struct chain_look *l)
 	if (l->dropper)
 		l->dropper->pending += l->item->records - l->record.request->dropped;
 	if (l->sampled)
-		l->sampled->left_out = 0;
+		l->sampled->left_out = l->sampled->unknown = 0;
 	return -EBADMSG;
 }
 

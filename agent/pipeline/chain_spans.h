@@ -12,7 +12,8 @@ struct chain_sampled {
 	uint64_t *bits;
 	size_t room; /* words */
 	size_t shown, left_out; /* spans */
-	bool whole; /* there was memory for all bits */
+	bool whole; /* there was memory for all bits; if not, of the others it left out: */
+	size_t unknown;
 };
 
 /* A look at one request, as far as it has come. Only chain_spans.c writes it. */

@@ -254,15 +254,18 @@ static bool read_order(const struct recorder *r, const struct http_request *requ
 static void ask(void *context, struct http_request *request)
 {
 	struct recorder *r = context;
+	const char *not_now = core_not_running(r->options.core);
 	struct dump_order order;
+	char why[RECORDER_WHY];
 
 	if (!r->options.on) {
 		http_respond_text(request, 409, "text/plain",
 			"the flight recorder is off: set traces.recorder in the configuration\n");
 	} else if (!read_order(r, request, &order)) {
 		http_respond_text(request, 400, "text/plain", "last_ms is a number\n");
-	} else if (r->options.core->phase != AGENT_RUNNING) {
-		http_respond_text(request, 503, "text/plain", "the agent is ending\n");
+	} else if (not_now) {
+		snprintf(why, sizeof why, "%s\n", not_now);
+		http_respond_text(request, 503, "text/plain", why);
 	} else if (dump_is_busy(r->dump)) {
 		http_respond_text(request, 503, "text/plain", "a dump is under way: try again\n");
 	} else {

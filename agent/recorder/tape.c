@@ -92,6 +92,9 @@ static void work(struct job *job)
 		wrote->failed = open_ring(t, wrote);
 	if (!wrote->failed && j->frame.size > 0)
 		wrote->failed = ring_write(t->ring, &j->frame);
+	wrote->missed = wrote->failed != 0;
+	if (wrote->failed == -EBUSY)
+		wrote->failed = 0; /* the ring is fine, and has room again once the dump has gone on */
 	if (!t->ring || !j->ends)
 		return;
 	failed = ring_set_ended(t->ring); /* also if the last frame found no room */
@@ -108,6 +111,11 @@ static void release(struct tape *t, struct buffer *frame)
 	budget_give(t->options.budget, SIGNAL_TRACES, room);
 }
 
+static void count(const struct tape_options *o, const struct tape_job *j)
+{
+	*(j->wrote.missed ? o->missed : o->recorded) += j->spans;
+}
+
 static void done(struct job *job)
 {
 	struct tape_job *j = CONTAINER_OF(job, struct tape_job, job);
@@ -118,7 +126,7 @@ static void done(struct job *job)
 	t->job = t->job == j ? NULL : t->job;
 	t->written = j->number;
 	t->failed = wrote.failed;
-	*(wrote.failed ? o->missed : o->recorded) += j->spans;
+	count(o, j);
 	release(t, &j->frame);
 	free(j);
 	if (t->filling.size > LARGE && !t->failed)
@@ -128,17 +136,23 @@ static void done(struct job *job)
 	o->wrote(o->context, &wrote);
 }
 
-/* Gives the frame to the lane. False: the lane is full, or ends. */
-static bool begin(struct tape *t, bool ends)
+/* With the frame that is filled. */
+static struct tape_job job_of(struct tape *t, bool ends)
 {
-	struct tape_job *j = oxp_new(sizeof *j);
-
-	*j = (struct tape_job){ .job = { .work = work, .done = done },
+	return (struct tape_job){ .job = { .work = work, .done = done },
 		.tape = t,
 		.frame = t->filling,
 		.spans = t->filling_spans,
 		.number = t->number,
 		.ends = ends };
+}
+
+/* Gives the frame to the lane. False: the lane is full, or ends. */
+static bool begin(struct tape *t, bool ends)
+{
+	struct tape_job *j = oxp_new(sizeof *j);
+
+	*j = job_of(t, ends);
 	if (lane_run(t->options.disk, &j->job) < 0) {
 		free(j);
 		return false;
@@ -168,9 +182,16 @@ void tape_init(struct tape *t, const struct tape_options *o)
 
 void tape_done(struct tape *t)
 {
+	struct tape_job last;
+
 	if (!t->options.loop)
 		return;
 	loop_timer_done(&t->due);
+	if (t->ends) {
+		last = job_of(t, true);
+		work(&last.job); /* the ring is the loop's now */
+		count(&t->options, &last);
+	}
 	release(t, &t->filling);
 	ring_close(t->ring);
 	path_folder_close(&t->folder);
@@ -192,8 +213,7 @@ uint64_t tape_flush(struct tape *t)
 
 void tape_end(struct tape *t)
 {
-	if (t->options.loop)
-		(void)!begin(t, true);
+	t->ends = t->options.loop && !begin(t, true);
 }
 
 /* Makes room for one more request. The memory of frames is a part of `memory`. */

@@ -19,6 +19,7 @@ struct tape_wrote {
 	bool opened; /* by this job: */
 	enum ring_found found;
 	bool killed; /* the run before did not end by itself, and left frames */
+	bool missed; /* the frame was not written: it failed, or a dump holds the ring */
 	uint64_t errors; /* spans with status error in the frame */
 };
 
@@ -46,6 +47,7 @@ struct tape {
 	struct path_folder folder; /* the lane's, as the ring is */
 	struct ring *ring;
 	int failed; /* as the last job said */
+	bool ends; /* the lane did not take the last job */
 };
 
 void tape_init(struct tape *, const struct tape_options *);
@@ -57,7 +59,8 @@ void tape_open(struct tape *);
 void tape_note(struct tape *, const struct batch *);
 /* Writes what there is. Returns the number of the frame after which all that was noted has been written. */
 uint64_t tape_flush(struct tape *);
-/* The last job, at the end of the process: writes the rest, and that it ended by itself. */
+/* The last job, at the end of the process: writes the rest, and that it ended by itself. If the lane is full,
+ * tape_done() does that. */
 void tape_end(struct tape *);
 
 #endif

@@ -11,7 +11,8 @@
  * in the order of their names.
  *
  * A page cannot have two series with the same name and labels, nor one family with two types. The first one stays; the
- * other is refused and counted. So is a series that exceeds a ceiling.
+ * other is refused and counted. So is a series that exceeds a ceiling, and a sample that Prometheus would refuse the
+ * whole page for.
  */
 #ifndef OXP_SERIES_H
 #define OXP_SERIES_H
@@ -43,14 +44,23 @@ enum series_drop {
 	SERIES_DROP_DUPLICATE, /* twice in one scrape, or another target has it */
 	SERIES_DROP_LABELS, /* two of one name, once names are classic and the target's are there */
 	SERIES_DROP_RESERVED,
+	SERIES_DROP_TIMESTAMP, /* before 1970, for which Prometheus refuses a page of text, or beyond 2^53 ms */
+	SERIES_DROP_SAMPLE_SIZE, /* a ceiling of proto/exposition_parse.h */
 	SERIES_DROPS,
 };
 
-/* Of one scrape, in samples: received = merged + the sum of dropped. */
+enum { SERIES_NAME_SHOWN = 80 };
+
+/* Of one scrape, in samples: received = merged + the sum of dropped. A ceiling that refuses one sample of a label set
+ * of a histogram or summary drops all of them. */
 struct series_counts {
 	uint64_t received, merged;
 	uint64_t dropped[SERIES_DROPS];
+	char first[SERIES_DROPS][SERIES_NAME_SHOWN]; /* what the first that was dropped for it is called, maybe cut */
 };
+
+/* Whether it is one of the table's ceilings, or a sample's. */
+bool series_drop_is_ceiling(enum series_drop);
 
 /* A word for labels and logs: "type_clash", "series_ceiling" … */
 const char *series_drop_name(enum series_drop);

@@ -7,10 +7,12 @@
 #include <errno.h>
 
 #include "proto/exposition_write.h"
+#include "series/cut.h"
 #include "series/span_sets.h"
 #include "series/table.h"
 
 #define TYPE(name) (1u << EXPOSITION_##name)
+#define TIMESTAMP_MAX (INT64_C(1) << 53)
 
 /* Which suffixes a family's samples may have, by its type, and what family of the page they make. */
 static const struct suffix {
@@ -51,6 +53,7 @@ static void origin_reset(struct series_target *t, struct origin *o)
 	o->slot[slot].scrape = t->staged;
 	o->slot[slot].type = EXPOSITION_UNTYPED;
 	o->slot[slot].typed = o->slot[slot].helped = o->clashed = false;
+	o->cut = o->cut_whole = false;
 	memset(o->group, 0, sizeof o->group);
 	o->refused = 0;
 }
@@ -347,7 +350,14 @@ static struct entry *claim(struct series_target *t, struct group *g, const struc
 	if (!has_room(t, g, why))
 		return NULL;
 	*why = SERIES_DROP_BYTES;
-	return e || !text.data ? e : entry_new(t, text);
+	return e || !text.data ? e : entry_new(t, text, cut_set_of(t->series, text));
+}
+
+/* Prometheus refuses a whole page of text for a time before 1970, such as Go's zero time. In OpenMetrics times are
+ * doubles. */
+static bool has_bad_time(const struct exposition_sample *sample)
+{
+	return sample->has_timestamp && (sample->timestamp_ms < 0 || sample->timestamp_ms > TIMESTAMP_MAX);
 }
 
 /* True, or false with the reason. */
@@ -356,16 +366,34 @@ static bool stage(struct series_target *t, const struct exposition_sample *sampl
 	struct head head;
 	struct group *g;
 	struct entry *e;
-	int failed = head_prepare(t, sample, &head);
+	int failed;
 
+	*why = sample->excess ? SERIES_DROP_SAMPLE_SIZE : SERIES_DROP_TIMESTAMP;
+	if (sample->excess || has_bad_time(sample))
+		return false;
+	failed = head_prepare(t, sample, &head);
 	*why = failed == -EEXIST ? SERIES_DROP_LABELS : SERIES_DROP_BYTES;
-	g = failed ? NULL : group_of(t, head.name, why);
+	if (failed)
+		return false;
+	g = group_of(t, head.name, why);
 	e = g ? claim(t, g, &head, why) : NULL;
+	if (!e && t->source && series_drop_is_ceiling(*why))
+		cut_note(t, t->source, g ? head_render(t->series, &head) : (struct bytes){ NULL, 0 }, *why);
 	if (!e)
 		return false;
 	value_set(&e->slot[staged_slot(t)].value, sample);
 	entry_stage(t, g, e);
 	return true;
+}
+
+/* A family is told by the name of its source; what was not looked up is told by its own. */
+static void refuse(struct series_target *t, const struct exposition_sample *sample, enum series_drop why)
+{
+	const struct origin *o = t->source;
+	enum role role;
+	bool known = o && owns(t, o, sample->name, &role);
+
+	count_dropped(t, why, known ? (struct bytes){ o->name, o->size } : sample->name, 1);
 }
 
 static int on_sample(void *context, const struct exposition_sample *sample)
@@ -376,7 +404,7 @@ static int on_sample(void *context, const struct exposition_sample *sample)
 	OXP_ASSERT(t->staged);
 	t->counts.received++;
 	if (!stage(t, sample, &why))
-		t->counts.dropped[why]++;
+		refuse(t, sample, why);
 	return 0;
 }
 

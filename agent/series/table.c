@@ -1,9 +1,10 @@
 /*
- * The table itself: what is in it, and how a scrape becomes visible.
+ * The table itself, and what is in it.
  */
 #include "series/series.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <xxhash.h>
 
@@ -34,9 +35,17 @@ const char *series_drop_name(enum series_drop drop)
 		[SERIES_DROP_DUPLICATE] = "duplicate",
 		[SERIES_DROP_LABELS] = "labels",
 		[SERIES_DROP_RESERVED] = "reserved",
+		[SERIES_DROP_TIMESTAMP] = "timestamp",
+		[SERIES_DROP_SAMPLE_SIZE] = "sample_size",
 	};
 
 	return names[drop];
+}
+
+bool series_drop_is_ceiling(enum series_drop drop)
+{
+	return drop == SERIES_DROP_SERIES_CEILING || drop == SERIES_DROP_FAMILY_CEILING || drop == SERIES_DROP_BYTES ||
+	       drop == SERIES_DROP_SAMPLE_SIZE;
 }
 
 /* How much of the table something takes: memory, and bytes of a page at most. */
@@ -242,7 +251,7 @@ struct entry *entry_find(struct series *s, struct bytes text)
 	return NULL;
 }
 
-struct entry *entry_new(struct series_target *t, struct bytes text)
+struct entry *entry_new(struct series_target *t, struct bytes text, uint64_t set)
 {
 	struct entry *e = alloc_tidied(t->series, entry_share(text.size));
 
@@ -251,6 +260,7 @@ struct entry *entry_new(struct series_target *t, struct bytes text)
 	memcpy(e->text, text.data, text.size);
 	e->size = text.size;
 	e->target = t;
+	e->set = set;
 	e->node.hash = hash(t->series, text);
 	map_put(&t->series->entries, &e->node);
 	return e;
@@ -325,93 +335,11 @@ void weigh_target(struct series_target *t)
 	t->weight = weight;
 }
 
-static bool clashes(const struct group *g, unsigned slot)
+void count_dropped(struct series_target *t, enum series_drop why, struct bytes name, uint64_t samples)
 {
-	for (const struct group *other = g->family->groups; other; other = other->sibling)
-		if (other != g && group_visible(other) && group_type(other, other->target->slot) != group_type(g, slot))
-			return true;
-	return false;
-}
-
-/* Takes a group out of the staged scrape; the caller has unlinked it. */
-static void refuse_group(struct series_target *t, struct group *g, unsigned slot)
-{
-	t->counts.dropped[SERIES_DROP_TYPE_CLASH] += g->slot[slot].count;
-	t->groups[slot].count -= g->slot[slot].count;
-	for (struct entry *e = g->slot[slot].first, *next; e; e = next) {
-		next = e->slot[slot].next;
-		e->slot[slot].scrape = 0;
-		if (!entry_live(e))
-			entry_free(t->series, e);
-	}
-	g->slot[slot].scrape = 0;
-	weigh_group(g);
-	if (!group_visible(g))
-		group_free(g);
-}
-
-/* A group that is visible with its type clashes with nothing, since whatever came later would have been refused. */
-static void refuse_clashes(struct series_target *t, unsigned slot)
-{
-	struct group **at = &t->groups[slot].first;
-
-	if (t->doubts == 0 || t->series->shared == 0)
-		return;
-	(void)tidy_all(t); /* what is refused hangs in the visible slot, or nowhere */
-	while (*at) {
-		struct group *g = *at;
-		if (clashes(g, slot)) {
-			*at = g->slot[slot].next;
-			refuse_group(t, g, slot);
-		} else {
-			at = &g->slot[slot].next;
-		}
-	}
-}
-
-void series_commit(struct series_target *t, struct series_counts *ret)
-{
-	unsigned slot = staged_slot(t);
-
-	OXP_ASSERT(t->staged);
-	refuse_clashes(t, slot);
-	t->counts.merged = t->groups[slot].count;
-	*ret = t->counts;
-	t->visible = t->staged;
-	t->staged = 0;
-	t->slot = slot;
-	slot_leave(t, !slot);
-	t->series->version++;
-}
-
-void series_abandon(struct series_target *t)
-{
-	if (!t->staged)
-		return;
-	t->staged = 0;
-	slot_leave(t, staged_slot(t));
-}
-
-/* What is being staged may clash by now with what others make visible. */
-void series_target_down(struct series_target *t)
-{
-	if (!t->visible)
-		return;
-	t->visible = 0;
-	t->doubts++;
-	slot_leave(t, t->slot);
-	t->series->version++;
-}
-
-void series_begin(struct series_target *t)
-{
-	series_abandon(t);
-	(void)tidy_all(t);
-	t->staged = ++t->series->scrapes;
-	t->groups[staged_slot(t)].scrape = t->staged;
-	t->source = NULL;
-	t->doubts = 0;
-	memset(&t->counts, 0, sizeof t->counts);
+	if (t->counts.dropped[why] == 0)
+		snprintf(t->counts.first[why], SERIES_NAME_SHOWN, "%.*s", (int)name.size, name.data ? name.data : "");
+	t->counts.dropped[why] += samples;
 }
 
 struct series *series_new(const struct series_limits *limits, uint64_t seed)

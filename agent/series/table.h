@@ -44,6 +44,7 @@ struct entry {
 		struct entry *next;
 		struct value value;
 	} slot[SLOTS];
+	uint64_t set;			/* the label set it belongs to (cut.h) */
 	size_t size;
 	char text[];
 };
@@ -92,6 +93,8 @@ struct origin {
 		struct text help, unit;
 	} slot[SLOTS];
 	bool clashed;			/* two types in the scrape being staged */
+	bool cut, cut_whole;		/* of it, some label sets, or all, are not to be shown (cut.h) … */
+	enum series_drop why_cut;	/* … for this reason */
 	struct group *group[ROLES];	/* of the scrape being staged, as far as they are known */
 	unsigned refused;		/* a bit for each role whose family is refused … */
 	enum series_drop why;		/* … for this reason */
@@ -101,6 +104,13 @@ struct origin {
 
 struct target_label {
 	struct text name, value, exported;	/* value with escapes, exported_NAME */
+};
+
+/* Keys of label sets that a ceiling has cut, by open addressing; NULL while there are none. */
+struct cuts {
+	uint64_t *keys;
+	size_t mask, count;
+	bool any;
 };
 
 struct series_target {
@@ -121,6 +131,7 @@ struct series_target {
 	size_t bucket;
 	struct origin *source;		/* of the last line */
 	struct series_counts counts;	/* of the staged scrape */
+	struct cuts cuts;		/* of it, too */
 };
 
 /*
@@ -190,7 +201,7 @@ void group_free(struct group *);
 void entry_free(struct series *, struct entry *);
 void origin_free(struct series_target *, struct origin *);
 struct entry *entry_find(struct series *, struct bytes text);
-struct entry *entry_new(struct series_target *, struct bytes text) MUST_CHECK;
+struct entry *entry_new(struct series_target *, struct bytes text, uint64_t set) MUST_CHECK;
 struct origin *origin_find(struct series_target *, struct bytes name);
 struct origin *origin_new(struct series_target *, struct bytes name) MUST_CHECK;
 /* Replaces the text; if out of memory, it stays as it was. */
@@ -200,6 +211,8 @@ void text_set(struct series *, struct text *, struct bytes);
 void weigh_group(struct group *);
 void weigh_family(struct family *);
 void weigh_target(struct series_target *);
+/* Samples of the staged scrape that are not shown; the first name is kept. */
+void count_dropped(struct series_target *, enum series_drop, struct bytes name, uint64_t samples);
 /* The scrape in that slot is over. */
 void slot_leave(struct series_target *, unsigned slot);
 /* Frees all that is left, of a target or of all; false if nothing was. Only what is visible or staged stays. */

@@ -26,8 +26,8 @@ enum ledger_term {
 	LEDGER_HELD,
 	LEDGER_DROPPED_KILLED, /* in memory when the process was killed */
 	LEDGER_DROPPED_EXIT, /* not delivered within exit.within, and no room in the spool */
-	LEDGER_DROPPED_CEILING, /* a ceiling of the series table */
-	LEDGER_DROPPED_CLASH, /* a metric family whose type another target claims otherwise */
+	LEDGER_DROPPED_CEILING, /* a ceiling of the series table or of a sample */
+	LEDGER_DROPPED_CLASH, /* a sample that cannot stand on the page beside the others, or for itself (series.h) */
 	LEDGER_DROPPED_STEP, /* by a step of the configuration */
 	LEDGER_DROPPED_FULL, /* there was no room within `memory`, and the sender could not wait */
 	LEDGER_TERMS,

@@ -22,38 +22,45 @@ enum {
 	VALUE_MAX = 128 << 20, /* bytes: no line or span that came in is as large */
 };
 
-/* What a query asks for. Its parameters are named, and those that a query does not name are not for it. */
+/* What is asked for: which rows, whose keys go into `picked`, and then each of these by its number there. So no more
+ * than one row is in memory, however many there are and however large apps made them: this runs beside the agent, in
+ * its container. Parameters are named, and those that a query does not name are not for it. */
 static const struct shown {
 	const char *what;
 	unsigned kind;
-	const char *sql;
+	const char *pick, *row;
 	void (*print)(sqlite3_stmt *, const struct page *);
 	const char *newest; /* the number of the newest row; NULL: rows have none */
 } table[] = {
 	{ "logs", SHOW_LOGS,
-		"SELECT * FROM (SELECT own_time(body, at) AS own, body, rowid AS n FROM logs"
+		"INSERT INTO picked SELECT n, NULL FROM (SELECT own_time(body, at) AS own, rowid AS n FROM logs"
 		" WHERE rowid > :after AND rowid <= :until AND at >= :since - 3600000000000 AND (:since = 0 OR "
 		"own_time(body, at) >= :since)"
 		" AND (:grep IS NULL OR instr(body, :grep)) AND (:level = 0 OR severity(body) >= :level)"
 		" AND (:service IS NULL OR of_service(body, :service)) AND (:trace IS NULL OR of_trace(body, :trace))"
 		" ORDER BY at DESC, n DESC LIMIT :limit) ORDER BY own, n",
+		"SELECT own_time(body, at), body FROM logs WHERE rowid = (SELECT a FROM picked WHERE rowid = :row)",
 		show_print_log, "SELECT max(rowid) FROM logs" },
 	/* A trace stays together, where its first span is. */
 	{ "traces", SHOW_TRACES,
-		"SELECT start_ns, end_ns, trace_id, span_id, parent_id, service, name, status, details FROM"
-		" (SELECT * FROM spans WHERE start_ns >= :since AND (:service IS NULL OR service = :service)"
+		"INSERT INTO picked SELECT trace_id, span_id FROM"
+		" (SELECT start_ns, trace_id, span_id FROM spans WHERE start_ns >= :since AND (:service IS NULL OR "
+		"service = :service)"
 		" AND (:trace IS NULL OR substr(trace_id, 1, length(:trace)) = lower(:trace))"
 		" AND (:grep IS NULL OR instr(name, :grep) OR instr(service, :grep) OR instr(details, :grep))"
 		" AND NOT EXISTS (SELECT 1 FROM seen WHERE seen.trace_id = spans.trace_id AND seen.span_id = "
 		"spans.span_id)"
 		" ORDER BY start_ns DESC LIMIT :limit)"
 		" ORDER BY min(start_ns) OVER (PARTITION BY trace_id), trace_id, start_ns, span_id",
+		"SELECT start_ns, end_ns, trace_id, span_id, parent_id, service, name, status, details FROM spans"
+		" WHERE (trace_id, span_id) = (SELECT a, b FROM picked WHERE rowid = :row)",
 		show_print_span, NULL },
 	{ "metrics", SHOW_METRICS,
-		"SELECT at, series, value FROM (SELECT at, series, value, rowid AS n FROM samples"
+		"INSERT INTO picked SELECT n, NULL FROM (SELECT at, rowid AS n FROM samples"
 		" WHERE at >= CASE WHEN :since > 0 OR :after > 0 THEN :since ELSE (SELECT max(at) FROM samples) END"
 		" AND rowid > :after AND rowid <= :until AND (:grep IS NULL OR instr(series, :grep))"
 		" ORDER BY at DESC, n LIMIT :limit) ORDER BY at, n",
+		"SELECT at, series, value FROM samples WHERE rowid = (SELECT a FROM picked WHERE rowid = :row)",
 		show_print_sample, "SELECT max(rowid) FROM samples" },
 };
 
@@ -95,12 +102,14 @@ static void bind_text(sqlite3_stmt *q, const char *name, const char *value)
 		sqlite3_bind_text(q, i, value, -1, SQLITE_STATIC);
 }
 
-static int print_rows(struct show *s, uint64_t limit, int64_t until)
+/* Their keys, in the order in which they are printed. */
+static int pick_rows(struct show *s, uint64_t limit, int64_t until)
 {
 	sqlite3_stmt *q;
-	int code = sqlite3_prepare_v2(s->db, s->shown->sql, -1, &q, NULL);
+	int code = sqlite3_exec(s->db, "DELETE FROM picked", NULL, NULL, NULL);
 
-	s->printed = 0;
+	if (code == SQLITE_OK)
+		code = sqlite3_prepare_v2(s->db, s->shown->pick, -1, &q, NULL);
 	if (code != SQLITE_OK)
 		return code;
 	bind_number(q, ":limit", limit < INT64_MAX ? (int64_t)limit : INT64_MAX);
@@ -111,8 +120,46 @@ static int print_rows(struct show *s, uint64_t limit, int64_t until)
 	bind_text(q, ":grep", s->o->grep);
 	bind_text(q, ":service", s->o->service);
 	bind_text(q, ":trace", s->o->trace);
-	for (; (code = sqlite3_step(q)) == SQLITE_ROW; s->printed++)
+	code = sqlite3_step(q);
+	sqlite3_finalize(q);
+	return code;
+}
+
+/* What is printed is collected in memory and written once the query has ended: a pager that does not move must not hold
+ * a snapshot, which would keep the agent's WAL from being cut. */
+static int print_row(struct show *s, sqlite3_stmt *q, int64_t row)
+{
+	FILE *to = s->page.to;
+	char *text = NULL;
+	size_t size = 0;
+	int code;
+
+	s->page.to = open_memstream(&text, &size);
+	OXP_ASSERT(s->page.to && "out of memory");
+	bind_number(q, ":row", row);
+	code = sqlite3_step(q);
+	if (code == SQLITE_ROW) {
 		s->shown->print(q, &s->page);
+		s->printed++;
+	}
+	code = sqlite3_reset(q);
+	fclose(s->page.to);
+	s->page.to = to;
+	fwrite(text, 1, size, to);
+	free(text);
+	return code;
+}
+
+/* A row that the agent has thrown out meanwhile is left out. */
+static int print_rows(struct show *s)
+{
+	int64_t count = number(s->db, "SELECT max(rowid) FROM picked");
+	sqlite3_stmt *q;
+	int code = sqlite3_prepare_v2(s->db, s->shown->row, -1, &q, NULL);
+
+	s->printed = 0;
+	for (int64_t i = 1; i <= count && code == SQLITE_OK && !ferror(s->page.to); i++)
+		code = print_row(s, q, i);
 	sqlite3_finalize(q);
 	return code;
 }
@@ -130,8 +177,8 @@ static int remember_spans(struct show *s)
 	return sqlite3_exec(s->db, sql, NULL, NULL, NULL);
 }
 
-/* One look, which sees the database as it is at one moment. Up to `most` numbers on from the look before. */
-static int look_and_print(struct show *s, uint64_t limit, int64_t most)
+/* Sees the database as it is at one moment. Up to `most` numbers on from the look before. */
+static int pick(struct show *s, uint64_t limit, int64_t most)
 {
 	int code = sqlite3_exec(s->db, "BEGIN", NULL, NULL, NULL);
 	int64_t newest = s->shown->newest ? number(s->db, s->shown->newest) : 0, until;
@@ -141,7 +188,7 @@ static int look_and_print(struct show *s, uint64_t limit, int64_t most)
 	until = newest - s->after > most ? s->after + most : newest;
 	s->behind = until < newest;
 	if (code == SQLITE_OK)
-		code = print_rows(s, limit, until);
+		code = pick_rows(s, limit, until);
 	s->after = until;
 	if (code == SQLITE_DONE && s->o->follow && !s->shown->newest)
 		code = remember_spans(s) == SQLITE_OK ? SQLITE_DONE : SQLITE_ERROR;
@@ -151,23 +198,16 @@ static int look_and_print(struct show *s, uint64_t limit, int64_t most)
 	return code;
 }
 
-/* Output is collected in memory and written after the query: a pager that does not move must not hold a snapshot, which
- * would keep the agent's WAL from being cut. */
 static int look(struct show *s, uint64_t limit, int64_t most)
 {
-	FILE *to = s->page.to;
-	char *text = NULL;
-	size_t size = 0;
-	int code;
+	int code = pick(s, limit, most);
 
-	s->page.to = open_memstream(&text, &size);
-	OXP_ASSERT(s->page.to && "out of memory");
-	code = look_and_print(s, limit, most);
-	fclose(s->page.to);
-	s->page.to = to;
-	fwrite(text, 1, size, to);
-	free(text);
-	return code;
+	if (code != SQLITE_DONE)
+		return code;
+	code = print_rows(s);
+	if (code != SQLITE_OK)
+		fprintf(stderr, "oxpecker: cannot read the store: %s\n", sqlite3_errmsg(s->db));
+	return code == SQLITE_OK ? SQLITE_DONE : code;
 }
 
 /* Whether somebody still reads the output. */
@@ -261,7 +301,7 @@ static int open_readonly(const char *folder, sqlite3 **ret)
 		sqlite3_busy_timeout(*ret, BUSY_MS);
 	if (code == SQLITE_OK)
 		code = sqlite3_exec(*ret,
-			"PRAGMA temp_store=MEMORY; CREATE TEMP TABLE seen"
+			"PRAGMA temp_store=MEMORY; CREATE TEMP TABLE picked (a, b); CREATE TEMP TABLE seen"
 			" (trace_id TEXT, span_id TEXT, start_ns INTEGER, PRIMARY KEY (trace_id, span_id)) "
 			"WITHOUT ROWID",
 			NULL, NULL, NULL);

@@ -31,7 +31,7 @@ bool tail_births_look(struct tail_births *b, struct wall_time wall, struct mono_
 	bool set = b->wall.ns && (off > DURATION_MS(STEP_MS).ns || off < -DURATION_MS(STEP_MS).ns);
 
 	if (set)
-		add_step(b, b->wall.ns + gone, wall.ns - gone, -off);
+		add_step(b, b->wall.ns + gone, wall.ns - gone - DURATION_MS(TAIL_BIRTH_STEP_MS).ns, -off);
 	b->wall = wall;
 	b->mono = mono;
 	return set;

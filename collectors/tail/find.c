@@ -58,16 +58,24 @@ static int64_t order_of(const struct tail_finder *d, int64_t birth_ns)
 	return tail_births_order(core->births, loop_now(core->loop), birth_ns);
 }
 
+/* What was born by then was there when somebody last looked. The first start is taken as exact: an app may write a file
+ * and start us at once, and with `start: end` does not want to see it. */
+static int64_t looked_at(const struct tail_finder *d)
+{
+	const struct tail_look *look = d->with.look;
+	bool first = !look->complete && !d->known_before.ns;
+
+	return order_of(d, first ? look->last.ns : tail_look_since(look).birth_ns);
+}
+
 /* At the first start, whose first look may take more than one scan, a file was there before if it was born before the
  * look. At later starts, it was there before if the last run had it: a file that came since then, as by a rotation, is
  * as new as one that comes while we look. */
 static bool was_there_before(const struct tail_finder *d, const struct tail_file *f)
 {
-	const int64_t known = d->known_before.ns;
-
-	if (known && f->identity.birth_ns == 0)
+	if (d->known_before.ns && f->identity.birth_ns == 0)
 		return false; /* nobody can tell */
-	return f->born <= order_of(d, known ? known - DURATION_MS(TAIL_BIRTH_STEP_MS).ns : d->with.look->last.ns);
+	return f->born <= looked_at(d);
 }
 
 /* The position of what was the same file and has other bytes now. */
@@ -254,7 +262,7 @@ static bool knows_between(struct tail_finder *d, const struct tail_found *found,
 
 	if (tail_lost_find(&look->scan.lost, found->path, f ? &f->identity : &anybody))
 		return true;
-	if (!f && found->born <= order_of(d, look->last.ns))
+	if (!f && found->born <= looked_at(d))
 		return true;
 	tail_wanted_lost(d->with.wanted, found->path, f ? &f->identity : &since);
 	tail_wanted_scan(d->with.wanted, true);

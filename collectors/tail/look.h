@@ -27,9 +27,6 @@ struct tail_look {
 	struct wall_time last;
 };
 
-/* File systems take births from a clock that stands still for this long. */
-enum { TAIL_BIRTH_STEP_MS = 10 };
-
 /* For the list of the lost: any file that was born since the last look. */
 static inline struct tail_identity tail_look_since(const struct tail_look *look)
 {

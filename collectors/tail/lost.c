@@ -144,7 +144,7 @@ static const struct tail_sought *rotated_from(const struct tail_search *q, const
 	const struct tail_sought *found = NULL;
 
 	for (const struct tail_sought *s = tail_search_before(q, name); s; s = s->shorter)
-		if (s->lost->last && s->lost->identity.birth_ns && born > s->lost->born &&
+		if (s->lost->last && s->lost->identity.birth_ns && born >= s->lost->born &&
 			is_rotated_name(name, s->name))
 			found = s;
 	return found;

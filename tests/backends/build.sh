@@ -7,8 +7,8 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 tests=$(dirname "$here")
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/oxpecker-tests
-names='pytest python_sdk go_sdk java_sdk node bulk_clients old_tracers loggers prometheus opensearch opensearch3'
-names="$names elasticsearch jaeger bench"
+names='pytest python_sdk go_sdk java_sdk node bulk_clients old_tracers loggers prometheus prometheus_parsers'
+names="$names opensearch opensearch3 elasticsearch jaeger bench"
 go_wanted=1.25.5
 
 usage() {
@@ -21,6 +21,7 @@ Builds each NAME into $cache unless it is there, and prints its folder.
   opensearch3  an embedded OpenSearch 3 node with a Java of its own, since it wants 21 (needs what opensearch needs)
   elasticsearch  an embedded Elasticsearch 7.10 node, without what is not open source (needs a JDK 17 and maven)
   prometheus   Debian's prometheus and promtool, unpacked and not installed: no service is started
+  prometheus_parsers  what reads pages with Prometheus' own parsers (needs go)
   bench        the yardstick programs, the load generator and the sink (needs go, cc, libisal-dev)
   node         the packages of tests/hosts/node (needs npm)
   bulk_clients the clients of tests/hosts/bulk_clients (needs npm)
@@ -48,6 +49,7 @@ folder_of() {
 	case $1 in
 	jaeger) echo "jaeger-1.76.0-$(sum_of "$here/jaeger/go.mod" "$here/jaeger/go.sum")" ;;
 	prometheus) echo "prometheus-debian-$(cut -d. -f1 /etc/debian_version)" ;;
+	prometheus_parsers) echo "prometheus_parsers-$(sum_of "$here"/prometheus_parsers/*)" ;;
 	opensearch) echo "opensearch-2.19.1-$(sum_of "$here/opensearch/pom.xml" "$here/opensearch/Main.java")" ;;
 	opensearch3) echo "opensearch-3.8.0-$(sum_of "$here"/opensearch3/* "$here/opensearch/Main.java")" ;;
 	elasticsearch) echo "elasticsearch-7.10.2-$(sum_of "$here"/elasticsearch/*)" ;;
@@ -142,6 +144,13 @@ build_prometheus() {
 	apt-get download -q -o APT::Sandbox::User=root prometheus
 	dpkg -x prometheus_*.deb .
 	rm prometheus_*.deb
+}
+
+build_prometheus_parsers() {
+	go=$(go_command)
+	into=$PWD
+	cd "$here/prometheus_parsers"
+	GOROOT='' GOTOOLCHAIN=local nice "$go" build -buildvcs=false -ldflags '-s -w' -o "$into/" .
 }
 
 build_bench() {

@@ -14,4 +14,4 @@ fi
 export PYTHONPYCACHEPREFIX="${XDG_CACHE_HOME:-$HOME/.cache}/oxpecker-tests/pyc" PYTHONDONTWRITEBYTECODE=
 # Tests have threads of gRPC and start programs by fork: its handlers in the child break it now and then before exec.
 export GRPC_ENABLE_FORK_SUPPORT=false
-exec "$home/bin/python" -m pytest -q -p no:cacheprovider -rs --tb=short "$@"
+exec "$home/bin/python" -m pytest -q -p no:cacheprovider -rs --no-fold-skipped --tb=short "$@"

@@ -56,7 +56,7 @@ def test_each_item_has_its_answer(oxpecker, fault_server):
     body = bulk_of({"create": {"_index": "a", "_id": "x\"\n"}}, {"n": 1}, {"index": {}}, "no JSON\n",
                    {"update": {"_id": "1"}}, {"doc": {}}, {"delete": {"_id": "2"}}, {"index": {}}, {"n": 2})
     answer = requests.post(door + "/app-logs/_bulk", data=gzip.compress(body.encode()),
-                           headers={**NDJSON, "Content-Encoding": "gzip"}, timeout=10)
+                           headers={**NDJSON, "Content-Encoding": "gzip"}, timeout=60)
     assert answer.status_code == 200 and answer.headers["X-Elastic-Product"] == "Elasticsearch"
     items = [(action, item["status"], item["_index"]) for entry in answer.json()["items"]
              for action, item in entry.items()]
@@ -71,7 +71,7 @@ def test_each_item_has_its_answer(oxpecker, fault_server):
 
 def ship(door, *pairs):
     body = bulk_of(*[line for pair in pairs for line in pair])
-    answer = requests.post(door + "/_bulk", data=body, headers=NDJSON, timeout=10).json()
+    answer = requests.post(door + "/_bulk", data=body, headers=NDJSON, timeout=60).json()
     assert answer["errors"] is False
     return [item["_id"] for entry in answer["items"] for item in entry.values()]
 
@@ -118,10 +118,10 @@ def test_the_answer_says_first_whether_all_is_well(oxpecker, fault_server):
     """Fluent Bit reads 512 KiB of an answer and looks for these bytes in what it has; else it sends all again."""
     agent, door = start(oxpecker, fault_server().url)
     body = bulk_of(*[line for n in range(5000) for line in ({"create": {}}, {"n": n})])
-    answer = requests.post(door + "/_bulk", data=body, headers=NDJSON, timeout=10)
+    answer = requests.post(door + "/_bulk", data=body, headers=NDJSON, timeout=60)
     assert len(answer.content) > 512 << 10
     assert b'"errors":false,"items":[' in answer.content[:100] and answer.json()["errors"] is False
-    answer = requests.post(door + "/_bulk", data=body + bulk_of({"delete": {"_id": "x"}}), headers=NDJSON, timeout=10)
+    answer = requests.post(door + "/_bulk", data=body + bulk_of({"delete": {"_id": "x"}}), headers=NDJSON, timeout=60)
     assert b'"errors":false' not in answer.content and answer.json()["errors"] is True
     assert [len(item) for item in answer.json()["items"]] == [1] * 5001
 
@@ -133,20 +133,20 @@ REFUSED = {"no end": '{"create":{}}\n{"n":1}', "no action": '{"n":1}\n{"n":2}\n'
 @pytest.mark.parametrize("what", REFUSED)
 def test_a_body_that_is_no_bulk_is_refused_as_a_whole(oxpecker, fault_server, what):
     agent, door = start(oxpecker, fault_server().url)
-    answer = requests.post(door + "/_bulk", data=REFUSED[what], headers=NDJSON, timeout=10)
+    answer = requests.post(door + "/_bulk", data=REFUSED[what], headers=NDJSON, timeout=60)
     assert answer.status_code == 400 and answer.json()["error"]["reason"]
     assert agent.booked("received", signal="logs") == 0
 
 
 def test_what_clients_ask_first(oxpecker, fault_server):
     _, door = start(oxpecker, fault_server().url)
-    assert requests.get(door, timeout=10).json()["version"]["number"].startswith("8.")
-    assert requests.get(door + "/_cluster/health", timeout=10).json()["status"] == "green"
-    assert requests.put(door + "/_index_template/logs", json={}, timeout=10).json()["acknowledged"]
+    assert requests.get(door, timeout=60).json()["version"]["number"].startswith("8.")
+    assert requests.get(door + "/_cluster/health", timeout=60).json()["status"] == "green"
+    assert requests.put(door + "/_index_template/logs", json={}, timeout=60).json()["acknowledged"]
     for path in ("/_license?human=false", "/_xpack"):  # Logstash, Beats
-        assert requests.get(door + path, timeout=10).json()["license"]["status"] == "active"
-    assert requests.head(door + "/logs", timeout=10).status_code == 200
-    assert requests.get(door + "/logs/_search", timeout=10).status_code == 404
+        assert requests.get(door + path, timeout=60).json()["license"]["status"] == "active"
+    assert requests.head(door + "/logs", timeout=60).status_code == 200
+    assert requests.get(door + "/logs/_search", timeout=60).status_code == 404
 
 
 MADE = ["/logs", "/logs/", "/logs/_mapping", "/_template/x", "/_ilm/policy/x", "/_ingest/pipeline/x", "/_aliases"]
@@ -158,12 +158,12 @@ def test_a_document_outside_of_a_bulk_is_not_taken_for_something_else(oxpecker, 
     """Answered 404, so that its sender knows; what is made before a bulk is acknowledged, in either spelling."""
     server = fault_server()
     agent, door = start(oxpecker, server.url)
-    assert [path for path in MADE if requests.put(door + path, json={"n": 1}, timeout=10).status_code != 200] == []
-    assert [path for path in NOT_TAKEN if requests.put(door + path, json={"n": 1}, timeout=10).status_code != 404] == []
+    assert [path for path in MADE if requests.put(door + path, json={"n": 1}, timeout=60).status_code != 200] == []
+    assert [path for path in NOT_TAKEN if requests.put(door + path, json={"n": 1}, timeout=60).status_code != 404] == []
     posted = NOT_TAKEN + ["/logs", "/logs/_doc"]
-    assert [path for path in posted if requests.post(door + path, json={"n": 1}, timeout=10).status_code != 404] == []
+    assert [path for path in posted if requests.post(door + path, json={"n": 1}, timeout=60).status_code != 404] == []
     for path in ("/_bulk/", "/logs/_bulk/"):
-        answer = requests.post(door + path, data=bulk_of({"create": {}}, {"n": 1}), headers=NDJSON, timeout=10)
+        answer = requests.post(door + path, data=bulk_of({"create": {}}, {"n": 1}), headers=NDJSON, timeout=60)
         assert answer.json()["items"][0]["create"]["status"] == 201
     wait_delivered(agent, 2)
     assert agent.booked("received", signal="logs") == 2
@@ -174,7 +174,7 @@ def test_records_survive_an_end_while_the_server_is_away(oxpecker, fault_server)
     server.refuse()
     agent, door = start(oxpecker, server.url, exit={"within": "2s"})
     body = bulk_of(*[line for n in range(500) for line in ({"create": {}}, {"n": n})])
-    assert requests.post(door + "/_bulk", data=body, headers=NDJSON, timeout=10).json()["errors"] is False
+    assert requests.post(door + "/_bulk", data=body, headers=NDJSON, timeout=60).json()["errors"] is False
     assert agent.stop() == 0
     server.listen()
     agent.start()
@@ -191,7 +191,7 @@ def test_records_of_two_runs_are_no_copies_of_each_other(oxpecker, fault_server)
     agent, door = start(oxpecker, server.url, exit={"within": "2s"})
     for first in (0, 300):
         body = bulk_of(*[line for n in range(first, first + 300) for line in ({"create": {}}, {"n": n})])
-        assert requests.post(door + "/_bulk", data=body, headers=NDJSON, timeout=10).ok
+        assert requests.post(door + "/_bulk", data=body, headers=NDJSON, timeout=60).ok
         assert agent.stop() == 0
         agent.start()
     server.listen()

@@ -231,11 +231,12 @@ def reference_components():
 
 COMPONENTS = reference_components()
 # What an option cannot be without.
-TOGETHER = {"password": ["user"], "cert": ["key"], "key": ["cert"], "salt": ["keys"], "with": ["keys"]}
+TOGETHER = {"password": ["user"], "cert": ["key"], "key": ["cert"], "salt": ["keys"], "with": ["keys"],
+            "sampling_rate": ["sampling"]}
 PLACEHOLDERS = ("text", "/path", "localhost:8080", "http://localhost:8080", "[]", "{}")
 NEEDS = {"redact": ["keys"], "bulk": [], "add": ["fields"], "drop": ["keys"], "sample": ["ratio"]}
 # What is refused with all its defaults: a default, and what is written in its place.
-USED = {"span_limits": ("attributes: off", "attributes: 128")}
+USED = {"span_limits": ("attributes: off", "attributes: 128"), "filter": ("min_level: trace", "min_level: info")}
 
 
 def as_file(section, lines):

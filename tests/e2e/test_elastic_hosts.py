@@ -219,7 +219,7 @@ def test_a_real_server_answers_a_bulk_of_nothing(search):
     """With an error of its own, which shows that it answers."""
     for body, headers in ((b"", {}), (gzip.compress(b""), {"Content-Encoding": "gzip"})):
         headers = {"Content-Type": "application/x-ndjson", **headers}
-        answer = requests.post(search.url + "/nothing/_bulk", data=body, headers=headers, timeout=10)
+        answer = requests.post(search.url + "/nothing/_bulk", data=body, headers=headers, timeout=60)
         assert answer.status_code == 400 and "error" in answer.json()
 
 

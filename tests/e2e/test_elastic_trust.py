@@ -240,6 +240,26 @@ def test_certificates_that_were_renewed_are_used_without_a_restart(oxpecker, fau
     agent.assert_balanced()
 
 
+def test_fifos_in_the_place_of_certificates_hold_nobody_up(oxpecker, fault_server, tmp_path):
+    """Whoever may write to their folder puts them there; the next connection opens these files."""
+    ca, writer = authority.Authority(tmp_path), Writer(tmp_path / "app.log")
+    server = fault_server(tls=ca.server(clients=True))
+    files = dict(zip(("ca", "cert", "key"), (ca.cert, *ca.signed("agent", authority.CLIENT))))
+    writer.write(10)
+    agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url, **files))
+    wait_delivered(agent, 10)
+    server.refuse()
+    for path in files.values():
+        os.unlink(path)
+        os.mkfifo(path)
+    writer.write(10)
+    agent.wait_until(lambda: destination(agent)["retries"] > 1, 20, "it has no connection")
+    server.listen()
+    wait_delivered(agent, 20, 30)
+    assert all(f"{files[name]}: it is not a regular file; the file that was there" in agent.err() for name in files)
+    assert_same(list(documents_of(server).values()), writer)
+
+
 @pytest.mark.parametrize("words", [["-tls1_2", "-cipher", "DHE", "-dhparam", "group.pem"],
                                    ["-tls1_3", "-groups", "ffdhe2048"]], ids=["1.2", "1.3"])
 def test_a_server_does_not_choose_how_long_we_compute(oxpecker, tmp_path, words):

@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from lib import fault
+from lib.cpu import Waits
 from lib.lines import Writer, as_written, assert_same, whole_lines
 from lib.sink import Sink
 from lib.wait import free_port
@@ -82,10 +83,20 @@ def test_what_waits_for_better_times_goes_at_sigterm(oxpecker, fault_server, tmp
     down.assert_all_once()
 
 
-def accepted_while_ending(agent, seconds):
+class Since:
+    """The time since it was made, which stands still while the machine keeps the agent waiting for a processor."""
+
+    def __init__(self, agent):
+        self.began, self.waits = time.monotonic(), Waits(agent.pid)
+
+    def seconds(self):
+        return time.monotonic() - self.began - self.waits.seconds()
+
+
+def accepted_while_ending(agent, since, seconds):
     """An app that goes on: spans, and lines into the socket, until so long after SIGTERM. The numbers of both."""
-    spans, lines, ends = [], [], time.monotonic() + seconds
-    while time.monotonic() < ends:
+    spans, lines = [], []
+    while since.seconds() < seconds:
         if post(agent, request_of(1, first=SPANS + 1 + len(spans)).SerializeToString()).status_code == 200:
             spans.append(SPANS + 1 + len(spans))
         say(agent.line_folder, LINES + SAID + len(lines), 1)
@@ -98,7 +109,7 @@ def test_a_kill_two_seconds_into_the_end_loses_nothing(oxpecker, fault_server, t
     down = Down(oxpecker, fault_server(), tmp_path, WITHIN)
     agent, agent.line_folder = down.agent, tmp_path
     agent.process.signal(15)
-    spans, lines = accepted_while_ending(agent, 2.2)
+    spans, lines = accepted_while_ending(agent, Since(agent), 2.2)
     assert len(spans) > 5
     if lines:  # read out of the socket, for which nobody answers
         agent.wait_until(lambda: agent.booked("received", source="logs.collect.socket") == SAID + len(lines), 20,
@@ -169,10 +180,10 @@ def test_a_kill_while_it_ends_loses_nothing_of_any_door(oxpecker, fault_server, 
         app.bulk()
         app.say()
     agent.process.signal(15)
-    ends = time.monotonic() + after
-    while time.monotonic() < ends:
+    since = Since(agent)
+    while since.seconds() < after:
         app.bulk()
-        if time.monotonic() < ends - 1:  # then it has been read, and is on disk
+        if since.seconds() < after - 1:  # then it has been read, and is on disk
             app.say()
     agent.kill9()
     app.close()

@@ -25,6 +25,16 @@ def test_waiting_gives_up_and_says_for_what():
     assert wait_until(lambda: 7) == 7
 
 
+def test_what_cannot_run_here_is_reported_as_skipped():
+    """A file by its status, which ctest shows, and each of its tests by name."""
+    there = os.path.join(need.TESTS, "e2e")
+    env = {name: value for name, value in os.environ.items() if name not in ("OXPECKER_RELEASE_BIN", "CI")}
+    done = subprocess.run(["sh", there + "/run.sh", there + "/test_memory.py", "-k", "files_without_end"], env=env,
+                          capture_output=True, text=True)
+    assert done.returncode == 77 and "::test_files_without_end" in done.stdout, done.stdout
+    assert "1 skipped" in done.stdout and "OXPECKER_RELEASE_BIN names no program" in done.stdout
+
+
 def test_a_port_is_given_to_one_run_at_a_time(monkeypatch):
     """Nobody listens there for a while, as when a test's backend is down, and another run looks for a port."""
     script = "from lib.wait import free_port; print(free_port(), flush=True); input()"

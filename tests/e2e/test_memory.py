@@ -1,11 +1,11 @@
-"""A container of 24 MiB and every door flooded while nothing can be delivered: no OOM kill, and nothing of it lost.
-
-It runs what is shipped: sanitizers take several times the memory, which says nothing of it."""
+"""A container of 24 MiB and every door flooded while nothing can be delivered: no OOM kill, and nothing of it lost."""
 
 import contextlib
 import os
 import re
+import signal
 import socket
+import subprocess
 import threading
 import time
 
@@ -13,7 +13,7 @@ import pytest
 import requests
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from lib import agent as agents, cgroup, need, span_floods
+from lib import agent as agents, span_floods
 from lib.counting import Counting
 from lib.shipped import wait_delivered
 from lib.wait import free_port, wait_until
@@ -28,14 +28,8 @@ NUMBER, ID = re.compile(rb'"n":(\d+)'), re.compile(rb'"_id":"([^"]+)"')
 
 
 @pytest.fixture
-def small(closing, monkeypatch, tmp_path):
-    """A cgroup of LIMIT that every agent of the test starts in."""
-    program = os.environ.get("OXPECKER_RELEASE_BIN", "")
-    if not os.access(program, os.X_OK):
-        need.missing("OXPECKER_RELEASE_BIN names no program without sanitizers: tests/run.sh builds one")
-    made = closing.keep(cgroup.MemoryCgroup(f"oxpecker-test-{os.getpid()}", LIMIT))
-    monkeypatch.setenv("OXPECKER_BIN", made.wrapped(program, tmp_path))
-    return made
+def small(container):
+    return container(LIMIT)
 
 
 def lines(first, count):
@@ -55,6 +49,26 @@ def test_files_without_end(oxpecker, small, fault_server, tmp_path):
     wait_delivered(agent, 1)
     agent.wait_until(lambda: agent.metric("oxpecker_scans_total") >= 3, 60)
     assert "too many files" in agent.err() and small.kills == 0
+
+
+@pytest.mark.parametrize("word", ["--json", "--follow"])
+def test_large_lines_are_shown_beside_the_agent_in_24_mib(oxpecker, small, tmp_path, word):
+    """`kubectl exec` starts it in the agent's container: a kill would be the end of both."""
+    with open(tmp_path / "app.log", "wb") as file:
+        for number in range(60):
+            file.write(b'{"n":%d,"message":"%s"}\n' % (number, b"x" * 500_000))
+    agent = oxpecker({"logs": {"collect": {"tail": str(tmp_path / "app.log")}}})
+    wait_delivered(agent, 60)
+    with open(tmp_path / "shown", "w+b") as shown:
+        show = subprocess.Popen([agents.binary(), "show", "logs", *word.split("="), "--config", agent.config_path],
+                                env={**os.environ, **{k: str(v) for k, v in agent.env.items()}}, stdout=shown)
+        wait_until(lambda: os.path.getsize(shown.name) > 25_000_000 or show.poll(), 60, "50 lines")
+        if word == "--follow":
+            show.send_signal(signal.SIGINT)
+        show.wait(20)
+        shown.seek(0)
+        numbers = [int(n) for n in re.findall(rb'"?\bn"?[:=](\d+)', shown.read())]
+    assert numbers == list(range(10, 60)) and small.kills == 0
 
 
 class Sink(Counting):
@@ -282,6 +296,8 @@ def test_a_dump_of_very_many_small_spans_fits_in_24_mib(oxpecker, fault_server, 
     assert done.returncode == 0, done.stderr
     agent.wait_until(lambda: agent.booked("delivered", source="traces.recorder") >= 300_000, 60)
     assert agent.status()["recorder"]["last_dump"]["unreadable_requests"] == 0
+    shown = agents.run("recorder", "show", "--config", agent.config_path, env=agent.env, deadline=60)
+    assert small.kills == 0 and len(shown.stdout.splitlines()) == 50, shown.stderr
 
 
 def test_what_it_costs_to_hold_a_record_counts_too(oxpecker, fault_server, small, tmp_path):

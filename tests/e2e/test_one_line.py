@@ -58,7 +58,7 @@ def bulk(_, text):
 
     def send():
         body = '{"create":{}}\n' + text.replace("\n", "\r") + "\n"
-        answer = requests.post(f"http://127.0.0.1:{port}/_bulk", data=body, timeout=10,
+        answer = requests.post(f"http://127.0.0.1:{port}/_bulk", data=body, timeout=60,
                                headers={"Content-Type": "application/x-ndjson"})
         assert answer.status_code == 200 and not answer.json()["errors"], answer.text
     return {"bulk": f"127.0.0.1:{port}"}, send
@@ -121,7 +121,7 @@ def test_a_large_document_needs_no_memory_twice(oxpecker, tmp_path):
         "batch": {"age": "50ms"}, "export": {"file": {"path": str(out)}},
         "collect": {"bulk": {"http": f"127.0.0.1:{port}", "body_max": "3MiB"}}}})
     document = '{"a":\r"' + "x" * (2 << 20) + '"\r}'
-    answer = requests.post(f"http://127.0.0.1:{port}/_bulk", data='{"create":{}}\n' + document + "\n", timeout=10,
+    answer = requests.post(f"http://127.0.0.1:{port}/_bulk", data='{"create":{}}\n' + document + "\n", timeout=60,
                            headers={"Content-Type": "application/x-ndjson"})
     assert answer.status_code == 200, answer.text
     wait_delivered(agent, 1)
@@ -159,7 +159,7 @@ def config_of_rows(url, port):
 
 
 def post_spaced(port):
-    answer = requests.post(f"http://127.0.0.1:{port}/_bulk", data='{"create":{}}\n' + SPACED + "\n", timeout=10,
+    answer = requests.post(f"http://127.0.0.1:{port}/_bulk", data='{"create":{}}\n' + SPACED + "\n", timeout=60,
                            headers={"Content-Type": "application/x-ndjson"})
     assert answer.status_code == 200 and not answer.json()["errors"], answer.text
 

@@ -43,7 +43,7 @@ def served(oxpecker, fault_server):
 def ask(door, **headers):
     method, url, body, own = door
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return requests.request(method, url, data=body, headers={**own, **named}, timeout=10)
+    return requests.request(method, url, data=body, headers={**own, **named}, timeout=60)
 
 
 def received(all_doors, signal):
@@ -80,7 +80,7 @@ def test_every_door_refuses_pages_of_others_and_serves_programs(served):
 def test_a_preflight_gets_no_permission(served):
     _, all_doors = served()
     for _, url, _, _ in all_doors.values():
-        answer = requests.options(url, timeout=10, headers={"Origin": EVIL, "Access-Control-Request-Method": "POST"})
+        answer = requests.options(url, timeout=60, headers={"Origin": EVIL, "Access-Control-Request-Method": "POST"})
         assert answer.status_code == 403
         assert not [name for name in answer.headers if name.lower().startswith("access-control")]
 
@@ -96,7 +96,7 @@ def test_a_page_that_is_let_in_sends_as_browsers_do(served, origins):
     """The preflight, then the request, whose answer the page may read."""
     agent, all_doors = served(origins=origins)
     for name in ("otlp", "bulk"):
-        asked = requests.options(all_doors[name][1], timeout=10, headers=PREFLIGHT)
+        asked = requests.options(all_doors[name][1], timeout=60, headers=PREFLIGHT)
         assert asked.status_code == 204 and not asked.content
         assert asked.headers["Access-Control-Allow-Origin"] == PAGE
         assert "POST" in asked.headers["Access-Control-Allow-Methods"].split(", ")
@@ -115,7 +115,7 @@ def test_a_page_that_is_let_in_sends_as_browsers_do(served, origins):
 def test_a_list_gives_others_no_permission(served, origin):
     _, all_doors = served(origins=[PAGE])
     for name in ("listen", "otlp", "bulk"):
-        answer = requests.options(all_doors[name][1], timeout=10, headers={**PREFLIGHT, "Origin": origin})
+        answer = requests.options(all_doors[name][1], timeout=60, headers={**PREFLIGHT, "Origin": origin})
         assert answer.status_code == 403
         assert not [header for header in answer.headers if header.lower().startswith("access-control")]
 
@@ -123,10 +123,10 @@ def test_a_list_gives_others_no_permission(served, origin):
 def test_what_a_preflight_asks_for_adds_no_line_to_the_answer(served):
     _, all_doors = served(origins=[PAGE])
     asked = 'x-a: b,content-type,"c",Set-Cookie%0d%0aX-D: 1,host,cookie,sec-fetch-site,' + "y" * 2000
-    answer = requests.options(all_doors["otlp"][1], timeout=10,
+    answer = requests.options(all_doors["otlp"][1], timeout=60,
                               headers={**PREFLIGHT, "Access-Control-Request-Headers": asked})
     assert answer.status_code == 204 and answer.headers["Access-Control-Allow-Headers"] == "content-type"
-    bare = requests.options(all_doors["otlp"][1], timeout=10, headers={**PREFLIGHT,
+    bare = requests.options(all_doors["otlp"][1], timeout=60, headers={**PREFLIGHT,
                             "Access-Control-Request-Headers": "host"})
     assert bare.status_code == 204 and "Access-Control-Allow-Headers" not in bare.headers
 
@@ -185,24 +185,24 @@ def test_what_is_no_origin_is_told_when_it_is_read(tmp_path, place):
 def test_what_is_not_served_is_told_counted_and_logged_once(served):
     agent, all_doors = served()
     for _ in range(3):
-        answer = requests.post(agent.otlp_url + "/v1/metrics", data=b"", headers=PROTOBUF, timeout=10)
+        answer = requests.post(agent.otlp_url + "/v1/metrics", data=b"", headers=PROTOBUF, timeout=60)
         assert answer.status_code == 404 and "POST /v1/traces" in answer.text
-    answer = requests.get(agent.otlp_url + "/v1/traces", timeout=10)
+    answer = requests.get(agent.otlp_url + "/v1/traces", timeout=60)
     assert answer.status_code == 405 and answer.headers["Allow"] == "POST" and "POST /v1/traces" in answer.text
     assert agent.metric("oxpecker_unserved_total", component="receive.otlp") == 4
     assert agent.err().count("a request for /v1/metrics is answered 404: nothing is served at this path; served here: "
                              "POST /v1/traces; POST /v1/logs; further ones are counted") == 1
-    assert requests.get(agent.otlp_url + "/v1/traces", timeout=10).status_code == 405
+    assert requests.get(agent.otlp_url + "/v1/traces", timeout=60).status_code == 405
     assert agent.err().count("a request for /v1/traces is answered 405: ") == 1
     bulk = all_doors["bulk"][1].removesuffix("/_bulk")
     for path in ("/logs/_search", "/_search", "/logs/_doc/1"):
-        answer = requests.get(bulk + path, timeout=10)
+        answer = requests.get(bulk + path, timeout=60)
         assert answer.status_code == 404 and "/INDEX/_bulk" in answer.json()["error"]["reason"]
-    assert requests.patch(bulk + "/_bulk", timeout=10).status_code == 405
+    assert requests.patch(bulk + "/_bulk", timeout=60).status_code == 405
     assert agent.metric("oxpecker_unserved_total", component="logs.collect.bulk") == 4
     assert agent.err().count("/INDEX/_bulk") == 1
     for path in ("/", "/health/nothing"):
-        answer = requests.get(agent.url + path, timeout=10)
+        answer = requests.get(agent.url + path, timeout=60)
         assert answer.status_code == 404 and "/metrics" in answer.text and "/health/readiness" in answer.text
 
 
@@ -211,11 +211,11 @@ def test_a_strangers_request_does_not_keep_the_apps_from_the_log(served):
     bulk = all_doors["bulk"][1].removesuffix("/_bulk")
     otlp = agent.otlp_url
     for door, wrong in ((otlp + "/v1/traces", otlp + "/v1/metrics"), (bulk + "/", bulk + "/_search")):
-        assert requests.options(door, timeout=10).status_code == 405
-        assert requests.post(wrong, data=b"", headers=PROTOBUF, timeout=10).status_code == 404
+        assert requests.options(door, timeout=60).status_code == 405
+        assert requests.post(wrong, data=b"", headers=PROTOBUF, timeout=60).status_code == 404
         path = "/" + wrong.split("/", 3)[3]
         for headers in ({"Origin": "https://page.example"}, {"Host": "app.example"}):
-            assert requests.post(wrong, data=b"", headers={**PROTOBUF, **headers}, timeout=10).status_code == 403
+            assert requests.post(wrong, data=b"", headers={**PROTOBUF, **headers}, timeout=60).status_code == 403
         assert agent.err().count(f"a request for {path} is answered 404: ") == 1
     assert agent.err().count("from a web page of another origin") == 2
     assert agent.err().count("Host must be an address") == 2
@@ -223,6 +223,6 @@ def test_a_strangers_request_does_not_keep_the_apps_from_the_log(served):
 
 def test_a_path_in_the_log_is_one_line(served):
     agent, _ = served()
-    requests.get(agent.otlp_url + "/a%0aERROR%20all%20is%20lost%1b[2J", timeout=10)
+    requests.get(agent.otlp_url + "/a%0aERROR%20all%20is%20lost%1b[2J", timeout=60)
     told = [line for line in agent.err().splitlines() if "all is lost" in line]
     assert len(told) == 1 and "answered 404" in told[0] and "\x1b" not in told[0]

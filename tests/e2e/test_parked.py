@@ -320,7 +320,7 @@ def refused_spans(oxpecker, fault_server):
     server.plan(fault.status(400))
     agent = oxpecker({"traces": {"batch": {"age": "20ms"}, "export": {"otlp": {"endpoint": server.url}}}})
     body = request_of(5).SerializeToString()
-    requests.post(agent.otlp_url + "/v1/traces", data=body, headers=PROTOBUF, timeout=10).raise_for_status()
+    requests.post(agent.otlp_url + "/v1/traces", data=body, headers=PROTOBUF, timeout=60).raise_for_status()
     agent.wait_until(lambda: agent.booked("parked", signal="traces") == 5, 20, "parked")
     return agent, server, body
 
@@ -348,7 +348,7 @@ def test_mended_spans_are_parked_shown_and_replayed_as_mended(oxpecker, fault_se
     server.plan(fault.status(400))
     agent = oxpecker({"traces": {"batch": {"age": "20ms"}, "export": {"otlp": {"endpoint": server.url}}}})
     body = nested(64, True, b"caf\xe9")
-    requests.post(agent.otlp_url + "/v1/traces", data=body, headers=PROTOBUF, timeout=10).raise_for_status()
+    requests.post(agent.otlp_url + "/v1/traces", data=body, headers=PROTOBUF, timeout=60).raise_for_status()
     agent.wait_until(lambda: agent.booked("parked", signal="traces") == 1, 20, "parked")
     shown = parked(agent, "show", listed(agent)[0]["id"])
     assert shown.count("kvlistValue") == 64 and "caf\ufffd" in shown

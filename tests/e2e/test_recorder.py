@@ -32,6 +32,20 @@ def shown(agent, *words):
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+def test_show_prints_the_newest_however_few_are_asked_for(oxpecker, fault_server):
+    """Those that began last, the last one at the end. No more than twice as many are held in memory."""
+    agent = oxpecker(config(fault_server().url, [NOTHING]))
+    for first in range(1, 400, 40):
+        assert post(agent, request_of(40, first=first).SerializeToString()).status_code == 200
+    wait_recorded(agent, 400)
+    every = shown(agent)
+    assert len(every) == 400 and every == sorted(every, key=lambda span: span["start_ns"])
+    for count in (0, 1, 7, 199, 399, 400):
+        done = command(agent, "show", "--json", "--limit", count)
+        assert [json.loads(line) for line in done.stdout.splitlines()] == every[400 - count:]
+        assert (f"the newest {count} of 400" in done.stderr) == (count < 400)
+
+
 def wait_recorded(agent, count):
     agent.wait_metric(count, "oxpecker_recorder_spans_total")
 

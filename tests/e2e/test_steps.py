@@ -80,7 +80,7 @@ def into_bulk(door, lines):
     text = [json.dumps({"message": line}) + "\n" for line in lines if not line.startswith("{")]
     body += "".join('{"create":{}}\n' + line for line in text)
     assert requests.post(f"http://{door}/_bulk", data=body, headers={"Content-Type": "application/x-ndjson"},
-                         timeout=10).json()["errors"] is False
+                         timeout=60).json()["errors"] is False
 
 
 def into_pipe(path, lines):

@@ -742,7 +742,7 @@ def test_the_door_stays_open_while_the_app_still_sends(oxpecker, fault_server):
     session = requests.Session()
     headers = {"Content-Type": PROTOBUF["Content-Type"]}
     send = lambda first: session.post(agent.otlp_url + "/v1/traces",  # noqa: E731
-                                      data=request_of(1, first=first).SerializeToString(), headers=headers, timeout=5)
+                                      data=request_of(1, first=first).SerializeToString(), headers=headers, timeout=60)
     assert send(1).status_code == 200
     agent.process.signal(15)
     wait_until(lambda: "ending" in agent.err(), 30, "the agent to say that it ends")

@@ -141,7 +141,7 @@ def test_spans_that_cannot_be_spooled_are_counted_as_lost(disk, oxpecker, fault_
     disk.fill()
     writer.write(500)
     body = request_of(20_000).SerializeToString()
-    requests.post(agent.otlp_url + "/v1/traces", data=body, headers=PROTOBUF, timeout=10).raise_for_status()
+    requests.post(agent.otlp_url + "/v1/traces", data=body, headers=PROTOBUF, timeout=60).raise_for_status()
     wait_delivered(agent, 500)
     agent.expected_exit = {1}
     assert agent.stop() == 1

@@ -479,8 +479,15 @@ static bool do_ecs(struct model_step *s, struct line *l)
 	(&(const struct option_map){ \
 		COUNT_OF(((struct option_pair[]){ __VA_ARGS__ })), (const struct option_pair[]){ __VA_ARGS__ } })
 
-static const struct option_list *const selected = LIST("a", "msg", "level", "time", "f3", "f120");
 static const struct option_list *const ignored = LIST("id");
+static const struct {
+	const struct option_list *keys;
+	const struct option_map *where;
+} selection = { LIST("a", "msg", "level", "time", "f3", "f120"), NULL };
+struct filter_options {
+	const struct option_map *where;
+	unsigned min_level;
+};
 struct redact_options {
 	const struct option_list *keys, *detect;
 	unsigned with;
@@ -508,15 +515,15 @@ static const struct limit_options {
 
 static const struct row rows[] = {
 	{ &step_fold, &ignored, NULL, 0 },
-	{ &step_filter, &(const unsigned){ 2 }, do_filter, 2 },
+	{ &step_filter, &(const struct filter_options){ NULL, 2 }, do_filter, 2 },
 	{ &step_redact, &mask, do_redact, 0 },
 	{ &step_redact, &removal, do_redact, 1 },
 	{ &step_ecs, &(const bool){ true }, do_ecs, 1 },
 	{ &step_ecs, &(const bool){ false }, do_ecs, 0 },
 	{ &step_rename, &renames, do_rename, 0 },
 	{ &step_add, &additions, do_add, 0 },
-	{ &step_drop, &selected, do_select, 0 },
-	{ &step_keep, &selected, do_select, 1 },
+	{ &step_drop, &selection, do_select, 0 },
+	{ &step_keep, &selection, do_select, 1 },
 	{ &step_sample, &sample_line, do_sample, 0 },
 	{ &step_sample, &sample_trace, do_sample, 1 },
 	{ &step_limit, &limit_each, do_limit, 1 },

@@ -1,5 +1,6 @@
 /*
- * The steps `drop` and `keep`: choose which members of the first level stay.
+ * The steps `drop` and `keep`: choose which members of the first level stay. `drop` does so in the lines that fit its
+ * `where`; without names, it leaves these lines out.
  *
  * Names are exact. If a name stands twice in a line, both members go. `drop` also drops members beyond the 128th by
  * name. `keep` keeps none of them.
@@ -8,6 +9,7 @@
 #include <stdlib.h>
 
 #include "pipeline/key_list.h"
+#include "pipeline/log_where.h"
 #include "pipeline/step.h"
 #include "proto/redact.h"
 
@@ -15,16 +17,21 @@ enum { REST_MAX = 16 << 20 };
 
 struct select_config {
 	const struct option_list *keys;
+	const struct option_map *where; /* of `drop` */
 };
 
 struct step {
+	struct log_where where;
+	bool listed; /* there are keys */
 	struct redact redact; /* without detectors, on the first level only */
 	struct buffer out;
 };
 
 static const struct option drop_rows[] = {
-	{ OPT_TEXTS(struct select_config, keys), .name = "keys", .main = true, .required = true, .example = "[pid]",
-		.help = "Members to take out." },
+	{ OPT_TEXTS(struct select_config, keys), .name = "keys", .main = true, .example = "[pid]",
+		.help = "Members to take out; without any, the line goes that `where` describes." },
+	{ OPT_MAP(struct select_config, where), .name = "where", .example = "{ path: \"/health*\", level: debug|info }",
+		.help = LOG_WHERE_HELP },
 	{ .name = NULL },
 };
 
@@ -40,23 +47,41 @@ static void destroy(struct step *s)
 		return;
 	redact_done(&s->redact);
 	buffer_done(&s->out);
+	log_where_done(&s->where);
 	free(s);
+}
+
+static bool has_where(const struct select_config *c)
+{
+	return c->where && c->where->count > 0;
 }
 
 static bool check(const void *config, char *why, size_t room)
 {
-	bool fits = key_list_fits(((const struct select_config *)config)->keys);
+	const struct select_config *c = config;
+	struct log_where where = { .count = 0 };
+	const char *wrong = NULL;
 
-	snprintf(why, room, "%s", fits ? "" : key_list_limits);
-	return fits;
+	if (has_where(c) && !log_where_read(&where, c->where, why, room))
+		return false;
+	if (!key_list_fits(c->keys))
+		wrong = key_list_limits;
+	else if (c->keys->count == 0 && !has_where(c))
+		wrong = "neither keys nor where are given: nothing would be taken out";
+	snprintf(why, room, "%s", wrong ? wrong : "");
+	return !wrong;
 }
 
 static int create(const void *config, struct host *host, struct step **ret)
 {
 	const struct select_config *c = config;
 	struct step *s = oxp_new(sizeof *s);
+	char why[256];
+	bool fine = !has_where(c) || log_where_read(&s->where, c->where, why, sizeof why);
 
 	(void)host;
+	OXP_ASSERT(fine && "check() has been asked");
+	s->listed = c->keys->count > 0;
 	redact_init(&s->redact, json_scan_best(), REST_MAX);
 	s->redact.with = REDACT_REMOVE;
 	s->redact.shallow = true;
@@ -93,6 +118,10 @@ static bool drop_of_rest(struct step *s, struct json_edit *e)
 
 static enum step_answer apply_drop(struct step *s, struct record *record)
 {
+	if (!log_where_fits(&s->where, record->edit))
+		return STEP_KEEP;
+	if (!s->listed)
+		return STEP_DROP;
 	drop_where(s, record->edit, true);
 	return record->edit->rest.size == 0 || drop_of_rest(s, record->edit) ? STEP_KEEP : STEP_DROP;
 }
@@ -107,7 +136,7 @@ static enum step_answer apply_keep(struct step *s, struct record *record)
 
 const struct step_type step_drop = {
 	.name = "drop",
-	.summary = "Takes the named members out of log lines.",
+	.summary = "Leaves out log lines, or the named members of them.",
 	.signals = SIGNAL_LOGS,
 	.options = drop_rows,
 	.config_size = sizeof(struct select_config),

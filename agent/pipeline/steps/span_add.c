@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/text.h"
 #include "pipeline/span_where.h"
 #include "pipeline/step.h"
 #include "proto/otlp_build.h"
@@ -20,11 +21,10 @@ struct add_config {
 	bool service;
 };
 
+/* UTF-8, whatever the environment has in it. */
 struct field {
 	enum otlp_level level;
-	struct bytes name;
-	char *value; /* an AnyValue */
-	size_t size;
+	struct bytes name, value; /* the field's own; the value is an AnyValue */
 };
 
 struct step {
@@ -55,17 +55,29 @@ static bool check(const void *config, char *why, size_t room)
 	return fits;
 }
 
+static struct bytes mended(const char *text)
+{
+	size_t size = strlen(text), room = utf8_mend(text, size, NULL);
+	char *to = oxp_new(room + 1);
+
+	return (struct bytes){ to, utf8_mend(text, size, to) };
+}
+
+static struct bytes value_of(const char *text)
+{
+	struct otlp_build b = { NULL, 0, 0 };
+
+	otlp_build_text(&b, OTLP_VALUE_TEXT, bytes_of(text));
+	b = (struct otlp_build){ oxp_new(b.size), b.size, 0 };
+	otlp_build_text(&b, OTLP_VALUE_TEXT, bytes_of(text));
+	OXP_ASSERT(b.size == b.room);
+	return (struct bytes){ b.to, b.size };
+}
+
 static void add_field(struct step *s, enum otlp_level level, const char *name, const char *value)
 {
-	struct field *f = &s->fields[s->count++];
-	struct otlp_build b = { .room = strlen(value) + 8 };
-
-	OXP_ASSERT(s->count <= FIELDS_MAX);
-	b.to = f->value = oxp_new(b.room);
-	otlp_build_text(&b, OTLP_VALUE_TEXT, bytes_of(value));
-	f->level = level;
-	f->name = bytes_of(name);
-	f->size = b.size;
+	OXP_ASSERT(s->count < FIELDS_MAX);
+	s->fields[s->count++] = (struct field){ level, mended(name), value_of(value) };
 }
 
 static int create(const void *config, struct host *host, struct step **ret)
@@ -103,9 +115,9 @@ static enum step_answer apply(struct step *s, struct record *record)
 		if (f->level != v->level)
 			continue;
 		if (!part)
-			fine = otlp_view_add(v, f->name, (struct bytes){ f->value, f->size });
+			fine = otlp_view_add(v, f->name, f->value);
 		else if (is_unknown_service(v, f))
-			otlp_part_value(v, part, (struct bytes){ f->value, f->size });
+			otlp_part_value(v, part, f->value);
 	}
 	return fine ? STEP_KEEP : STEP_DROP;
 }
@@ -114,8 +126,10 @@ static void destroy(struct step *s)
 {
 	if (!s)
 		return;
-	for (size_t i = 0; i < s->count; i++)
-		free(s->fields[i].value);
+	for (size_t i = 0; i < s->count; i++) {
+		free((char *)s->fields[i].name.data);
+		free((char *)s->fields[i].value.data);
+	}
 	free(s);
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/text.h"
 #include "pipeline/span_where.h"
 #include "pipeline/step.h"
 
@@ -41,8 +42,9 @@ static bool check(const void *config, char *why, size_t room)
 	for (size_t i = 0; i < fields->count; i++) {
 		struct span_name from = span_name_of(fields->pairs[i].key), to = span_name_of(fields->pairs[i].value);
 		snprintf(why, room, "fields: %s cannot become %s: %s", fields->pairs[i].key, fields->pairs[i].value,
-			from.level != to.level ? "one is of the resource and one of the span" : "a name is empty");
-		if (from.level != to.level || !*from.name || !*to.name)
+			from.level != to.level ? "one is of the resource and one of the span"
+					       : "a name is empty, or not UTF-8");
+		if (from.level != to.level || !*from.name || !*to.name || !utf8_valid(to.name, strlen(to.name)))
 			return false;
 	}
 	return true;

@@ -79,13 +79,14 @@ class Oxpecker:
         return self
 
     def answers(self, path):
+        """Whether it answers 200 when it is asked once. How soon is measured elsewhere (prober.py)."""
         try:
-            status, text = self.ask(path, timeout=2)
+            status, text = self.ask(path)
             return status == 200 and '"starting"' not in text
         except (OSError, http.client.HTTPException):
             return False
 
-    def ask(self, path, timeout=10):
+    def ask(self, path, timeout=60):
         """Status and body, without what `requests` does for each request: tests ask again and again."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         try:
@@ -107,7 +108,7 @@ class Oxpecker:
     def pid(self):
         return self.process.pid
 
-    def get(self, path, timeout=10, **more):
+    def get(self, path, timeout=60, **more):
         return requests.get(self.url + path, timeout=timeout, **more)
 
     def status(self):

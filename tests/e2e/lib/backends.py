@@ -45,7 +45,8 @@ class Backend:
 
 
 class Jaeger(Backend):
-    """Jaeger with memory storage. `otlp_http` and `otlp_grpc` take spans, as do its older doors, `thrift_http`,
+    """Jaeger with memory storage, or if `kept` with files that outlast it: start() after stop() has them again.
+    `otlp_http` and `otlp_grpc` take spans, as do its older doors, `thrift_http`,
     `thrift_compact`, `thrift_binary` (ports of UDP) and `zipkin`; the methods ask its query API. With the URL of a
     Prometheus it reads span metrics there, as its own example of a configuration for that says."""
 
@@ -53,7 +54,7 @@ class Jaeger(Backend):
     def needed():
         return need.built("jaeger")
 
-    def __init__(self, folder, prometheus=None):
+    def __init__(self, folder, prometheus=None, kept=False):
         home = self.needed()
         names = ("HEALTH_PORT", "QUERY_PORT", "QUERY_GRPC_PORT", "OTLP_GRPC_PORT", "OTLP_HTTP_PORT",
                  "THRIFT_HTTP_PORT", "THRIFT_COMPACT_PORT", "THRIFT_BINARY_PORT", "ZIPKIN_PORT")
@@ -67,8 +68,31 @@ class Jaeger(Backend):
         configs = ["--config", os.path.join(need.TESTS, "backends", "jaeger", "jaeger.yaml")]
         if prometheus:
             configs += ["--config", self.metrics_config(os.path.join(str(folder), "metrics.yaml"), prometheus)]
+        if kept:
+            configs += ["--config", self.kept_config(str(folder))]
         self.process = Process("jaeger", [home + "/jaeger", *configs], folder, ports)
-        self.process.wait_until(lambda: self.is_up(self.query + "/api/services"), 30, "Jaeger answers")
+        self.wait_up()
+
+    def wait_up(self):
+        self.process.wait_until(lambda: self.is_up(self.query + "/api/services"), 60, "Jaeger answers")
+
+    def start(self):
+        self.process.start()
+        self.wait_up()
+
+    def stop(self):
+        """It stores what it has answered for."""
+        assert self.process.stop(60) == 0, self.process.err()[-2000:]
+
+    @staticmethod
+    def kept_config(folder):
+        path = os.path.join(folder, "kept.yaml")
+        files = {part: os.path.join(folder, part) for part in ("keys", "values")}
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({"extensions": {"jaeger_query": {"storage": {"traces": "files"}}, "jaeger_storage": {
+                "backends": {"files": {"badger": {"directories": files, "ephemeral": False}}}}},
+                       "exporters": {"jaeger_storage_exporter": {"trace_storage": "files"}}}, file)
+        return path
 
     @staticmethod
     def metrics_config(path, prometheus):

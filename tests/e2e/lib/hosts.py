@@ -32,7 +32,7 @@ class Host:
         return json.loads(lines[-1])["port"] if lines else None
 
     def get(self, path, **headers):
-        return requests.get(f"http://127.0.0.1:{self.port}{path}", headers=headers, timeout=10)
+        return requests.get(f"http://127.0.0.1:{self.port}{path}", headers=headers, timeout=60)
 
     def metrics(self):
         """Its own page, as it stands on the socket."""

@@ -10,9 +10,11 @@ import pytest
 
 TESTS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 IN_CI = os.environ.get("CI") == "true"
+missed = []  # what was missing in this run of pytest
 
 
 def missing(what):
+    missed.append(what)
     if IN_CI:
         pytest.fail(f"{what}, and in CI it has to be there", pytrace=False)
     pytest.skip(what)

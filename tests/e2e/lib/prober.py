@@ -20,7 +20,7 @@ class Prober:
                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ended(self):
-        told, _ = self.child.communicate("end\n", timeout=30)
+        told, _ = self.child.communicate("end\n", timeout=90)
         return json.loads(told)
 
     def close(self):
@@ -41,8 +41,8 @@ def kept_waiting(pid):
 def probe(port, pid, request):
     before, began = kept_waiting(pid) + kept_waiting("self"), time.monotonic()
     try:
-        with socket.create_connection(("127.0.0.1", port), 5) as peer:
-            peer.settimeout(5)
+        with socket.create_connection(("127.0.0.1", port), 60) as peer:
+            peer.settimeout(60)
             peer.sendall(request)
             fine = peer.recv(64).startswith(b"HTTP/1.1 200 ")
     except OSError:

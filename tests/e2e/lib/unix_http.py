@@ -5,7 +5,7 @@ import socket
 
 
 class UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path, timeout=10):
+    def __init__(self, path, timeout=60):
         super().__init__("localhost", timeout=timeout)
         self.path = path
 
@@ -15,7 +15,7 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self.path)
 
 
-def request(path, method, target, body=None, headers=None, timeout=10):
+def request(path, method, target, body=None, headers=None, timeout=60):
     """Status, headers and body of one request."""
     connection = UnixConnection(path, timeout)
     try:

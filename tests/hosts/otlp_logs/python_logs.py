@@ -26,6 +26,7 @@ def main():
     get_logger_provider().add_log_record_processor(BatchLogRecordProcessor(OTLPLogExporter()))
     logging.getLogger().addHandler(LoggingHandler())
     logging.getLogger().setLevel(logging.DEBUG)
+    logging.getLogger("urllib3").setLevel(logging.INFO)  # it logs each request that the exporter makes
     expected = []
     logger = logging.getLogger("shop.orders")
     for number, level in enumerate(("debug", "info", "warning", "error", "critical")):

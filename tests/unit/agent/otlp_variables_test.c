@@ -57,6 +57,7 @@ static const struct {
 		"endpoint=http://x;ca=/ca;cert=/cert;key=/key;", NULL },
 	{ "otlp:", { "ENDPOINT=http://x", "HEADERS= api-key = a%20b%2Cc , ,X=d=e,z=%zz" },
 		"endpoint=http://x;headers={api-key=a b,c;X=d=e;z=%zz;};", NULL },
+	{ "otlp:", { "ENDPOINT=http://x", "HEADERS=a=b,c=d,A=e,a=f" }, "endpoint=http://x;headers={a=f;c=d;};", NULL },
 	{ "otlp:", { "ENDPOINT=http://x", "HEADERS=nonsense" }, NULL, "name=value" },
 	{ "otlp:", { "ENDPOINT=http://x", "HEADERS=a=$b" }, "endpoint=http://x;headers={a=$b;};", NULL },
 };

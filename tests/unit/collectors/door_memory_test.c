@@ -80,25 +80,86 @@ static void used_is_at_most(const struct fixture *f, size_t most)
 	assert_true(budget_used(&f->host.budget) <= most + SPARE);
 }
 
-/* What is announced costs its sender nothing, so it costs nothing here. */
-static void a_body_has_memory_for_twice_of_what_has_come(void **state)
-{
-	struct fixture *f = *state;
-	char piece[1000];
+enum { WHOLE = 2 << 20, PIECE = 1000 };
 
-	f->request.announced = MIB;
+static void holds_the_whole(const struct fixture *f)
+{
+	assert_int_equal(f->body.size, WHOLE);
+	for (size_t i = 0; i < WHOLE; i++)
+		assert_int_equal((unsigned char)f->body.data[i], (i / PIECE) & 255);
+}
+
+/* A body of WHOLE bytes comes in pieces, and never has more than `times` what has come. */
+static void comes_in_pieces(struct fixture *f, size_t times)
+{
+	char piece[PIECE];
+
 	assert_true(door_body_begin(&f->body, &f->request, f->request.announced));
 	used_is_at_most(f, FIRST);
-	for (size_t came = 0; came < MIB; came += sizeof piece) {
-		size_t size = MIB - came < sizeof piece ? MIB - came : sizeof piece;
+	for (size_t came = 0; came < WHOLE; came += sizeof piece) {
+		size_t size = WHOLE - came < sizeof piece ? WHOLE - came : sizeof piece;
 		memset(piece, (int)(came / sizeof piece), sizeof piece);
 		assert_true(door_body_append(&f->body, &f->request, (struct bytes){ piece, size }));
-		used_is_at_most(f, came + size < FIRST ? FIRST : 2 * (came + size));
-		assert_true(f->body.room <= MIB); /* never more than was announced */
+		used_is_at_most(f, came + size < FIRST ? FIRST : times * (came + size));
 	}
-	assert_int_equal(f->body.size, MIB);
-	for (size_t i = 0; i < MIB; i++)
-		assert_int_equal((unsigned char)f->body.data[i], (i / sizeof piece) & 255);
+	holds_the_whole(f);
+}
+
+/* What is announced costs its sender nothing, so it costs nothing here. */
+static void a_body_has_memory_for_eight_times_of_what_has_come(void **state)
+{
+	struct fixture *f = *state;
+
+	f->request.announced = WHOLE;
+	comes_in_pieces(f, 8);
+	assert_int_equal(f->body.room, WHOLE); /* never more than was announced */
+}
+
+static void a_body_that_announces_nothing_has_twice_of_what_has_come(void **state)
+{
+	comes_in_pieces(*state, 2);
+}
+
+/* With nothing left, a body has what it needs and no more. */
+static void a_body_that_cannot_have_more_has_what_it_needs(void **state)
+{
+	struct fixture *f = *state;
+	struct bytes piece = { calloc(1, FIRST), FIRST };
+	struct door_body other;
+
+	door_body_init(&other, &f->memory, SIGNAL_TRACES);
+	f->request.announced = WHOLE;
+	assert_true(door_body_begin(&f->body, &f->request, f->request.announced));
+	assert_true(door_body_append(&f->body, &f->request, piece));
+	assert_true(door_body_begin(&other, &f->request, FIRST));
+	assert_true(
+		door_body_renew(&other, &f->request, budget_most(&f->host.budget, SIGNAL_TRACES) - 3 * FIRST - SPARE));
+	assert_true(door_body_append(&f->body, &f->request, (struct bytes){ piece.data, FIRST / 2 }));
+	assert_int_equal(f->body.room, FIRST + FIRST / 2);
+	door_body_done(&other);
+	free((char *)piece.data);
+}
+
+static void a_body_is_received_where_it_stays(void **state)
+{
+	struct fixture *f = *state;
+	size_t room;
+	char *to;
+
+	f->request.announced = WHOLE;
+	assert_true(door_body_begin(&f->body, &f->request, f->request.announced));
+	for (size_t came = 0; came < WHOLE; came += room) {
+		room = MIB;
+		to = door_body_into(&f->body, &f->request, &room);
+		assert_ptr_equal(to, f->body.data + came);
+		assert_in_range(room, 1, MIB);
+		for (size_t i = 0; i < room; i++)
+			to[i] = (char)((came + i) / PIECE);
+		assert_true(door_body_append(&f->body, &f->request, (struct bytes){ to, room }));
+		assert_ptr_equal(f->body.data + came, to);
+		used_is_at_most(f, came + room < FIRST ? FIRST : 8 * (came + room));
+	}
+	holds_the_whole(f);
 }
 
 static void a_small_body_has_what_it_announces(void **state)
@@ -185,7 +246,10 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 	const struct CMUnitTest tests[] = {
-		TEST(a_body_has_memory_for_twice_of_what_has_come),
+		TEST(a_body_has_memory_for_eight_times_of_what_has_come),
+		TEST(a_body_that_announces_nothing_has_twice_of_what_has_come),
+		TEST(a_body_that_cannot_have_more_has_what_it_needs),
+		TEST(a_body_is_received_where_it_stays),
 		TEST(a_small_body_has_what_it_announces),
 		TEST(a_slow_peer_goes_for_one_that_comes),
 		TEST(the_peers_that_are_cut_off_for_one_request_are_few),

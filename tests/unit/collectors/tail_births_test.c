@@ -121,6 +121,20 @@ static void what_is_shown_twice_is_newer(void **state)
 	assert_true(order(&b, before) > order(&b, now(&b).ns - 60 * HOUR));
 }
 
+/* File systems take births from a clock that stands still for some milliseconds. */
+static void what_is_born_once_a_clock_was_set_may_seem_older_than_that(void **state)
+{
+	static const int64_t sets[] = { 72, -72, 6, -6, 1, -1 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+		struct bench b = begun();
+		int64_t before = now(&b).ns;
+		set_clock(&b, sets[i]);
+		assert_true(order(&b, before) < order(&b, now(&b).ns - DURATION_MS(TAIL_BIRTH_STEP_MS - 1).ns));
+	}
+}
+
 static void the_time_since_is_that_which_went_by(void **state)
 {
 	static const int64_t sets[] = { 72, -72, 1, -1 };
@@ -203,6 +217,7 @@ int main(void)
 		cmocka_unit_test(a_clock_that_nobody_sets_changes_nothing),
 		cmocka_unit_test(a_clock_that_is_a_little_off_was_not_set),
 		cmocka_unit_test(what_is_shown_twice_is_newer),
+		cmocka_unit_test(what_is_born_once_a_clock_was_set_may_seem_older_than_that),
 		cmocka_unit_test(the_time_since_is_that_which_went_by),
 		cmocka_unit_test(a_birth_that_is_yet_to_come_tells_of_a_clock_set_back),
 		cmocka_unit_test(steps_are_written_and_read),

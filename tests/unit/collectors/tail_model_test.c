@@ -68,6 +68,7 @@ struct world {
 	bool by_copy[NAMES]; /* it is rotated by copying and cutting, never by renaming; and it is not removed */
 	uint64_t lines, seed;
 	bool births; /* the file system tells them */
+	bool fast; /* several files are made within a tick of the clock that tells births */
 	struct duration disk; /* what each commit takes, if nothing else is wrong */
 	bool joins; /* lines are text, and a message may have a second one */
 	bool loud;
@@ -188,13 +189,19 @@ static unsigned long long inode_of(const struct content *c)
 	return c->writer ? sim_number(c->writer) : 0;
 }
 
-/* Births are told apart: files of one lineage are not made faster than the clock of files ticks. */
+/* What has the same inode one after another is told apart by its birth. */
+static void let_clock_tick(struct world *w)
+{
+	if (!w->fast)
+		w->time.ns += DURATION_MS(BIRTH_MS).ns;
+}
+
 static void create(struct world *w, unsigned name)
 {
 	char path[sizeof w->files->path];
 	struct content *c;
 
-	w->time.ns += DURATION_MS(BIRTH_MS).ns;
+	let_clock_tick(w);
 	if (name == LINKED)
 		snprintf(path, sizeof path, "linked-%u.data", ++w->rotations);
 	else
@@ -502,7 +509,7 @@ static bool copy_one(struct world *w, struct content *c)
 	if (!w->by_copy[c->name] || !generation_of(&w->host, c))
 		return false;
 	end_line(c);
-	w->time.ns += DURATION_MS(BIRTH_MS).ns;
+	let_clock_tick(w);
 	snprintf(path, sizeof path, "%s.%u", names[c->name], ++w->rotations);
 	TELL(w, "copy %s at %zu to %s\n", c->path, c->text.size, path);
 	copy = sim_create(path_of(path));
@@ -782,6 +789,7 @@ static void world_begin(struct world *w, uint64_t seed)
 	w->time.ns += (int64_t)seed;
 	files.births = w->births = below(w, 8) > 0;
 	files.reuse = w->births && below(w, 2);
+	w->fast = !files.reuse;
 	for (unsigned i = 0; i < LINKED; i++)
 		w->by_copy[i] = w->births && below(w, 2);
 	files.events_max = below(w, 2) ? 4 + below(w, 20) : 16384;

@@ -36,7 +36,8 @@ struct world {
 	const char *path;
 };
 
-static inline struct world *world_new(bool births, size_t events_max)
+/* `step`: as in sim_files_options. */
+static inline struct world *world_new_in_steps(bool births, size_t events_max, struct duration step)
 {
 	struct world *w = oxp_new(sizeof *w);
 
@@ -45,6 +46,7 @@ static inline struct world *world_new(bool births, size_t events_max)
 	sim_files_begin(&(struct sim_files_options){ .random = &w->random,
 		.clock = &w->time.clock,
 		.births = births,
+		.step = step,
 		.reuse = true,
 		.events_max = events_max });
 	w->path = PATH;
@@ -57,6 +59,11 @@ static inline struct world *world_new(bool births, size_t events_max)
 	assert_int_equal(loop_new(&w->time.clock, &w->loop), 0);
 	fake_host_init(&w->host, w->loop, &collector_tail, MEMORY);
 	return w;
+}
+
+static inline struct world *world_new(bool births, size_t events_max)
+{
+	return world_new_in_steps(births, events_max, DURATION_MS(0));
 }
 
 static inline void world_free(struct world *w)

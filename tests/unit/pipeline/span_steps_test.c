@@ -18,6 +18,17 @@ extern const struct step_type step_span_add, step_span_drop, step_span_filter, s
 
 enum { MEMORY = 1 << 20, MS = 1000000 };
 
+/* No memory for the bits of struct chain_sampled. */
+static bool no_bits;
+
+void *__real_oxp_grow(void *array, size_t *room, size_t need, size_t size);
+void *__wrap_oxp_grow(void *array, size_t *room, size_t need, size_t size);
+
+void *__wrap_oxp_grow(void *array, size_t *room, size_t need, size_t size)
+{
+	return no_bits && size == sizeof(uint64_t) ? NULL : __real_oxp_grow(array, room, need, size);
+}
+
 /* What a step is lent. */
 struct host {
 	uint64_t dropped;
@@ -33,7 +44,7 @@ void host_log(struct host *h, enum log_level level, const char *format, ...)
 const struct resource *host_resource(struct host *h)
 {
 	static const struct resource all[] = { { "service.name", "service.name", "shop" },
-		{ "kubernetes.pod.name", "k8s.pod.name", "shop-1" }, { NULL, NULL, NULL } };
+		{ "kubernetes.pod.name", "k8s.pod.name", "shop-1" }, { "x", "x\xff", "y" }, { NULL, NULL, NULL } };
 
 	(void)h;
 	return all;
@@ -64,7 +75,7 @@ struct select_options {
 };
 
 struct limits_options {
-	uint64_t attributes, value_length, events, links;
+	uint64_t attributes, value_length, events, links, event_attributes, link_attributes;
 };
 struct sample_options {
 	const char *ratio;
@@ -328,6 +339,7 @@ static void becomes(struct world *w, const char *wanted)
 	" user={password:hunter2}{roles:[bob@x.de]} (mail to bob@x.de password=hunter2) !bob@x.de is not known"
 #define USERS USERS_HEAD USERS_TAIL
 #define DB "; db: pan=4111111111111111 a=b"
+#define U_FFFD "\xef\xbf\xbd"
 
 /* A step, its options, and what becomes of the request. */
 static const struct row {
@@ -355,9 +367,13 @@ static const struct row {
 		&(struct map_options){ MAP({ "a", "b" }, { "pan", "b" }, { "resource.host", "resource.host.name" }) },
 		"resource: service.name=unknown_service:node host.name=h" HEALTH USERS
 		"; db: pan=4111111111111111 b=b" },
+	{ "added as UTF-8, which takes three times the bytes", &step_span_add,
+		&(struct map_options){ MAP({ "resource.team", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff" }), false },
+		RESOURCE
+		" team=" U_FFFD U_FFFD U_FFFD U_FFFD U_FFFD U_FFFD U_FFFD U_FFFD U_FFFD U_FFFD HEALTH USERS DB },
 	{ "added where it is absent", &step_span_add,
 		&(struct map_options){ MAP({ "a", "new" }, { "resource.team", "payments" }), true },
-		"resource: service.name=shop host=h team=payments k8s.pod.name=shop-1" HEALTH " a=new"
+		"resource: service.name=shop host=h team=payments k8s.pod.name=shop-1 x" U_FFFD "=y" HEALTH " a=new"
 		"; GET /users?token=s3cr3t: http.response.status_code=500 http.request.header.Password=hunter2 "
 		"user={password:hunter2}{roles:[bob@x.de]} a=new (mail to bob@x.de password=hunter2) "
 		"!bob@x.de is not known" DB },
@@ -392,11 +408,12 @@ static const struct row {
 		&(struct select_options){ MAP({ "http.response.status_code", "5*" }) }, RESOURCE USERS },
 	{ "by an attribute that is not there", &step_span_filter,
 		&(struct select_options){ MAP({ "http.response.status_code", "!>=500" }) }, RESOURCE HEALTH DB },
-	{ "at most two attributes", &step_span_limits, &(struct limits_options){ 2, 0, 0, 0 },
+	{ "at most two attributes", &step_span_limits, &(struct limits_options){ .attributes = 2 },
 		RESOURCE HEALTH USERS_HEAD " (mail to bob@x.de password=hunter2) !bob@x.de is not known -1" DB },
-	{ "short texts", &step_span_limits, &(struct limits_options){ 0, 3, 0, 0 },
+	{ "short texts", &step_span_limits, &(struct limits_options){ .value_length = 3 },
 		RESOURCE "; GET /health: http.route=/he; GET /users?token=s3cr3t: http.response.status_code=500 "
-			 "http.request.header.Password=hun" USERS_TAIL DB },
+			 "http.request.header.Password=hun user={password:hun}{roles:[bob]} (mail to bob@x.de "
+			 "password=hun) !bob@x.de is not known" DB },
 	{ "errors stay", &step_span_sample, &(struct sample_options){ "0", 0, true, { 0 }, NO_MAP }, RESOURCE USERS },
 	{ "slow ones stay", &step_span_sample, &(struct sample_options){ "0", 0, false, { 5 * MS }, NO_MAP },
 		RESOURCE USERS DB },
@@ -431,11 +448,12 @@ static void each_step_does_its_work(void **state)
 static const struct row refused[] = {
 	{ "nothing to redact", &step_span_redact, &(struct redact_options){ NO_LIST, NO_LIST, 0, NULL }, NULL },
 	{ "no name", &step_span_rename, &(struct map_options){ MAP({ "resource.", "resource.x" }) }, NULL },
+	{ "a name that is not UTF-8", &step_span_rename, &(struct map_options){ MAP({ "a", "b\xff" }) }, NULL },
 	{ "no name to add", &step_span_add, &(struct map_options){ MAP({ "resource.", "x" }), false }, NULL },
 	{ "nothing to drop", &step_span_drop, &(struct select_options){ NO_MAP, NO_LIST }, NULL },
 	{ "no name to drop", &step_span_drop, &(struct select_options){ NO_MAP, LIST("resource.") }, NULL },
 	{ "nothing to filter by", &step_span_filter, &(struct select_options){ NO_MAP, NULL }, NULL },
-	{ "no limit", &step_span_limits, &(struct limits_options){ 0, 0, 0, 0 }, NULL },
+	{ "no limit", &step_span_limits, &(struct limits_options){ .links = 0 }, NULL },
 	{ "nothing to sample", &step_span_sample, &(struct sample_options){ NULL, 0, true, { 0 }, NO_MAP }, NULL },
 	{ "no ratio", &step_span_sample, &(struct sample_options){ "1.5", 0, true, { 0 }, NO_MAP }, NULL },
 	{ "no kind", &step_span_filter, &(struct select_options){ MAP({ "kind", "server|host" }) }, NULL },
@@ -579,6 +597,24 @@ static void without_room_aside_the_batch_goes_on(void **state)
 	batch_free(b);
 }
 
+/* Without memory for the bits, nobody knows which spans sampling left out. */
+static void what_nobody_knows_is_missed(void **state)
+{
+	struct world *w = *state;
+	struct batch *b = batch_of(w, 1);
+	uint64_t missed = 0;
+
+	use(w, &step_span_sample, &(struct sample_options){ "0", 0, true, { 0 }, NO_MAP });
+	chain_set_aside(w->chain, &missed);
+	no_bits = true;
+	assert_int_equal(chain_run(w->chain, &b, 0, (struct mono_time){ 1 }), 0);
+	no_bits = false;
+	assert_int_equal(b->records, 1);
+	assert_null(b->aside);
+	assert_int_equal(missed, 2);
+	batch_free(b);
+}
+
 /* Its secrets could not be told from the rest. */
 static void what_is_no_request_is_dropped(void **state)
 {
@@ -631,8 +667,24 @@ static void a_backslash_in_the_name_of_an_attribute_is_one(void **state)
 	batch_free(b);
 }
 
-/* A span that no step can see whole might keep a secret. The one beside it stays. */
-/* Two events and three links, of which one and two had been dropped by the SDK. */
+/* Two events and three links, of which one and two had been dropped by the SDK. Each has three attributes, and had one
+ * more. */
+static void put_events_and_links(struct buffer *body)
+{
+	put_head(body, 1, "db", 1);
+	put_number(body, 12, 1);
+	for (size_t i = 0, mark = body->size; i < 5; i++, mark = body->size) {
+		put_text(body, i < 2 ? 2 : 3, i == 0 ? "first" : "other");
+		for (int k = 0; k < 3; k++)
+			put_attribute(body, i < 2 ? 3 : 4, "a", "long");
+		put_number(body, i < 2 ? 4 : 5, 1);
+		put_wrap(body, mark, i < 2 ? 11 : 13);
+	}
+	put_number(body, 14, 2);
+	for (int level = 0; level < 3; level++)
+		put_wrap(body, 0, level < 2 ? 2 : 1);
+}
+
 static void events_and_links_beyond_the_limits_are_counted(void **state)
 {
 	struct world *w = *state;
@@ -643,27 +695,25 @@ static void events_and_links_beyond_the_limits_are_counted(void **state)
 	char *data;
 
 	buffer_init(&body, MEMORY);
-	put_head(&body, 1, "db", 1);
-	put_number(&body, 12, 1);
-	for (size_t i = 0, mark = body.size; i < 5; i++, mark = body.size) {
-		put_text(&body, i < 2 ? 2 : 3, i == 0 ? "first" : "other");
-		put_wrap(&body, mark, i < 2 ? 11 : 13);
-	}
-	put_number(&body, 14, 2);
-	for (int level = 0; level < 3; level++)
-		put_wrap(&body, 0, level < 2 ? 2 : 1);
+	put_events_and_links(&body);
 	data = batch_block(b, body.size);
 	memcpy(data, body.data, body.size);
 	assert_int_equal(batch_add(b, &(struct batch_item){ data, (uint32_t)body.size, 1, 0, 0 }), 0);
-	use(w, &step_span_limits, &(struct limits_options){ 0, 0, 1, 1 });
+	use(w, &step_span_limits, &(struct limits_options){ 0, 3, 1, 1, 2, 1 });
 	assert_int_equal(chain_run(w->chain, &b, 0, (struct mono_time){ 1 }), 0);
 	r = otlp__traces_request__unpack(NULL, batch_item(b, 0)->size, (const uint8_t *)batch_item(b, 0)->data);
 	assert_non_null(r);
 	s = r->resource_spans[0]->scope_spans[0]->spans[0];
 	assert_int_equal(s->n_events, 1);
 	assert_string_equal(s->events[0]->name, "first");
+	assert_int_equal(s->events[0]->n_attributes, 2);
+	assert_string_equal(s->events[0]->attributes[1]->value->string_value, "lon");
+	assert_int_equal(s->events[0]->dropped_attributes_count, 2);
 	assert_int_equal(s->dropped_events_count, 2);
 	assert_int_equal(s->n_links, 1);
+	assert_int_equal(s->links[0]->n_attributes, 1);
+	assert_string_equal(s->links[0]->attributes[0]->value->string_value, "lon");
+	assert_int_equal(s->links[0]->dropped_attributes_count, 3);
 	assert_int_equal(s->dropped_links_count, 4);
 	assert_int_equal(s->dropped_attributes_count, 0);
 	otlp__traces_request__free_unpacked(r, NULL);
@@ -671,6 +721,7 @@ static void events_and_links_beyond_the_limits_are_counted(void **state)
 	batch_free(b);
 }
 
+/* A span that no step can see whole might keep a secret. The one beside it stays. */
 static void a_span_with_too_many_attributes_is_dropped(void **state)
 {
 	struct world *w = *state;
@@ -774,6 +825,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			what_sampling_leaves_out_is_aside_as_the_other_steps_make_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(without_room_aside_the_batch_goes_on, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_nobody_knows_is_missed, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,6 +47,15 @@ struct step_options {
 	const char *fourth;
 };
 
+struct filter_options {
+	const struct option_map *where;
+	unsigned min_level;
+};
+struct drop_options {
+	const struct option_list *keys;
+	const struct option_map *where;
+};
+
 #define LIST(...)                     \
 	(&(const struct option_list){ \
 		.count = COUNT_OF(((const char *[]){ __VA_ARGS__ })), .items = (const char *[]){ __VA_ARGS__ } })
@@ -396,7 +405,7 @@ static void filter_by_level(void **state)
 {
 	struct world *w = *state;
 
-	use(w, &step_filter, &(unsigned){ 3 });
+	use(w, &step_filter, &(struct filter_options){ NULL, 3 });
 	become(w, LINES("{\"level\":\"info\"}", "{\"level\":40}", "{\"no\":1}", "{\"level\":\"debug\"}"),
 		LINES("{\"level\":40}", "{\"no\":1}"));
 	assert_int_equal(term(w, LEDGER_DROPPED_STEP)->records, 2);
@@ -667,17 +676,101 @@ static void a_run_is_of_one_reading(void **state)
 	become(w, LINES("{\"m\":1}"), LINES("{\"m\":1}"));
 }
 
+/* In the language of the steps of spans. */
+static const struct where_row {
+	const char *key, *pattern;
+	const char *fits, *others; /* first characters of the lines' n that do, and that do not */
+} where_rows[] = {
+	{ "level", "warn|error", "2", "1345" },
+	{ "level", "!debug", "2345", "1" },
+	{ "level", "unknown", "345", "12" },
+	{ "path", "/health*", "1", "2345" },
+	{ "path", "!/health*", "2345", "1" },
+	{ "path", "/a\"b/é", "3", "1245" },
+	{ "status", ">=500", "23", "145" },
+	{ "status", "5*", "23", "145" },
+	{ "status", "200", "1", "2345" },
+	{ "took", "<5ms", "14", "235" },
+	{ "ok", "true", "5", "1234" },
+	{ "members.level", "40|x", "2", "1345" },
+	{ "where.it", "is", "4", "1235" },
+	{ "n", "<=2", "12", "345" },
+	{ "none", "!*", "12345", "" },
+	{ "object", "*", "", "12345" },
+	{ "nothing", "null", "", "12345" },
+};
+
+#define WHERE_LINES                                                                               \
+	LINES("{\"n\":1,\"level\":\"debug\",\"path\":\"/health/x\",\"status\":200,\"took\":3e6}", \
+		"{\"n\":2,\"level\":40,\"path\":\"/x\",\"status\":503,\"object\":{\"a\":1}}",     \
+		"{\"n\":3,\"path\":\"/a\\\"b\\/\\u00e9\",\"status\":\"500\"}",                    \
+		"{\"n\":4,\"took\":-1,\"where.it\":\"is\",\"nothing\":null}", "{\"n\":5,\"ok\":true,\"took\":\"x\"}")
+
+static void come_out(struct world *w, const char *numbers)
+{
+	forget(&w->exporter);
+	assert_int_equal(offer(w, WHERE_LINES), ADMIT_TAKEN);
+	later(w, 1000);
+	assert_int_equal(w->exporter.count, strlen(numbers));
+	for (size_t i = 0; i < w->exporter.count; i++)
+		assert_int_equal(w->exporter.lines[i][strlen("{\"n\":")], numbers[i]);
+}
+
+static void lines_are_chosen_by_where(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(where_rows); i++) {
+		const struct where_row *row = &where_rows[i];
+		const struct option_map *where = MAP({ row->key, row->pattern });
+		void *world;
+		print_message("%s: %s\n", row->key, row->pattern);
+		setup(&world);
+		use(world, &step_filter, &(struct filter_options){ where, 0 });
+		come_out(world, row->fits);
+		teardown(&world);
+		setup(&world);
+		use(world, &step_drop, &(struct drop_options){ NOTHING, where });
+		come_out(world, row->others);
+		teardown(&world);
+	}
+}
+
+static void members_are_dropped_of_lines_that_fit(void **state)
+{
+	struct world *w = *state;
+
+	use(w, &step_drop, &(struct drop_options){ LIST("pid"), MAP({ "level", "info" }, { "a", "1" }) });
+	use(w, &step_filter, &(struct filter_options){ MAP({ "a", "*" }), 2 });
+	become(w,
+		LINES("{\"level\":\"info\",\"a\":1,\"pid\":2}", "{\"level\":\"info\",\"a\":2,\"pid\":2}", "{\"pid\":2}",
+			"{\"level\":\"debug\",\"a\":1}"),
+		LINES("{\"level\":\"info\",\"a\":1}", "{\"level\":\"info\",\"a\":2,\"pid\":2}"));
+}
+
+static void a_where_that_can_never_be_is_refused(void **state)
+{
+	(void)state;
+	refuses(&step_filter, &(struct filter_options){ NULL, 0 });
+	refuses(&step_filter, &(struct filter_options){ MAP({ "level", "loud" }), 0 });
+	refuses(&step_filter, &(struct filter_options){ MAP({ "level", ">2" }), 0 });
+	refuses(&step_filter, &(struct filter_options){ MAP({ "x", "!" }), 0 });
+	refuses(&step_filter, &(struct filter_options){ MAP({ "x", ">fast" }), 0 });
+	refuses(&step_filter, &(struct filter_options){ MAP({ "members.", "x" }), 0 });
+	refuses(&step_drop, &(struct drop_options){ NOTHING, NULL });
+	refuses(&step_drop, &(struct drop_options){ LIST("a"), MAP({ "level", "loud" }) });
+}
+
 /* Steps before and behind: what was taken out does not come back, and with the record that stands for a run the run
  * is dropped. */
 static void fold_among_other_steps(void **state)
 {
 	struct world *w = *state;
 
-	use(w, &step_filter, &(unsigned){ 2 });
+	use(w, &step_filter, &(struct filter_options){ NULL, 2 });
 	use(w, &step_redact, &(struct step_options){ LIST("p", "date"), LIST("email"), 0, NULL });
 	use(w, &step_fold, &(const struct option_list *){ NOTHING });
 	use(w, &step_add, &(const struct option_map *[2]){ MAP({ "a", "b" }), NULL });
-	use(w, &step_filter, &(unsigned){ 3 });
+	use(w, &step_filter, &(struct filter_options){ NULL, 3 });
 	become(w,
 		LINES("{\"p\":1,\"date\":" AT("1") "}", "{\"level\":\"debug\"}", "{\"p\":1,\"date\":" AT("2") "}",
 			"{\"level\":\"info\"}", "{\"level\":\"info\"}", "{\"level\":\"warn\"}", "{\"level\":\"warn\"}"),
@@ -828,7 +921,7 @@ static void what_is_all_dropped_settles(void **state)
 {
 	struct world *w = *state;
 
-	use(w, &step_filter, &(unsigned){ 5 });
+	use(w, &step_filter, &(struct filter_options){ NULL, 5 });
 	become(w, LINES("{\"level\":10}", "{\"level\":20}"), (const char *const[]){ NULL });
 	assert_int_equal(w->told_count, 1);
 	assert_true(pipeline_idle(&w->pipeline));
@@ -840,7 +933,7 @@ static void dropped_lines_join_those_that_stay(void **state)
 {
 	struct world *w = *state;
 
-	use(w, &step_filter, &(unsigned){ 2 });
+	use(w, &step_filter, &(struct filter_options){ NULL, 2 });
 	assert_int_equal(offer(w, LINES("{\"level\":10}")), ADMIT_TAKEN);
 	assert_int_equal(offer(w, LINES("{\"level\":30}", "{\"level\":10}")), ADMIT_TAKEN);
 	assert_int_equal(offer(w, LINES("{\"level\":10}")), ADMIT_TAKEN);
@@ -970,6 +1063,9 @@ int main(void)
 		TEST(drop_and_keep),
 		TEST(a_step_sees_what_the_one_before_did),
 		TEST(filter_by_level),
+		TEST(lines_are_chosen_by_where),
+		TEST(members_are_dropped_of_lines_that_fit),
+		TEST(a_where_that_can_never_be_is_refused),
 		TEST(sample_is_the_same_each_time),
 		TEST(sample_by_a_member_keeps_lines_together),
 		TEST(sample_knows_an_absent_id),

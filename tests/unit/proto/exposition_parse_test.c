@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/exposition_number.h"
 #include "proto/exposition_parse.h"
 
 #define TEXT EXPOSITION_TEXT
@@ -49,6 +50,10 @@ static int on_sample(void *context, const struct exposition_sample *s)
 
 	tell(t, "%s", s->quoted ? "'" : "");
 	tell_bytes(t, s->name);
+	if (s->excess) {
+		tell(t, "!%d;", (int)s->excess);
+		return 0;
+	}
 	for (size_t i = 0; i < s->label_count; i++)
 		tell(t, "|%s%.*s=%.*s%s", s->labels[i].quoted ? "'" : "", (int)s->labels[i].name.size,
 			s->labels[i].name.data,
@@ -131,7 +136,7 @@ static void fine_pages_in_any_pieces(void **state)
 		}
 }
 
-#define SHORT { .line = 40, .page = 60, .samples = 3, .name = 8, .value = 10 }
+#define SHORT { .line = 40, .page = 70, .name = 8 }
 static const struct {
 	enum exposition_format format;
 	const char *page;
@@ -210,24 +215,25 @@ static void broken_pages_in_any_pieces(void **state)
 		}
 }
 
-static const struct { const char *page; enum exposition_fault fault; const char *what; } large[] = {
-	{ "a 1\nb{c=\"0123456789\",d=\"0123456789\"} 12345\n", EXPOSITION_FINE, "" },
-	{ "a 1\nb{c=\"0123456789\",d=\"0123456789\"} 12345678901\n", EXPOSITION_LINE_SIZE,
-		"line 2: the line is too long" },
-	{ "#23456789012345678901234567890123456789\n#2345678901234567890\n", EXPOSITION_PAGE_SIZE,
-		"line 2: the page is too long" },
-	{ "#23456789012345678901234567890123456789\n#23456789012345678901\n", EXPOSITION_PAGE_SIZE,
-		"line 2: the page is too long" },
-	{ "#23456789012345678901234567890123456789\n#234567890123456789\n", EXPOSITION_FINE, "" },
-	{ "#23456789012345678901234567890123456789\n#23456789012345678901234567890123456789012345678901\n",
-	  EXPOSITION_PAGE_SIZE, "line 2: the page is too long" },	/* both are: that one comes first */
-	{ "a 1\na 2\na 3\n", EXPOSITION_FINE, "" },
-	{ "a 1\na 2\na 3\na 4\n", EXPOSITION_SAMPLES, "line 4: too many samples" },
-	{ "abcdefghi 1\n", EXPOSITION_NAME_SIZE, "line 1: the name is too long" },
-	{ "a{abcdefghi=\"\"} 1\n", EXPOSITION_NAME_SIZE, "line 1: the name is too long" },
-	{ "a{b=\"01234567890\"} 1\n", EXPOSITION_VALUE_SIZE, "line 1: the label value is too long" },
+#define LONG_COMMENT "#23456789012345678901234567890123456789\n"
+
+static const struct { const char *page; enum exposition_fault fault; const char *told; } large[] = {
+	{ "a 1\nb{c=\"0123456789\",d=\"0123456789\"} 12345\n", EXPOSITION_FINE,
+		"a 1;b|c=0123456789|d=0123456789 12345;" },
+	{ "a 1\nb{c=\"0123456789\",d=\"0123456789\"} 12345678901\nc 2\n", EXPOSITION_FINE, "a 1;!1;c 2;" },
+	{ "a 1\n  b 111111111111111111111111111111111111111", EXPOSITION_FINE, "a 1;!1;" },
+	{ "# HELP a 01234567890123456789012345678901234567\na 1\n", EXPOSITION_FINE, "a 1;" },
+	{ " #                     a long comment of blanks      \na 1\n", EXPOSITION_FINE, "a 1;" },
+	{ LONG_COMMENT "#23456789012345678901234567890\n", EXPOSITION_PAGE_SIZE, "" },
+	{ LONG_COMMENT "#2345678901234567890123456789\n", EXPOSITION_FINE, "" },
+	{ "a 1\n" LONG_COMMENT "#23456789012345678901234567890123456789012345678901\n", EXPOSITION_PAGE_SIZE, "a 1;" },
+	{ "abcdefghi 1\nb 1\n", EXPOSITION_FINE, "abcdefghi!3;b 1;" },
+	{ "a{abcdefghi=\"\"} 1\nb 1\n", EXPOSITION_FINE, "a!3;b 1;" },
+	{ "# TYPE abcdefghi gauge\nabcdefgh 1\n", EXPOSITION_FINE, "abcdefgh 1;" },
+	{ "abcdefghi 1 x\nb 1\n", EXPOSITION_BAD_TIMESTAMP, "" },
 };
 
+/* A sample beyond one costs itself; what is wrong with it otherwise is looked at as far as it is read. */
 static void ceilings_hold_in_any_pieces(void **state)
 {
 	static const struct exposition_limits small = SHORT;
@@ -239,8 +245,41 @@ static void ceilings_hold_in_any_pieces(void **state)
 			struct told told = { .size = 0 };
 			exposition_init(&p, TEXT, &small, &events, &told);
 			assert_int_equal(read_in_two(&p, large[i].page, cut, &told), large[i].fault);
-			assert_string_equal(p.what, large[i].what);
+			assert_string_equal(told.text, large[i].told);
+			assert_true(large[i].fault != EXPOSITION_PAGE_SIZE || strstr(p.what, "the page is too long"));
 		}
+}
+
+static void an_exemplar_beyond_a_ceiling_costs_itself(void **state)
+{
+	static const struct exposition_limits small = SHORT;
+	struct exposition_parser p;
+	struct told told = { .size = 0 };
+
+	(void)state;
+	exposition_init(&p, OM, &small, &events, &told);
+	assert_int_equal(read_in_two(&p, "a 1 # {x=\"y\"} 2\na 1 # {abcdefghi=\"\"} 2\n# EOF\n", 3, &told),
+		EXPOSITION_FINE);
+	assert_string_equal(told.text, "a 1#{x=\"y\"} 2;a 1;");
+}
+
+static void digits_have_a_ceiling(void **state)
+{
+	char digits[EXPOSITION_NUMBER_MAX + 2];
+
+	(void)state;
+	memset(digits, '3', sizeof digits - 1);
+	memcpy(digits, "0.", 2);
+	for (size_t size = sizeof digits - 1; size >= sizeof digits - 2; size--) {
+		struct exposition_parser p;
+		struct told told = { .size = 0 };
+		char page[EXPOSITION_NUMBER_MAX + 20];
+		snprintf(page, sizeof page, "a %.*s\nb 1\n", (int)size, digits);
+		exposition_init(&p, TEXT, &exposition_limits_default, &events, &told);
+		assert_int_equal(read_in_two(&p, page, 7, &told), EXPOSITION_FINE);
+		assert_string_equal(
+			told.text, size > EXPOSITION_NUMBER_MAX ? "a!4;b 1;" : "a 0.33333333333333331;b 1;");
+	}
 }
 
 static void labels_have_a_ceiling(void **state)
@@ -253,10 +292,10 @@ static void labels_have_a_ceiling(void **state)
 		size_t size = (size_t)snprintf(page, sizeof page, "a{");
 		for (int i = count; i > 0; i--)
 			size += (size_t)snprintf(page + size, sizeof page - size, "l%d=\"\",", i);
-		snprintf(page + size, sizeof page - size, "} 1\n");
+		snprintf(page + size, sizeof page - size, "} 1\nb 1\n");
 		exposition_init(&p, TEXT, &exposition_limits_default, &events, &told);
-		assert_int_equal(read_in_two(&p, page, 7, &told),
-			count > EXPOSITION_LABELS_MAX ? EXPOSITION_LABELS : EXPOSITION_FINE);
+		assert_int_equal(read_in_two(&p, page, 7, &told), EXPOSITION_FINE);
+		assert_int_equal(strncmp(told.text, "a!2;b 1;", 8) == 0, count > EXPOSITION_LABELS_MAX);
 	}
 }
 
@@ -319,6 +358,8 @@ int main(void)
 		cmocka_unit_test(broken_pages_in_any_pieces),
 		cmocka_unit_test(ceilings_hold_in_any_pieces),
 		cmocka_unit_test(labels_have_a_ceiling),
+		cmocka_unit_test(digits_have_a_ceiling),
+		cmocka_unit_test(an_exemplar_beyond_a_ceiling_costs_itself),
 		cmocka_unit_test(nothing_is_told_after_the_receiver_stops),
 		cmocka_unit_test(raw_text_is_told_too),
 		cmocka_unit_test(content_types),

@@ -310,6 +310,81 @@ static void good_text_passes(void **state)
 	buffer_done(&b);
 }
 
+enum { ROW = 6 };
+
+/* A span whose attributes are a row of texts with one number among them; in place of the one at `which` stands
+ * `text`, as its key or its value. */
+static void put_row(struct buffer *b, size_t which, bool key, const char *text)
+{
+	start_span(b);
+	for (size_t i = 0; i < ROW; i++) {
+		if (i == ROW / 2) {
+			put_bytes(b, 9, "\x0a\x01k\x12\x03\x18\xc8\x01", 8);
+			continue;
+		}
+		put_attribute(b, 9, i == which && key ? text : "http.request.method",
+			i == which && !key ? text : "a value of some length");
+	}
+	wrap_span(b);
+}
+
+/* A row is checked as one, but each string of it is one by itself: a sequence that is cut at the end of one does not go
+ * on in the next. The fault is told at the string that has it. */
+static void texts_in_a_row_are_judged_one_by_one(void **state)
+{
+	static const char *const bad[] = { "\xc3", "cut \xf0\x9f\x98", "\xa9", "\xed\xa0\x80",
+		"\xff and more behind it" };
+	struct otlp_summary sum;
+	struct buffer b;
+	size_t at;
+
+	(void)state;
+	buffer_init(&b, ROOM);
+	for (size_t i = 0; i < 2 * ROW; i++) {
+		put_row(&b, i / 2, i % 2, "\xc3\xa9 and \xf0\x9f\x98\x80");
+		assert_int_equal(fault_of(&b), OTLP_OK);
+		for (size_t k = 0; k < COUNT_OF(bad) && i / 2 != ROW / 2; k++) {
+			put_row(&b, i / 2, i % 2, bad[k]);
+			assert_int_equal(otlp_traces_check(b.data, b.size, &sum, &at), OTLP_UTF8);
+			assert_int_equal(b.data[at], 1 << 3 | 2);
+			assert_memory_equal(b.data + at + 2, bad[k], strlen(bad[k]));
+		}
+	}
+	buffer_done(&b);
+}
+
+/* What nearly every span begins with is passed in one step only when it is fine. */
+static void the_start_of_a_span_is_checked(void **state)
+{
+	static const struct {
+		const char *name;
+		unsigned parent, kind_wire, start_wire;
+		enum otlp_fault fault;
+	} rows[] = {
+		{ "GET /", 8, 0, 1, OTLP_OK }, { "\xc3\xa9", 8, 0, 1, OTLP_OK }, { "\xc3", 8, 0, 1, OTLP_UTF8 },
+		{ "GET /", 0, 0, 1, OTLP_OK }, { "GET /", 7, 0, 1, OTLP_PARENT_ID },
+		{ "GET /", 8, 1, 1, OTLP_WIRE_TYPE }, { "GET /", 8, 0, 5, OTLP_WIRE_TYPE },
+	};
+	struct buffer b;
+
+	(void)state;
+	buffer_init(&b, ROOM);
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		start_span(&b);
+		put_bytes(&b, 4, "parents!", rows[i].parent);
+		put_text(&b, 5, rows[i].name);
+		put_tag(&b, 6, rows[i].kind_wire);
+		put_raw(&b, "\1\0\0\0\0\0\0\0", rows[i].kind_wire ? 8 : 1);
+		put_tag(&b, 7, rows[i].start_wire);
+		put_raw(&b, "\1\0\0\0\0\0\0\0", rows[i].start_wire == 1 ? 8 : 4);
+		put_fixed64(&b, 8, 2);
+		put_attribute(&b, 9, "k", "v");
+		wrap_span(&b);
+		assert_int_equal(fault_of(&b), rows[i].fault);
+	}
+	buffer_done(&b);
+}
+
 /* Attributes that look like the usual one and are not. */
 static const struct { const char *bytes; size_t size; enum otlp_fault fault; } attributes[] = {
 	{ "", 0, OTLP_OK },
@@ -604,6 +679,8 @@ int main(void)
 		cmocka_unit_test(wire_types_are_checked),
 		cmocka_unit_test(bad_text_is_found_everywhere),
 		cmocka_unit_test(good_text_passes),
+		cmocka_unit_test(texts_in_a_row_are_judged_one_by_one),
+		cmocka_unit_test(the_start_of_a_span_is_checked),
 		cmocka_unit_test(odd_attributes_take_the_long_way),
 		cmocka_unit_test(odd_attributes_are_found_in_a_row),
 		cmocka_unit_test(a_row_with_long_tags_is_no_row),

@@ -441,6 +441,55 @@ static void an_agent_that_ends_in_a_dump_was_not_killed(void **state)
 	assert_false(b->killed);
 }
 
+/* It writes what it has in memory, and that it ended, once the lane is empty. */
+static void an_agent_that_ends_while_the_lane_is_full_was_not_killed(void **state)
+{
+	struct bench *b = *state;
+	struct stuck stuck;
+	struct job others[64];
+
+	note(b, 0, 5);
+	turn_until(b, &b->recorded, 5);
+	note(b, 0, 3);
+	fill_lane(b, &stuck, others, COUNT_OF(others));
+	tape_end(&b->tape);
+	close(stuck.ends[1]);
+	end(b, false);
+	close(stuck.ends[0]);
+	assert_int_equal(b->recorded, 8);
+	start(b);
+	tape_open(&b->tape);
+	note(b, 0, 1);
+	turn_until(b, &b->recorded, 9);
+	assert_false(b->killed);
+	dump_all(b, &hour);
+	assert_int_equal(b->result.spans, 9);
+}
+
+/* A dump that waits holds it: what finds no place is missed, and the next frame is written as soon as there is one. */
+static void a_ring_that_a_dump_holds_has_not_failed(void **state)
+{
+	struct bench *b = *state;
+	uint64_t missed = 0;
+
+	begin_starving(b);
+	for (int i = 0; i < TURNS_MAX && b->missed == 0; i++) {
+		note(b, 0, 40);
+		(void)tape_flush(&b->tape);
+		loop_turn(b->loop, DURATION_MS(1));
+	}
+	assert_true(b->missed > 0);
+	assert_int_equal(b->wrote.failed, 0);
+	b->host.backed_up = false;
+	dump_collector()->resume(b->host.collector);
+	turn_until(b, &b->dumps, 1);
+	missed = b->missed;
+	note(b, 0, 40);
+	dump_all(b, &hour); /* behind all that was noted */
+	assert_true(b->result.spans >= 40);
+	assert_int_equal(b->missed, missed);
+}
+
 static void the_next_run_knows_whether_this_one_was_killed(void **state)
 {
 	struct bench *b = *state;
@@ -698,6 +747,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(nothing_is_offered_once_the_agent_has_stopped, setup, teardown),
 		cmocka_unit_test_setup_teardown(one_that_waits_for_the_lane_ends_with_the_agent, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_agent_that_ends_in_a_dump_was_not_killed, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			an_agent_that_ends_while_the_lane_is_full_was_not_killed, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_ring_that_a_dump_holds_has_not_failed, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_next_run_knows_whether_this_one_was_killed, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_ring_that_is_taken_away_is_made_anew, setup, teardown),
 		cmocka_unit_test_setup_teardown(without_a_ring_spans_are_missed_and_a_dump_says_so, setup, teardown),

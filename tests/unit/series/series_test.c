@@ -14,110 +14,11 @@
 #include "series/series.h"
 #include "series/table.h"
 #include "series/write.h"
+#include "unit/series/table_bench.h"
 
 static const struct series_limits limits = {
 	.series = 100, .family_series = 50, .bytes = 1 << 20, .reserved = "oxpecker_",
 };
-
-struct table { struct series *series; struct series_target *app, *nginx; };
-
-static struct series_target *target(struct series *s, const struct series_label *labels, size_t count)
-{
-	struct series_target *t;
-
-	assert_int_equal(series_target_new(s, labels, count, &t), 0);
-	return t;
-}
-
-static struct table table_of(const struct series_limits *l)
-{
-	static const struct series_label part = { "part", "nginx" };
-	struct table t = { .series = series_new(l, 17) };
-
-	assert_non_null(t.series);
-	t.app = target(t.series, NULL, 0);
-	t.nginx = target(t.series, &part, 1);
-	return t;
-}
-
-static enum exposition_fault stage(struct series_target *t, enum exposition_format format, const char *page)
-{
-	struct exposition_parser p;
-	enum exposition_fault fault;
-
-	exposition_init(&p, format, &exposition_limits_default, &series_events, t);
-	exposition_feed(&p, page, strlen(page));
-	fault = exposition_end(&p);
-	exposition_done(&p);
-	return fault;
-}
-
-static struct series_counts commit(struct table *t, struct series_target *target)
-{
-	struct series_counts c;
-	uint64_t sum;
-
-	series_commit(target, &c);
-	series_check(t->series);
-	sum = c.merged;
-	for (int i = 0; i < SERIES_DROPS; i++)
-		sum += c.dropped[i];
-	assert_int_equal(sum, c.received);
-	assert_int_equal(c.merged, series_target_count(target));
-	return c;
-}
-
-/* In steps of so many. */
-static void tidy(struct table *t, struct series_target *target, size_t count)
-{
-	while (series_tidy(target, count))
-		series_check(t->series);
-	series_check(t->series);
-}
-
-static struct series_counts scrape(struct table *t, struct series_target *target, const char *page)
-{
-	series_begin(target);
-	assert_int_equal(stage(target, EXPOSITION_TEXT, page), EXPOSITION_FINE);
-	return commit(t, target);
-}
-
-static void assert_page_in_slices(struct table *t, const char *wanted, size_t budget)
-{
-	struct series_cursor c;
-	struct buffer b;
-	int more;
-
-	buffer_init(&b, 1 << 20);
-	series_cursor_init(&c, t->series, EXPOSITION_TEXT);
-	while ((more = series_write_some(&c, &b, budget)) == 1)
-		;
-	assert_int_equal(more, 0);
-	assert_int_equal(buffer_append(&b, "", 1), 0);
-	assert_string_equal(b.data, wanted);
-	buffer_done(&b);
-}
-
-static size_t page_size(struct table *t)
-{
-	struct series_cursor c;
-	struct buffer b;
-	size_t size;
-
-	buffer_init(&b, 1 << 20);
-	series_cursor_init(&c, t->series, EXPOSITION_TEXT);
-	assert_int_equal(series_write_some(&c, &b, 1 << 20), 0);
-	size = b.size;
-	buffer_done(&b);
-	return size;
-}
-
-static void assert_page(struct table *t, const char *wanted)
-{
-	for (size_t budget = 1; budget < strlen(wanted) + 2; budget += 7)
-		assert_page_in_slices(t, wanted, budget);
-	assert_page_in_slices(t, wanted, 1 << 20);
-}
 
 static void a_scrape_is_visible_when_it_is_committed(void **state)
 {
@@ -442,7 +343,7 @@ static void a_page_is_paid_for_with_its_series(void **state)
 static void help_is_counted_as_it_is_written(void **state)
 {
 	static const char page[] = "# TYPE c counter\n# HELP c " "\\\\\\\\\\\\\\\\" "\\n\\n\\n\\n" "\n"
-		"c 1\nc_total 1.2345678901234567e-300 -1234567890.123\nc_created 1\n# EOF\n";
+		"c 1\nc_total 1.2345678901234567e-300 12345678901.123\nc_created 1\n# EOF\n";
 	struct table t = table_of(&limits);
 
 	(void)state;
@@ -462,6 +363,23 @@ static void reserved_names_are_refused(void **state)
 	c = scrape(&t, t.app, "oxpecker_a 1\noxpecker_a{x=\"1\"} 2\noxpecker 3\n");
 	assert_int_equal(c.dropped[SERIES_DROP_RESERVED], 2);
 	assert_page(&t, "# TYPE oxpecker untyped\noxpecker 3\n");
+	series_free(t.series);
+}
+
+/* Prometheus reads digits in text, and refuses a page with a sign there: nothing of all targets would be left. */
+static void samples_from_before_1970_are_refused(void **state)
+{
+	struct table t = table_of(&limits);
+	struct series_counts c;
+
+	(void)state;
+	c = scrape(&t, t.app, "a 1 -1\nb 2 -9223372036854775807\nc 3 0\nd 4 -0\ne 5\n");
+	assert_int_equal(c.dropped[SERIES_DROP_TIMESTAMP], 2);
+	assert_page(&t, "# TYPE c untyped\nc 3 0\n# TYPE d untyped\nd 4 0\n# TYPE e untyped\ne 5\n");
+	series_begin(t.nginx);
+	assert_int_equal(
+		stage(t.nginx, EXPOSITION_OPENMETRICS, "f 6 -0.5\nf{g=\"h\"} 7 -0.0004\n# EOF\n"), EXPOSITION_FINE);
+	assert_int_equal(commit(&t, t.nginx).dropped[SERIES_DROP_TIMESTAMP], 1);
 	series_free(t.series);
 }
 
@@ -739,6 +657,7 @@ int main(void)
 		cmocka_unit_test(a_page_is_paid_for_with_its_series),
 		cmocka_unit_test(help_is_counted_as_it_is_written),
 		cmocka_unit_test(reserved_names_are_refused),
+		cmocka_unit_test(samples_from_before_1970_are_refused),
 		cmocka_unit_test(families_hold_together),
 		cmocka_unit_test(text_becomes_openmetrics),
 		cmocka_unit_test(openmetrics_becomes_text),

@@ -10,7 +10,9 @@ struct sim sim;
 
 static int64_t clock_of_files(void)
 {
-	return sim.options.clock->wall(sim.options.clock).ns / BIRTH_TICK_NS * BIRTH_TICK_NS;
+	int64_t step = sim.options.step.ns ? sim.options.step.ns : DURATION_MS(BIRTH_STEP_MS).ns;
+
+	return sim.options.clock->wall(sim.options.clock).ns / step * step;
 }
 
 struct sim_inode *sim_named(const char *path)

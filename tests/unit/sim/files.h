@@ -26,6 +26,7 @@ struct sim_files_options {
 	struct random *random;
 	const struct clock *clock; /* the test's; births and changes are its wall time */
 	bool births; /* statx tells them */
+	struct duration step; /* for how long the clock that births are taken from stands still; 0: 4 ms */
 	bool reuse; /* an inode that is free is the next file's */
 	size_t events_max; /* of inotify's queue */
 	void (*between)(void *context); /* called before each call of the program; what it does itself calls it not */

@@ -13,7 +13,7 @@
 #include "unit/sim/files.h"
 
 enum { FILE_MAX = 64 << 20, NAMES_MAX = 512, FDS_MAX = 1024, WATCHES_MAX = 16, PATH_ROOM = 128, LINKS_MAX = 8 };
-enum { BLOCK = 4096, BIRTH_TICK_NS = 4000000, DEVICE_MINOR = 77 };
+enum { BLOCK = 4096, BIRTH_STEP_MS = 4, DEVICE_MINOR = 77 };
 
 struct sim_inode {
 	struct sim_inode *next; /* of all that there are */

@@ -1,0 +1,137 @@
+// Reads pages as Prometheus reads them: with its own parsers, chosen by the Content-Type.
+//
+// Each line of stdin is a page: {"type": Content-Type, "page": base64}. For each, a line of stdout:
+//
+//	{"error": why Prometheus would refuse the page, or "",
+//	 "samples": [{"labels": {…}, "value": "1.5", "timestamp": ms or null, "exemplar": {…} or null}],
+//	 "types": {"family": "counter"}, "help": {…}}
+//
+// A series that stands twice, has no valid name, or none at all is an error here; a scrape drops it or the page.
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/exemplar"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/model/textparse"
+)
+
+type page struct {
+	Type string `json:"type"`
+	Page []byte `json:"page"`
+}
+
+type exemplarOf struct {
+	Labels    map[string]string `json:"labels"`
+	Value     string            `json:"value"`
+	Timestamp *int64            `json:"timestamp"`
+}
+
+type sample struct {
+	Labels    map[string]string `json:"labels"`
+	Value     string            `json:"value"`
+	Timestamp *int64            `json:"timestamp"`
+	Exemplar  *exemplarOf       `json:"exemplar"`
+}
+
+type answer struct {
+	Error   string            `json:"error"`
+	Samples []sample          `json:"samples"`
+	Types   map[string]string `json:"types"`
+	Help    map[string]string `json:"help"`
+}
+
+func number(value float64) string {
+	return strconv.FormatFloat(value, 'g', -1, 64)
+}
+
+func exemplarAt(parser textparse.Parser) *exemplarOf {
+	var found exemplar.Exemplar
+	if !parser.Exemplar(&found) {
+		return nil
+	}
+	made := &exemplarOf{Labels: found.Labels.Map(), Value: number(found.Value)}
+	if found.HasTs {
+		made.Timestamp = &found.Ts
+	}
+	return made
+}
+
+func take(parser textparse.Parser, seen map[string]bool, into *answer) error {
+	var set labels.Labels
+	_, at, value := parser.Series()
+	if at != nil {
+		copied := *at
+		at = &copied
+	}
+	parser.Labels(&set)
+	if !set.Has(labels.MetricName) || !set.IsValid(model.UTF8Validation) {
+		return fmt.Errorf("not a valid series: %s", set)
+	}
+	if name, twice := set.HasDuplicateLabelNames(); twice {
+		return fmt.Errorf("label %s twice: %s", name, set)
+	}
+	key := set.String()
+	if seen[key] {
+		return fmt.Errorf("twice on the page: %s", key)
+	}
+	seen[key] = true
+	into.Samples = append(into.Samples, sample{set.Map(), number(value), at, exemplarAt(parser)})
+	return nil
+}
+
+func read(p page) answer {
+	into := answer{Samples: []sample{}, Types: map[string]string{}, Help: map[string]string{}}
+	seen := map[string]bool{}
+	parser, err := textparse.New(p.Page, p.Type, labels.NewSymbolTable(), textparse.ParserOptions{})
+	for err == nil {
+		var entry textparse.Entry
+		if entry, err = parser.Next(); err != nil {
+			break
+		}
+		switch entry {
+		case textparse.EntrySeries:
+			err = take(parser, seen, &into)
+		case textparse.EntryType:
+			name, kind := parser.Type()
+			into.Types[string(name)] = string(kind)
+		case textparse.EntryHelp:
+			name, help := parser.Help()
+			into.Help[string(name)] = string(help)
+		}
+	}
+	if !errors.Is(err, io.EOF) {
+		into.Error = err.Error()
+	}
+	return into
+}
+
+func main() {
+	in := bufio.NewReaderSize(os.Stdin, 1<<20)
+	out := json.NewEncoder(os.Stdout)
+	for {
+		line, err := in.ReadBytes('\n')
+		if err == io.EOF {
+			return
+		}
+		var p page
+		if err == nil {
+			err = json.Unmarshal(line, &p)
+		}
+		if err == nil {
+			err = out.Encode(read(p))
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "prometheus_parsers:", err)
+			os.Exit(1)
+		}
+	}
+}

@@ -1,0 +1,35 @@
+"""Prometheus' own parsers: what it makes of a page, or why it refuses it."""
+
+import base64
+import json
+import os
+import subprocess
+
+from . import need
+
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
+OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+
+class Read:
+    def __init__(self, answer):
+        self.error, self.types, self.help = answer["error"], answer["types"], answer["help"]
+        self.samples = {key(sample): (sample["value"], sample["timestamp"]) for sample in answer["samples"]}
+        self.exemplars = {key(sample): sample["exemplar"] for sample in answer["samples"] if sample["exemplar"]}
+
+
+def key(sample):
+    labels = dict(sample["labels"])
+    return labels.pop("__name__"), tuple(sorted(labels.items()))
+
+
+def read_all(pages):
+    """Of pages [(Content-Type, bytes)], one Read each."""
+    asked = "".join(json.dumps({"type": kind, "page": base64.b64encode(page).decode()}) + "\n" for kind, page in pages)
+    program = os.path.join(need.built("prometheus_parsers"), "prometheus_parsers")
+    done = subprocess.run([program], input=asked, capture_output=True, text=True, check=True)
+    return [Read(json.loads(line)) for line in done.stdout.splitlines()]
+
+
+def read(kind, page):
+    return read_all([(kind, page)])[0]

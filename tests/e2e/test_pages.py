@@ -1,0 +1,145 @@
+"""Pages of targets, judged by Prometheus' own parsers: what is shown is always taken by them, and what they take is
+shown."""
+
+import pathlib
+import random
+
+import pytest
+
+from lib import fault, parsers
+from lib.parsers import OPENMETRICS, TEXT
+
+TESTS = pathlib.Path(__file__).parent.parent
+
+
+def text(*lines):
+    return TEXT, "".join(line + "\n" for line in lines).encode()
+
+
+def openmetrics(*lines):
+    return OPENMETRICS, "".join(line + "\n" for line in (*lines, "# EOF")).encode()
+
+
+# Prometheus takes each sample of these pages.
+TAKEN = {
+    "labels": text("a{" + ",".join(f'l{n}="{n}"' for n in range(65)) + "} 1", "b 2"),
+    "value": text('a{x="' + "v" * 70000 + '"} 1', "b 2"),
+    "digits": text("a 0." + "3" * 400, "b 2"),
+    "words": text("a NaN", "b +Inf", "c -inf", "d 1e-320", "e .5", "f 5.", "g +5", "h -0"),
+    "times": text("a 1 0", "b 2 1395066363000", "c 3 9007199254740992"),
+    "seconds": openmetrics("a 1 0", "b 2 1395066363.123", "c 3 1.5e9"),
+    "control": text('a{x="\\n\\\\\\"\r\0\x7f"} 1', "# HELP a \r\0\\n\\\\ \\x", "b 2"),
+    "blanks": text("a { x = \"y\" , }\t1  ", "", "#", "# a comment", "#TYPE b gauge", "b 2"),
+    "counter": openmetrics("# TYPE a_s counter", "# UNIT a_s s", "a_s_total 1", "a_s_created 2", "# TYPE b counter",
+                           "b_total 1"),
+    "kinds": openmetrics("# TYPE a info", 'a_info{v="1"} 1', "# TYPE b stateset", 'b{b="x"} 1',
+                         "# TYPE c gaugehistogram", 'c_bucket{le="1.0"} 1', 'c_bucket{le="+Inf"} 2', "c_gsum 3",
+                         "c_gcount 2", "# TYPE d unknown", "d 1"),
+    "histogram": text("# TYPE a histogram", 'a_bucket{le="0.1"} 1', 'a_bucket{le="+Inf"} 2', "a_sum 3", "a_count 2",
+                      "# TYPE b summary", 'b{quantile="0.5"} 1', "b_sum 3", "b_count 2"),
+    "exemplar": openmetrics("# TYPE a histogram", 'a_bucket{le="1"} 1 # {trace_id="1"} 0.5', 'a_bucket{le="+Inf"} 2',
+                            "a_count 2", "a_sum 3"),
+}
+
+# Of these a sample, or all, are refused: by us, by Prometheus or by both.
+OTHERS = {
+    "zero time of Go": text("a 1 -62135596800000", "b 2"),
+    "before 1970": openmetrics("a 1 -0.5", "b 2"),
+    "beyond time": openmetrics("a 1 9e15", "b 2"),
+    "labels without end": text("a{" + ",".join(f'l{n}="{n}"' for n in range(1000)) + "} 1", "b 2"),
+    "value without end": text('a{x="' + "v" * (1 << 20) + '"} 1', "b 2"),
+    "digits without end": text("a 0." + "3" * 5000, "b 2"),
+    "name without end": text("a" * 5000 + " 1", "b 2"),
+    "one name when escaped": text('{"a.b"} 1', "a_b 2", "b 2"),
+    "one label when escaped": text('a{"x.y"="1","x_y"="2"} 1', "b 2"),
+    "twice": text("a 1", "a 2", "b 2"),
+    "two types": text("# TYPE a gauge", "# TYPE a counter", "a 1", "b 2"),
+    "type behind": text("a 1", "# TYPE a counter", "a{x=\"1\"} 2", "b 2"),
+    "apart": text("# TYPE a gauge", "a 1", "b 2", 'a{x="1"} 3'),
+    "ours": text("oxpecker_memory_used_bytes 5", 'oxpecker_target_up{target="app"} 7', "b 2"),
+    "empty": text(),
+    "too large a number": text("a 1e400", "b 2"),
+    "hexadecimal": text("a 0x1p3", "b 2"),
+    "bad UTF-8": (TEXT, b'a{x="\xff"} 1\nb 2\n'),
+    "another type": ("application/json", b"{}"),
+    "help of quotes": openmetrics("# TYPE a gauge", '# HELP a \\"x\\" \\n \\\\ "', "a 1"),
+    "names": text('{"\\"\\n"} 1', '{"", x="1"} 1', "b 2"),
+    "names in UTF-8": text('{"héllo wörld", "ключ"="1"} 1', "b 2"),
+}
+
+PARTS = ("a", "b_total", "c_bucket", "d.e", "f g", "_", ":", "9", '"', "\\", "\\n", "{", "}", "=", ",", " ", "\t", "#",
+         'le="1"', 'x="y"', "# TYPE a counter", "# HELP a b", "# EOF", "1", "-1", "1e5", "NaN", "+Inf", "0x1", "\n",
+         "\r", "\0", "é", "1395066363000", " # {a=\"b\"} 1")
+
+
+def made_up(seed):
+    """Lines that are good, with something put in, taken out or doubled anywhere."""
+    rng = random.Random(seed)
+    page = "".join(rng.choice(("a 1\n", 'b{x="1",le="2"} 2 3\n', "# TYPE c counter\nc_total 4\n", "# HELP a some\\n\n",
+                               'd_bucket{le="1"} 1\nd_sum 2\nd_count 1\n', '{"e.f","g.h"="i"} 1\n', "c_created 5\n"))
+                   for _ in range(rng.randrange(1, 8)))
+    for _ in range(rng.randrange(3)):
+        at = rng.randrange(len(page) + 1)
+        page = page[:at] + rng.choice(PARTS) * rng.randrange(2) + page[at + rng.randrange(3):]
+    kind = rng.choice((TEXT, OPENMETRICS))
+    return kind, (page + ("# EOF\n" if kind == OPENMETRICS and rng.random() < 0.8 else "")).encode()
+
+
+def of_files():
+    """The pages that other tests have."""
+    for path in sorted((TESTS / "golden" / "exposition").glob("*")):
+        yield OPENMETRICS if "openmetrics" in path.name else TEXT, path.read_bytes()
+    for path in sorted((TESTS / "fuzz" / "corpus" / "exposition").glob("*")):
+        data = path.read_bytes()
+        yield OPENMETRICS if data[0] & 1 else TEXT, data[1:]
+
+
+@pytest.fixture
+def shown(oxpecker, fault_server, tmp_path):
+    """Scrapes a page and gives what is shown then, [(Content-Type, bytes)], in each format that is asked for."""
+    server = fault_server(unix=str(tmp_path / "app.sock"))
+    agent = oxpecker({"metrics": {"collect": {"app": {"type": "scrape", "target": f"unix:{tmp_path}/app.sock"}}}})
+
+    def show(page, kinds=(TEXT, OPENMETRICS)):
+        server.plan(fault.ok(page[1], page[0]))
+        answers = [agent.get("/metrics", headers={"Accept": kind}) for kind in kinds]
+        return [(answer.headers["Content-Type"], answer.content) for answer in answers]
+
+    show.agent = agent
+    return show
+
+
+def of_the_target(read):
+    return {key: value for key, value in read.samples.items() if not key[0].startswith("oxpecker_")}
+
+
+def test_what_prometheus_takes_is_shown(shown):
+    pages = list(TAKEN.values())
+    served = [page for source in pages for page in shown(source)]
+    wanted, got = parsers.read_all(pages), parsers.read_all(served)
+    for name, source, one, other in zip(TAKEN, wanted, got[::2], got[1::2]):
+        assert not source.error and not one.error and not other.error, (name, source.error, one.error, other.error)
+        assert of_the_target(one) == source.samples, name
+        assert of_the_target(other) == source.samples, name
+
+
+def test_what_is_shown_prometheus_takes(shown):
+    """Whatever a target sends, its page or ours is not lost to the others."""
+    sources = [*OTHERS.values(), *of_files(), *map(made_up, range(150))]
+    served = [page for source in sources for page in shown(source, [source[0]])]
+    for source, read in zip(sources, parsers.read_all(served)):
+        assert not read.error, (source, read.error)
+        assert ("oxpecker_target_up", (("target", "app"),)) in read.samples
+    shown.agent.assert_balanced()
+
+
+def test_a_sample_that_is_refused_costs_itself(shown):
+    """And what was refused is on /status by its name."""
+    for name in ("zero time of Go", "before 1970", "beyond time", "labels without end", "value without end",
+                 "digits without end", "name without end", "one name when escaped", "one label when escaped", "twice"):
+        read = parsers.read(*shown(OTHERS[name])[0])
+        assert of_the_target(read).get(("b", ())) == ("2", None), name
+        row, = (row for row in shown.agent.status()["sources"] if row.get("dropped"))
+        assert sum(drop["samples"] for drop in row["dropped"]) == 1, name
+        assert row["dropped"][0]["first"][:1] in ("a", '"', "") and row["dropped"][0]["why"]
+    shown.agent.assert_balanced()
