@@ -371,8 +371,8 @@ struct step_type {
 	/* It drops to have less, not because a span is unwanted: the flight recorder keeps what it drops. */
 	bool samples;
 	/* Never blocks, and keeps nothing that grows with the lines. A step that cannot do its work answers DROP. A
-	 * long line may come in the CPU lane, while nothing else is asked of the steps: what they touch is their
-	 * own. */
+	 * long line or span may come in the CPU lane, while nothing else is asked of the steps: what they touch is
+	 * their own. Spans do not if there is a step with passed(). */
 	enum step_answer (*apply)(struct step *, struct record *);
 	/*
 	 * The next three are for a step of spans that only looks at them, and are NULL for all others. Where it is the

@@ -216,27 +216,59 @@ static bool show(struct otlp_edit *e, struct otlp_view *v)
 	return e->editor.visit(e->editor.context, e, v);
 }
 
-static inline int take_span(struct otlp_edit *e, const struct otlp_raw *raw)
+static inline void see_span(struct otlp_edit *e, const struct otlp_raw *raw)
 {
 	struct otlp_view *v = &e->views[OTLP_SPAN];
-	struct lent_mark lent = lent_mark(&e->lent);
-	const char *until = raw->bytes.data + raw->bytes.size;
-	int failed = otlp_view_read(v, OTLP_SPAN, raw->bytes);
-	bool stays = !failed && show(e, v);
 
-	if (failed == -EBADMSG)
-		return failed;
-	failed = 0;
-	e->kept += stays;
-	e->frames[OTLP_FRAME_SCOPE].kept |= stays;
-	if (!stays) {
-		e->dropped++;
-		e->dropped_bytes += (size_t)(until - raw->at);
-		failed = leave_out(e, OTLP_FRAME_SCOPE, raw->at, until);
-	} else if (v->changed) {
-		failed = write_view(e, v, raw, OTLP_FRAME_SPAN);
+	e->failed = otlp_view_read(v, OTLP_SPAN, raw->bytes);
+	e->stays = !e->failed && show(e, v);
+}
+
+/* What became of the span that was seen. One with too many parts goes. */
+static inline int put_span(struct otlp_edit *e, const struct otlp_raw *raw)
+{
+	const struct otlp_view *v = &e->views[OTLP_SPAN];
+	const char *until = raw->bytes.data + raw->bytes.size;
+
+	if (e->failed == -EBADMSG)
+		return e->failed;
+	if (e->stays) {
+		e->kept++;
+		e->frames[OTLP_FRAME_SCOPE].kept = true;
+		return v->changed ? write_view(e, v, raw, OTLP_FRAME_SPAN) : 0;
 	}
+	e->dropped++;
+	e->dropped_bytes += (size_t)(until - raw->at);
+	return leave_out(e, OTLP_FRAME_SCOPE, raw->at, until);
+}
+
+static inline int take_span(struct otlp_edit *e, const struct otlp_raw *raw)
+{
+	struct lent_mark lent = lent_mark(&e->lent);
+	int failed;
+
+	if (UNLIKELY(e->editor.long_span > 0 && raw->bytes.size > e->editor.long_span)) {
+		e->held = *raw;
+		e->held_lent = lent;
+		return OTLP_EDIT_LONG;
+	}
+	see_span(e, raw);
+	failed = put_span(e, raw);
 	lent_back(&e->lent, &lent);
+	return failed;
+}
+
+void otlp_edit_see(struct otlp_edit *e)
+{
+	see_span(e, &e->held);
+}
+
+static int put_held(struct otlp_edit *e)
+{
+	int failed = put_span(e, &e->held);
+
+	e->held.at = NULL;
+	lent_back(&e->lent, &e->held_lent);
 	return failed;
 }
 
@@ -383,6 +415,8 @@ static int step(struct otlp_edit *e, size_t *bytes)
 	struct otlp_raw raw;
 	int more;
 
+	if (UNLIKELY(e->held.at))
+		return put_held(e);
 	if (UNLIKELY(e->frames[frame].finding))
 		return find_head(e, frame, bytes);
 	more = otlp_raw_next(&e->frames[frame].at, &raw);
@@ -419,6 +453,7 @@ void otlp_edit_begin(struct otlp_edit *e, struct bytes body, const struct otlp_e
 	e->out = (struct otlp_build){ .to = NULL };
 	e->copied = from;
 	e->changed = false;
+	e->held.at = NULL;
 	e->kept = e->dropped = e->dropped_bytes = 0;
 	e->frame = OTLP_FRAME_REQUEST;
 	for (int i = 0; i < OTLP_FRAMES; i++)

@@ -20,6 +20,7 @@
 #ifndef OXP_OTLP_EDIT_H
 #define OXP_OTLP_EDIT_H
 
+#include "proto/otlp_raw.h"
 #include "proto/otlp_view.h"
 
 enum { OTLP_EDIT_PADDING = 16 /* readable bytes behind those of otlp_edit_room() */ };
@@ -35,6 +36,7 @@ struct otlp_editor {
 	 * be other memory than before. NULL: no room. */
 	char *(*room)(void *context, size_t size, size_t *ret_room);
 	void *context;
+	size_t long_span; /* a span of more bytes is announced before it is shown; 0: none is */
 };
 
 /*
@@ -71,6 +73,10 @@ struct otlp_edit {
 	size_t size; /* of the edited request, once it is whole */
 	struct otlp_view views[OTLP_LEVELS]; /* those that spans are shown with, and the span at hand */
 	struct otlp_view other; /* a resource or scope that stands twice */
+	struct otlp_raw held; /* a span that was announced; without `at` there is none */
+	struct lent_mark held_lent; /* what was lent before it */
+	int failed; /* reading the span at hand */
+	bool stays; /* the visitor's answer to it */
 	uint64_t kept, dropped, dropped_bytes; /* spans */
 };
 
@@ -80,14 +86,19 @@ void otlp_edit_free(struct otlp_edit *); /* NULL is fine */
 void otlp_edit_forget(struct otlp_edit *);
 
 void otlp_edit_begin(struct otlp_edit *, struct bytes body, const struct otlp_editor *);
+enum { OTLP_EDIT_LONG = 2 };
+
 /*
  * About *bytes bytes of it, which are taken off *bytes, but at least one span, resource or scope. 1: there is more; 0:
- * that was all; -EBADMSG: the body is not such a request after all; -ENOSPC: a resource or scope cannot be edited;
- * -ENOMEM: there was no room for the edited request. After an error it cannot go on.
+ * that was all; OTLP_EDIT_LONG: a long span is next, and otlp_edit_see() shows it; -EBADMSG: the body is not such a
+ * request after all; -ENOSPC: a resource or scope cannot be edited; -ENOMEM: there was no room for the edited request.
+ * After an error it cannot go on.
  *
  * If none of its spans stays, what was written is of no use. If nothing was changed, nothing was written.
  */
 int otlp_edit_go_on(struct otlp_edit *, size_t *bytes) MUST_CHECK;
+/* Shows the span that was announced; then it can go on. No room is asked for. */
+void otlp_edit_see(struct otlp_edit *);
 static inline bool otlp_edit_changed(const struct otlp_edit *e)
 {
 	return e->changed;

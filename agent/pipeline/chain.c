@@ -5,7 +5,6 @@
 
 enum {
 	SLICE = 32 << 10, /* steps take 0.1 to 0.4 ms for that many bytes */
-	LONG = 128 << 10, /* a line of which redacting alone can take a millisecond */
 	READ_SLICE = 128 << 10, /* one that only reads takes 0.03 ms for usual spans, 0.4 for the smallest there are */
 };
 
@@ -226,6 +225,22 @@ static struct chain_look new_look(struct chain_pass *p, struct otlp_edit *e, str
 	};
 }
 
+static void show_span(struct chain_pass *p)
+{
+	otlp_edit_see(p->look.record.request);
+}
+
+/* As chain_spans_go_on(), and an enum chain_pace. */
+static int go_on_with(struct chain_pass *p, size_t *bytes)
+{
+	int more = chain_spans_go_on(&p->look, bytes);
+
+	if (more != OTLP_EDIT_LONG)
+		return more;
+	p->work = show_span;
+	return CHAIN_WORK;
+}
+
 /* CHAIN_MORE: there is more of the request. */
 static int look_at_request(struct chain_pass *p, size_t *bytes)
 {
@@ -237,7 +252,7 @@ static int look_at_request(struct chain_pass *p, size_t *bytes)
 		p->look = new_look(p, c->request, &p->out);
 		chain_spans_begin(&p->look, item, c->aside ? &c->sampled : NULL);
 	}
-	more = chain_spans_go_on(&p->look, bytes);
+	more = go_on_with(p, bytes);
 	if (more != 0 && more != -EBADMSG)
 		return more;
 	chain_spans_end(&p->look);
@@ -270,7 +285,7 @@ static int put_aside(struct chain_pass *p, size_t *bytes)
 {
 	struct chain *c = p->chain;
 	size_t left_out = c->sampled.left_out;
-	int more = chain_spans_go_on(&p->look, bytes);
+	int more = go_on_with(p, bytes);
 
 	if (more > 0)
 		return more;
@@ -279,6 +294,7 @@ static int put_aside(struct chain_pass *p, size_t *bytes)
 		p->missed += left_out;
 	else if (add_aside(p) < 0)
 		p->missed += c->aside->kept;
+	p->stage = STAGE_PUT;
 	return 0;
 }
 
@@ -320,7 +336,7 @@ static bool is_long(const struct chain_pass *p, const struct batch_item *item)
 {
 	const struct chain *c = p->chain;
 
-	if (item->size <= LONG || p->in->signal != SIGNAL_LOGS)
+	if (item->size <= STEP_LANE_LONG || p->in->signal != SIGNAL_LOGS)
 		return false;
 	for (size_t i = 0; i < c->count; i++)
 		if (c->rows[i].type->folds)
@@ -450,7 +466,7 @@ static int pass_on(struct chain_pass *p, size_t *bytes)
 	if (p->stage == STAGE_NEW || p->stage == STAGE_STEPS)
 		more = look(p, bytes);
 	else if (p->stage == STAGE_ASIDE)
-		p->stage = put_aside(p, bytes) > 0 ? STAGE_ASIDE : STAGE_PUT;
+		more = put_aside(p, bytes);
 	else
 		more = put(p, bytes);
 	if (more != 0)

@@ -44,21 +44,30 @@ static void give_back(struct chain_look *l, enum otlp_level level)
 }
 
 /* Steps find their memory taken before they begin. It stays taken until the next view of that level. */
-static bool take_scratch(struct chain_look *l, const struct otlp_view *view)
+static bool take_scratch(struct chain_look *l, enum otlp_level level, size_t size)
 {
-	size_t size = view->message.size > STEP_LINE_LONG ? view->message.size * l->scratch : 0;
+	size_t scratch = size > STEP_LINE_LONG ? size * l->scratch : 0;
 	const struct batch *in = l->out->in;
 
-	if (LIKELY(size == 0 && !l->holds))
+	if (LIKELY(scratch == 0 && !l->holds))
 		return true;
-	give_back(l, view->level);
-	if (size > 0 && !budget_take(in->budget, in->signal, size)) {
-		l->failed = chain_out_no_room(l->out, size);
-		size = 0;
+	give_back(l, level);
+	if (scratch > 0 && !budget_take(in->budget, in->signal, scratch)) {
+		l->failed = chain_out_no_room(l->out, scratch);
+		scratch = 0;
 	}
-	l->taken[view->level] = size;
-	l->holds = l->taken[OTLP_RESOURCE] + l->taken[OTLP_SCOPE] + size > 0;
+	l->taken[level] = scratch;
+	l->holds = l->taken[OTLP_RESOURCE] + l->taken[OTLP_SCOPE] + scratch > 0;
 	return !l->failed;
+}
+
+/* The span that was announced has its memory. */
+static bool may_see(struct chain_look *l, const struct otlp_view *view)
+{
+	bool announced = l->announced;
+
+	l->announced = false;
+	return !l->failed && (announced || take_scratch(l, view->level, view->message.size));
 }
 
 static bool ask_steps(struct chain_look *l, struct otlp_view *view)
@@ -85,7 +94,7 @@ static bool show(void *context, struct otlp_edit *e, struct otlp_view *view)
 	struct chain_look *l = context;
 
 	(void)e;
-	return !l->failed && take_scratch(l, view) && ask_steps(l, view);
+	return may_see(l, view) && ask_steps(l, view);
 }
 
 static bool was_left_out(struct chain_look *l)
@@ -101,9 +110,11 @@ static bool show_aside(void *context, struct otlp_edit *e, struct otlp_view *vie
 
 	(void)e;
 	l->record.view = view;
-	if (view->level == OTLP_SPAN && !was_left_out(l))
+	if (view->level == OTLP_SPAN && !was_left_out(l)) {
+		l->announced = false;
 		return false;
-	if (l->failed || !take_scratch(l, view))
+	}
+	if (!may_see(l, view))
 		return false;
 	for (const struct chain_row *row = l->rows; row < l->rows + l->count; row++) {
 		bool seen = row->type->samples || row->type->read;
@@ -124,8 +135,18 @@ static void begin(struct chain_look *l, const struct batch_item *item, const str
 {
 	l->item = item;
 	l->dropper = NULL;
+	l->announced = false;
 	l->failed = 0;
 	otlp_edit_begin(l->record.request, (struct bytes){ item->data, item->size }, editor);
+}
+
+/* Steps that only look share what they count in with others. */
+static size_t long_span(const struct chain_look *l)
+{
+	for (size_t i = 0; i < l->count; i++)
+		if (l->rows[i].type->passed)
+			return 0;
+	return STEP_LANE_LONG;
 }
 
 void chain_spans_begin(struct chain_look *l, const struct batch_item *item, struct chain_sampled *sampled)
@@ -133,14 +154,14 @@ void chain_spans_begin(struct chain_look *l, const struct batch_item *item, stru
 	if (sampled)
 		*sampled = (struct chain_sampled){ .bits = sampled->bits, .room = sampled->room, .whole = true };
 	l->sampled = sampled;
-	begin(l, item, &(struct otlp_editor){ show, give_room, l });
+	begin(l, item, &(struct otlp_editor){ show, give_room, l, long_span(l) });
 }
 
 void chain_spans_begin_aside(struct chain_look *l, const struct batch_item *item, struct chain_sampled *sampled)
 {
 	l->sampled = sampled;
 	l->at = 0;
-	begin(l, item, &(struct otlp_editor){ show_aside, give_room, l });
+	begin(l, item, &(struct otlp_editor){ show_aside, give_room, l, long_span(l) });
 }
 
 /* A step could not do its work, or it is no request: what is left of it goes, too. */
@@ -157,6 +178,8 @@ int chain_spans_go_on(struct chain_look *l, size_t *bytes)
 {
 	int more = otlp_edit_go_on(l->record.request, bytes);
 
+	if (more == OTLP_EDIT_LONG)
+		l->announced = take_scratch(l, OTLP_SPAN, l->record.request->held.bytes.size);
 	if (l->failed)
 		return l->failed;
 	return more == -EBADMSG || more == -ENOSPC ? drop_rest(l) : more;

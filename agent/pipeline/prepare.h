@@ -1,6 +1,6 @@
 /*
  * Offers of doors whose steps take longer than a slice: each turn of the loop shows a part of the batch to the steps. A
- * long line is shown to them in the CPU lane.
+ * long line or span is shown to them in the CPU lane.
  * What doors offer meanwhile waits in a line, in its order, whatever its size. What is offered at once
  * (source_prepare()) finds no room while the chain is busy. Its collector is told when the chain is free, which then
  * stays so for a while, so that large offers without end crowd nobody out.

@@ -13,7 +13,11 @@
 #include "proto/json_edit.h"
 #include "proto/otlp_edit.h"
 
-enum { STEP_LINE_LONG = 64 << 10 /* what steps need for a longer line or span is part of `memory` while they do */ };
+enum {
+	STEP_LINE_LONG = 64 << 10, /* what steps need for a longer line or span is part of `memory` while they do */
+	STEP_LANE_LONG =
+		128 << 10, /* for a longer one redacting alone can take a millisecond: it is for the CPU lane */
+};
 
 struct record {
 	struct json_edit *edit; /* of a log line; NULL for spans */

@@ -16,7 +16,7 @@
 #include "proto/otlp_redact.h"
 #include "proto/otlp_walk.h"
 
-enum { CEILING = 64 << 20 };
+enum { CEILING = 64 << 20, LONG = 40 };
 enum {
 	RENAME = 1,
 	RENAME_RESOURCE = 2,
@@ -375,11 +375,13 @@ static void run(struct edits *x, struct otlp_edit *e, struct bytes body)
 	int more = 1;
 
 	x->out = (struct packed){ NULL, 0 };
-	otlp_edit_begin(e, body, &(struct otlp_editor){ visit, grow, x });
+	otlp_edit_begin(e, body, &(struct otlp_editor){ visit, grow, x, x->slice == 1 ? LONG : 0 });
 	while (more > 0) {
 		size_t bytes = x->slice;
 		more = otlp_edit_go_on(e, &bytes);
-		need(e->frame < 0 || bytes == 0, "it stopped too early");
+		need(e->frame < 0 || bytes == 0 || more == OTLP_EDIT_LONG, "it stopped too early");
+		if (more == OTLP_EDIT_LONG)
+			otlp_edit_see(e);
 	}
 	need(more == 0, "it cannot be edited");
 }

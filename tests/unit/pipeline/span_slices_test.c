@@ -246,6 +246,16 @@ static void each_slice_shows_a_few_spans(void **state)
 	batch_free(b);
 }
 
+/* The secret of long_batch() is gone. */
+static void is_clean(const struct batch *b)
+{
+	const struct batch_item *item = batch_item(b, 0);
+
+	assert_int_equal(b->records, 1);
+	assert_non_null(memmem(item->data, item->size, "password=*** ", 13));
+	assert_null(memmem(item->data, item->size, "password=1", 10));
+}
+
 /* Returns the most memory that the steps took beside the budget. */
 static size_t run_counted(struct world *w, struct batch **b)
 {
@@ -280,12 +290,35 @@ static void what_steps_need_for_a_long_span_is_within_the_budget(void **state)
 	for (enum where where = 0; where < WHERES; where++) {
 		struct batch *b = long_batch(&w->budget, LONG, where);
 		size_t most = run_counted(w, &b);
-		print_message("where %d: %zu\n", (int)where, most);
 		assert_in_range(most, 0, BESIDE_MAX);
-		assert_int_equal(b->records, 1);
-		assert_null(memmem(batch_item(b, 0)->data, batch_item(b, 0)->size, "hunter2", 7));
+		is_clean(b);
 		batch_free(b);
 	}
+}
+
+/* Wherever that is called: not while the chain goes on. */
+static void a_long_span_is_work_of_its_own(void **state)
+{
+	struct world *w = *state;
+	struct batch *b = long_batch(&w->budget, LONG, IN_EVENT);
+	struct chain_pass *p = chain_begin(w->chain, b, 0, (struct mono_time){ 1 });
+	unsigned works = 0;
+	int pace;
+
+	while ((pace = chain_go_on(p, chain_slice(w->chain))) > 0) {
+		assert_int_equal(w->counter.shown, works);
+		if (pace == CHAIN_WORK) {
+			chain_work(p);
+			works++;
+		}
+	}
+	assert_int_equal(pace, CHAIN_ALL);
+	assert_int_equal(works, 1);
+	assert_int_equal(w->counter.shown, 1);
+	chain_end(p, true, &b);
+	batch_check(b);
+	is_clean(b);
+	batch_free(b);
 }
 
 int main(void)
@@ -295,6 +328,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			the_edits_of_a_large_request_take_little_beside_the_batches, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_steps_need_for_a_long_span_is_within_the_budget, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_long_span_is_work_of_its_own, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
