@@ -134,9 +134,10 @@ bool door_body_append(struct door_body *b, const struct http_request *request, s
 
 char *door_body_into(struct door_body *b, const struct http_request *request, size_t *room)
 {
-	size_t most = room_for(b, b->size), left;
+	size_t most = room_for(b, b->size), left = b->room - b->size;
 
-	if (b->size + *room > b->room && most > b->room)
+	/* while half of it is free a body does not grow: it may come in small pieces */
+	if (left < *room && left < b->size && most > b->room)
 		(void)!reserve_more(b, request, smaller(most, b->size + *room));
 	left = b->room - b->size;
 	if (left == 0)

@@ -162,6 +162,28 @@ static void a_body_is_received_where_it_stays(void **state)
 	holds_the_whole(f);
 }
 
+/* Each growth copies what is there. */
+static void a_body_in_small_pieces_grows_a_few_times(void **state)
+{
+	struct fixture *f = *state;
+	size_t room, before = 0, grown = 0;
+	char *to;
+
+	f->request.announced = WHOLE;
+	assert_true(door_body_begin(&f->body, &f->request, f->request.announced));
+	for (size_t came = 0; came < WHOLE; came += room) {
+		room = WHOLE - came;
+		to = door_body_into(&f->body, &f->request, &room);
+		room = room < PIECE ? room : PIECE;
+		memset(to, (int)(came / PIECE), room);
+		assert_true(door_body_append(&f->body, &f->request, (struct bytes){ to, room }));
+		grown += f->body.room != before;
+		before = f->body.room;
+	}
+	holds_the_whole(f);
+	assert_in_range(grown, 2, 6);
+}
+
 static void a_small_body_has_what_it_announces(void **state)
 {
 	struct fixture *f = *state;
@@ -250,6 +272,7 @@ int main(void)
 		TEST(a_body_that_announces_nothing_has_twice_of_what_has_come),
 		TEST(a_body_that_cannot_have_more_has_what_it_needs),
 		TEST(a_body_is_received_where_it_stays),
+		TEST(a_body_in_small_pieces_grows_a_few_times),
 		TEST(a_small_body_has_what_it_announces),
 		TEST(a_slow_peer_goes_for_one_that_comes),
 		TEST(the_peers_that_are_cut_off_for_one_request_are_few),
