@@ -597,7 +597,7 @@ static void without_room_aside_the_batch_goes_on(void **state)
 	batch_free(b);
 }
 
-/* Its edits would not fit. */
+/* The edits of its resource would not fit. */
 static void what_cannot_be_made_aside_is_missed(void **state)
 {
 	struct world *w = *state;
@@ -605,7 +605,7 @@ static void what_cannot_be_made_aside_is_missed(void **state)
 	uint64_t missed = 0;
 
 	use(w, &step_span_sample, &(struct sample_options){ "0", 0, false, { 0 }, NO_MAP });
-	use(w, &step_span_add, &(struct map_options){ MAP({ "new", "x" }), false });
+	use(w, &step_span_redact, &(struct redact_options){ LIST("host"), NO_LIST, 0, NULL });
 	chain_set_aside(w->chain, &missed);
 	w->chain->aside->lent.ceiling = 0;
 	assert_int_equal(chain_run(w->chain, &b, 0, (struct mono_time){ 1 }), 0);
