@@ -98,12 +98,14 @@ static size_t put_whole(struct frame *f, const struct batch_item *item, char *to
 	struct bytes suffix = suffix_of(f->form);
 	struct frame_splice splice;
 	size_t at = put_prefix(f, item, to, &splice), size = item->size;
-	bool one;
+	bool one = true;
 
 	if (splice.size > 0)
 		size = put_spliced(item, &splice, to + at, &one);
-	else
+	else if (f->form->lines)
 		one = bytes_copy_line(to + at, (struct bytes){ item->data, item->size });
+	else
+		memcpy(to + at, item->data, item->size);
 	OXP_ASSERT(one || !f->form->lines);
 	at += size;
 	memcpy(to + at, suffix.data, suffix.size);

@@ -8,7 +8,10 @@ enum kind { COPIED, ANY, ARRAY, MAP, PAIR, EVENT, LINK, MESSAGES, TEXT = 16, BYT
 enum { FIELDS_MAX = 8 };
 
 static const unsigned char kinds[MESSAGES][FIELDS_MAX] = {
-	[ANY] = { [OTLP_ANY_TEXT] = TEXT, [OTLP_ANY_ARRAY] = ARRAY, [OTLP_ANY_MAP] = MAP, [OTLP_ANY_BYTES] = BYTES },
+	[ANY] = { [OTLP_VALUE_TEXT] = TEXT,
+		[OTLP_VALUE_ARRAY] = ARRAY,
+		[OTLP_VALUE_MAP] = MAP,
+		[OTLP_VALUE_BYTES] = BYTES },
 	[ARRAY] = { [1] = ANY },
 	[MAP] = { [1] = PAIR },
 	[PAIR] = { [2] = ANY },

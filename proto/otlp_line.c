@@ -1,15 +1,13 @@
 #include "proto/otlp_line.h"
 
-#include <errno.h>
 #include <math.h>
 
 #include "base/text.h"
-#include "proto/otlp_wire.h"
+#include "proto/otlp_any.h"
 #include "proto/rfc3339.h"
 
 enum { HEX_PIECE = 16, NS = 1000000000 };
 /* The kinds of an AnyValue (opentelemetry-proto 1.x, common.proto). */
-enum { ANY_TEXT = 1, ANY_BOOL, ANY_INT, ANY_DOUBLE, ANY_ARRAY, ANY_MAP, ANY_BYTES };
 
 void otlp_line_init(struct otlp_line *l, const struct json_scan *scan, char *to, size_t room)
 {
@@ -226,26 +224,6 @@ void otlp_line_time(struct otlp_line *l, uint64_t unix_ns)
 
 /* Values. */
 
-int otlp_any_field(struct bytes any, struct wire_field *ret)
-{
-	static const unsigned char types[] = { [ANY_TEXT] = WIRE_LENGTH,
-		[ANY_BOOL] = WIRE_VARINT,
-		[ANY_INT] = WIRE_VARINT,
-		[ANY_DOUBLE] = WIRE_64,
-		[ANY_ARRAY] = WIRE_LENGTH,
-		[ANY_MAP] = WIRE_LENGTH,
-		[ANY_BYTES] = WIRE_LENGTH };
-	struct wire w = wire_of(any);
-	struct wire_field f;
-	int more;
-
-	*ret = (struct wire_field){ .number = 0 };
-	while ((more = wire_next(&w, &f)) > 0)
-		if (f.number <= ANY_BYTES && f.type == types[f.number])
-			*ret = f;
-	return more;
-}
-
 int otlp_pair_read(struct bytes pair, struct bytes *ret_key, struct bytes *ret_value)
 {
 	struct wire w = wire_of(pair);
@@ -272,9 +250,9 @@ struct values {
 	struct level levels[OTLP_LEVELS_MAX];
 };
 
-static void open_level(struct otlp_line *l, struct values *v, const struct wire_field *f)
+static void open_level(struct otlp_line *l, struct values *v, const struct otlp_any *any)
 {
-	bool map = f->number == ANY_MAP;
+	bool map = any->type == OTLP_VALUE_MAP;
 
 	if (v->depth == OTLP_LEVELS_MAX) {
 		l->values++;
@@ -282,36 +260,36 @@ static void open_level(struct otlp_line *l, struct values *v, const struct wire_
 		return;
 	}
 	otlp_line_open(l, map ? '{' : '[');
-	v->levels[v->depth++] = (struct level){ .at = wire_of(f->bytes), .map = map, .names = l->count };
+	v->levels[v->depth++] = (struct level){ .at = wire_of(any->bytes), .map = map, .names = l->count };
 }
 
-static void begin_value(struct otlp_line *l, struct values *v, struct bytes any)
+static void begin_value(struct otlp_line *l, struct values *v, struct bytes value)
 {
-	struct wire_field f;
+	struct otlp_any any = otlp_any_read(value);
 
-	if (otlp_any_field(any, &f) < 0) {
+	if (any.broken) {
 		l->broken = true;
 		return;
 	}
-	switch (f.number) {
-	case ANY_TEXT:
-		otlp_line_text(l, f.bytes);
+	switch (any.type) {
+	case OTLP_VALUE_TEXT:
+		otlp_line_text(l, any.bytes);
 		break;
-	case ANY_BOOL:
-		put(l, f.value ? "true" : "false", f.value ? 4 : 5);
+	case OTLP_VALUE_BOOL:
+		put(l, any.number ? "true" : "false", any.number ? 4 : 5);
 		break;
-	case ANY_INT:
-		put_int(l, (int64_t)f.value);
+	case OTLP_VALUE_INT:
+		put_int(l, (int64_t)any.number);
 		break;
-	case ANY_DOUBLE:
-		put_double(l, f.value);
+	case OTLP_VALUE_DOUBLE:
+		put_double(l, any.number);
 		break;
-	case ANY_BYTES:
-		put_base64(l, f.bytes);
+	case OTLP_VALUE_BYTES:
+		put_base64(l, any.bytes);
 		break;
-	case ANY_ARRAY:
-	case ANY_MAP:
-		open_level(l, v, &f);
+	case OTLP_VALUE_ARRAY:
+	case OTLP_VALUE_MAP:
+		open_level(l, v, &any);
 		break;
 	default:
 		put(l, "null", 4);

@@ -64,8 +64,6 @@ void otlp_line_time(struct otlp_line *, uint64_t unix_ns);
 /* An AnyValue. Its maps have each name once: the first one counts. */
 void otlp_line_value(struct otlp_line *, struct bytes any);
 
-/* The last field of an AnyValue, which is the one that counts; its number is 0 if there is none. 0 or -EBADMSG. */
-int otlp_any_field(struct bytes any, struct wire_field *ret) MUST_CHECK;
 /* The key and the value of a KeyValue, empty if it lacks them. 0 or -EBADMSG. */
 int otlp_pair_read(struct bytes pair, struct bytes *ret_key, struct bytes *ret_value) MUST_CHECK;
 

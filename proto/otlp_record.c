@@ -1,7 +1,7 @@
 #include "proto/otlp_record.h"
 
 #include "base/text.h"
-#include "proto/otlp_wire.h"
+#include "proto/otlp_any.h"
 
 enum {
 	TRACE_SIZE = 16,
@@ -12,7 +12,6 @@ enum {
 	DOUBLE_FRACTION = 52,
 	DOUBLE_EXPONENT = 0x7ff
 };
-enum { TEXT_FIELD = 1, DOUBLE_FIELD = 4, ARRAY_FIELD = 5, MAP_FIELD = 6 }; /* of AnyValue */
 
 static struct bytes *text_of(struct otlp_record *r, uint32_t field)
 {
@@ -131,16 +130,16 @@ static bool is_finite(uint64_t bits)
 }
 
 /* A body that is text, or a number, as text. False: it is neither, and nothing was written. */
-static bool put_plain_body(struct otlp_line *l, const char *key, const struct wire_field *f, struct bytes any)
+static bool put_plain_body(struct otlp_line *l, const char *key, const struct otlp_any *any, struct bytes body)
 {
 	bool quoted;
 
-	if (f->number == 0 || f->number > DOUBLE_FIELD)
+	if (any->type == OTLP_VALUE_EMPTY || any->type > OTLP_VALUE_DOUBLE)
 		return false;
 	otlp_line_name(l, key, name(""));
-	quoted = f->number == TEXT_FIELD || (f->number == DOUBLE_FIELD && !is_finite(f->value));
+	quoted = any->type == OTLP_VALUE_TEXT || (any->type == OTLP_VALUE_DOUBLE && !is_finite(any->number));
 	otlp_line_raw(l, name(quoted ? "" : "\""));
-	otlp_line_value(l, any);
+	otlp_line_value(l, body);
 	otlp_line_raw(l, name(quoted ? "" : "\""));
 	return true;
 }
@@ -311,11 +310,11 @@ static void put_ecs_severity(struct otlp_line *l, const struct otlp_record *r)
 
 static void put_ecs_body(struct otlp_line *l, struct bytes body)
 {
-	struct wire_field f;
+	struct otlp_any any = otlp_any_read(body);
 
-	if (otlp_any_field(body, &f) < 0)
+	if (any.broken) {
 		l->broken = true;
-	else if (f.number > 0 && !put_plain_body(l, "message", &f, body)) {
+	} else if (any.type != OTLP_VALUE_EMPTY && !put_plain_body(l, "message", &any, body)) {
 		otlp_line_name(l, "body", name(""));
 		otlp_line_value(l, body);
 	}
@@ -401,19 +400,19 @@ static void write_otel_common(struct otlp_line *l, const struct otlp_log_group *
 /* `structured` is always an object: that is how the templates have it. */
 static void put_otel_body(struct otlp_line *l, struct bytes body)
 {
-	struct wire_field f;
+	struct otlp_any any = otlp_any_read(body);
 
-	if (otlp_any_field(body, &f) < 0)
-		l->broken = true;
-	if (l->broken || f.number == 0)
+	l->broken |= any.broken;
+	if (l->broken || any.type == OTLP_VALUE_EMPTY)
 		return;
 	otlp_line_name(l, "body", name(""));
 	otlp_line_open(l, '{');
-	if (!put_plain_body(l, "text", &f, body)) {
-		otlp_line_name(l, f.number == MAP_FIELD || f.number == ARRAY_FIELD ? "structured" : "text", name(""));
-		otlp_line_raw(l, name(f.number == ARRAY_FIELD ? "{\"value\":" : ""));
+	if (!put_plain_body(l, "text", &any, body)) {
+		otlp_line_name(l, any.type == OTLP_VALUE_MAP || any.type == OTLP_VALUE_ARRAY ? "structured" : "text",
+			name(""));
+		otlp_line_raw(l, name(any.type == OTLP_VALUE_ARRAY ? "{\"value\":" : ""));
 		otlp_line_value(l, body);
-		otlp_line_raw(l, name(f.number == ARRAY_FIELD ? "}" : ""));
+		otlp_line_raw(l, name(any.type == OTLP_VALUE_ARRAY ? "}" : ""));
 	}
 	otlp_line_close(l, '}');
 }

@@ -111,8 +111,8 @@ static enum redacted clean_double(struct otlp_redact *r, uint64_t bits)
 /* r->text becomes what stands in place of the whole value. False: no room. */
 static bool stand_in(struct otlp_redact *r, struct bytes value)
 {
-	struct otlp_any_value any = otlp_any_read(value);
-	struct bytes what = any.type == OTLP_ANY_TEXT || any.type == OTLP_ANY_BYTES ? any.bytes : value;
+	struct otlp_any any = otlp_any_read(value);
+	struct bytes what = any.type == OTLP_VALUE_TEXT || any.type == OTLP_VALUE_BYTES ? any.bytes : value;
 
 	buffer_clear(&r->text);
 	return !redact_stand_in(&r->redact, what, &r->text);
@@ -249,7 +249,7 @@ static bool keep(struct otlp_edit *e, struct bytes made, struct bytes *ret)
 }
 
 /* r->text as a value. */
-static bool keep_text(struct otlp_redact *r, struct otlp_edit *e, enum otlp_any type, struct bytes *ret)
+static bool keep_text(struct otlp_redact *r, struct otlp_edit *e, enum otlp_value_type type, struct bytes *ret)
 {
 	struct otlp_build b = { .room = 1 + wire_varint_size(r->text.size) + r->text.size };
 
@@ -262,13 +262,13 @@ static bool keep_text(struct otlp_redact *r, struct otlp_edit *e, enum otlp_any 
 }
 
 /* Of a value that is one field. */
-static enum redacted clean_any(struct otlp_redact *r, const struct otlp_any_value *any)
+static enum redacted clean_any(struct otlp_redact *r, const struct otlp_any *any)
 {
-	if (any->type == OTLP_ANY_TEXT || any->type == OTLP_ANY_BYTES)
+	if (any->type == OTLP_VALUE_TEXT || any->type == OTLP_VALUE_BYTES)
 		return clean_text(r, any->bytes);
-	if (any->type == OTLP_ANY_INT)
+	if (any->type == OTLP_VALUE_INT)
 		return clean_int(r, any->number);
-	return any->type == OTLP_ANY_DOUBLE ? clean_double(r, any->number) : REDACT_NOTHING;
+	return any->type == OTLP_VALUE_DOUBLE ? clean_double(r, any->number) : REDACT_NOTHING;
 }
 
 static bool is_one_field(struct bytes value)
@@ -284,7 +284,7 @@ static bool is_plain_text(const struct otlp_redact *r, struct bytes value)
 {
 	const unsigned char *p = (const unsigned char *)value.data;
 
-	return value.size >= 2 && p[0] == (OTLP_ANY_TEXT << 3 | WIRE_LENGTH) && p[1] == value.size - 2 &&
+	return value.size >= 2 && p[0] == (OTLP_VALUE_TEXT << 3 | WIRE_LENGTH) && p[1] == value.size - 2 &&
 	       redact_finds_nothing(&r->redact, (struct bytes){ value.data + 2, value.size - 2 });
 }
 
@@ -293,7 +293,7 @@ static bool is_plain_number(const struct otlp_redact *r, struct bytes value)
 {
 	const unsigned char *p = (const unsigned char *)value.data;
 
-	if (r->redact.detector.what & DETECT_CARD || value.size < 2 || p[0] != (OTLP_ANY_INT << 3 | WIRE_VARINT))
+	if (r->redact.detector.what & DETECT_CARD || value.size < 2 || p[0] != (OTLP_VALUE_INT << 3 | WIRE_VARINT))
 		return false;
 	for (size_t i = 1; i + 1 < value.size; i++)
 		if (p[i] < 0x80)
@@ -303,7 +303,7 @@ static bool is_plain_number(const struct otlp_redact *r, struct bytes value)
 
 static bool clean_attribute(struct otlp_redact *r, struct otlp_edit *e, struct otlp_view *v, struct otlp_part *p)
 {
-	struct otlp_any_value any;
+	struct otlp_any any;
 	bool deep;
 	enum redacted found;
 	struct bytes value;
@@ -311,12 +311,12 @@ static bool clean_attribute(struct otlp_redact *r, struct otlp_edit *e, struct o
 	if (is_plain_text(r, p->value) || is_plain_number(r, p->value))
 		return true;
 	any = otlp_any_read(p->value);
-	deep = any.type == OTLP_ANY_ARRAY || any.type == OTLP_ANY_MAP || !is_one_field(p->value);
+	deep = any.type == OTLP_VALUE_ARRAY || any.type == OTLP_VALUE_MAP || !is_one_field(p->value);
 	found = deep ? clean_message(r, ANY, p->value) : clean_any(r, &any);
 	if (found != REDACT_FOUND)
 		return found == REDACT_NOTHING;
 	if (deep ? !keep(e, buffer_bytes(&r->message), &value)
-		 : !keep_text(r, e, any.type == OTLP_ANY_BYTES ? OTLP_ANY_BYTES : OTLP_ANY_TEXT, &value))
+		 : !keep_text(r, e, any.type == OTLP_VALUE_BYTES ? OTLP_VALUE_BYTES : OTLP_VALUE_TEXT, &value))
 		return false;
 	otlp_part_value(v, p, value);
 	return true;
@@ -332,7 +332,7 @@ static bool on_attribute(struct otlp_redact *r, struct otlp_edit *e, struct otlp
 		otlp_part_drop(v, p);
 		return true;
 	}
-	if (!stand_in(r, p->value) || !keep_text(r, e, OTLP_ANY_TEXT, &value))
+	if (!stand_in(r, p->value) || !keep_text(r, e, OTLP_VALUE_TEXT, &value))
 		return false;
 	otlp_part_value(v, p, value);
 	return true;

@@ -211,29 +211,14 @@ struct bytes otlp_view_text(const struct otlp_view *v, unsigned field)
 	return p ? p->value : (struct bytes){ "", 0 };
 }
 
-struct otlp_any_value otlp_any_read(struct bytes value)
-{
-	struct otlp_any_value any = { .type = OTLP_ANY_NONE, .bytes = { "", 0 } };
-	struct wire w;
-	struct otlp_raw f;
-
-	if (!value.data)
-		return any;
-	w = wire_of(value);
-	while (otlp_raw_next(&w, &f) > 0)
-		if (f.number >= OTLP_ANY_TEXT && f.number <= OTLP_ANY_BYTES)
-			any = (struct otlp_any_value){ (enum otlp_any)f.number, f.bytes, f.value };
-	return any;
-}
-
 struct bytes otlp_view_attribute(const struct otlp_view *v, const char *key)
 {
 	const struct otlp_part *p = otlp_view_find(v, bytes_of(key));
-	struct otlp_any_value any = { .type = OTLP_ANY_NONE };
+	struct otlp_any any = { .type = OTLP_VALUE_EMPTY };
 
 	if (p)
 		any = otlp_any_read(p->value);
-	return any.type == OTLP_ANY_TEXT ? any.bytes : (struct bytes){ "", 0 };
+	return any.type == OTLP_VALUE_TEXT ? any.bytes : (struct bytes){ "", 0 };
 }
 
 void otlp_part_drop(struct otlp_view *v, struct otlp_part *p)

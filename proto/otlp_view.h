@@ -9,7 +9,7 @@
 #define OXP_OTLP_VIEW_H
 
 #include "base/lent.h"
-#include "proto/otlp_build.h"
+#include "proto/otlp_any.h"
 
 enum {
 	OTLP_PARTS_MAX = 16384, /* of a view; what has more cannot be edited */
@@ -95,24 +95,5 @@ bool otlp_view_add(struct otlp_view *, struct bytes key, struct bytes value) MUS
 bool otlp_view_set(struct otlp_view *, unsigned field, struct bytes content) MUST_CHECK;
 /* Adds to a field that is a count. False: no room. */
 bool otlp_view_count(struct lent *, struct otlp_view *, unsigned field, uint64_t more) MUST_CHECK;
-
-/* An AnyValue on the wire. */
-enum otlp_any {
-	OTLP_ANY_NONE,
-	OTLP_ANY_TEXT,
-	OTLP_ANY_BOOL,
-	OTLP_ANY_INT,
-	OTLP_ANY_DOUBLE,
-	OTLP_ANY_ARRAY,
-	OTLP_ANY_MAP,
-	OTLP_ANY_BYTES
-};
-struct otlp_any_value {
-	enum otlp_any type;
-	struct bytes bytes; /* of a text, bytes, an array, a map */
-	uint64_t number; /* of the others */
-};
-/* The last one, if there are several. */
-struct otlp_any_value otlp_any_read(struct bytes value);
 
 #endif

@@ -75,12 +75,18 @@ static void set_trust(CURL *easy, const char *ca_file)
 		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
 }
 
+/* No redirect is followed, so a call to http: stays one. */
+static bool uses_tls(const struct http_call_options *o)
+{
+	return strncasecmp(o->url, "http:", 5) != 0;
+}
+
 /*
  * libcurl before 8.0 breaks a connection without TLS when it is used for HTTP/2 a second time (its issue 10634).
  */
 static void set_version(CURL *easy, const struct http_call_options *o)
 {
-	bool tls = strncasecmp(o->url, "https:", 6) == 0;
+	bool tls = uses_tls(o);
 	long version = !o->http2 ? CURL_HTTP_VERSION_1_1
 		       : tls     ? CURL_HTTP_VERSION_2TLS
 				 : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
@@ -120,7 +126,7 @@ static void set_target(CURL *easy, const struct http_call_options *o)
 	}
 }
 
-static void set_tls(CURL *easy, const struct http_tls *tls)
+static void set_given(CURL *easy, const struct http_tls *tls)
 {
 	if (tls->ca.path) {
 		set_trust(easy, tls->ca.path);
@@ -188,6 +194,15 @@ static void set_certificates(CURL *easy)
 		curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, set_chain);
 }
 
+static void set_tls(CURL *easy, const struct http_call_options *o, const char *ca_file)
+{
+	set_trust(easy, ca_file);
+	set_key_exchange(easy);
+	set_certificates(easy);
+	if (o->tls)
+		set_given(easy, o->tls);
+}
+
 int easy_init(struct easy *e, const struct http_call_options *o, const char *ca_file)
 {
 	e->curl = curl_easy_init();
@@ -195,11 +210,8 @@ int easy_init(struct easy *e, const struct http_call_options *o, const char *ca_
 		return -ENOMEM;
 	set_policy(e->curl);
 	set_version(e->curl, o);
-	set_trust(e->curl, ca_file);
-	set_key_exchange(e->curl);
-	set_certificates(e->curl);
-	if (o->tls)
-		set_tls(e->curl, o->tls);
+	if (uses_tls(o))
+		set_tls(e->curl, o, ca_file);
 	set_target(e->curl, o);
 	set_body(e->curl, o);
 	return set_headers(e, o->headers);

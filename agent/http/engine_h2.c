@@ -3,7 +3,7 @@
  * includer of <nghttp2/…>.
  *
  * nghttp2 knows frames, HPACK, windows and the rules of the protocol; it sees bytes from memory and gives bytes to
- * memory. All connections of a server read into one buffer, READ_MAX bytes a callback. The library gets them in steps:
+ * memory. All connections of a server read into one buffer, READ_MAX bytes at a time. The library gets them in steps:
  * what is left of a DATA frame at once, else STEP bytes. Between two steps we look at the clock, and what a turn has no
  * time for is kept until the next (`left`). What is sent goes through one buffer, too; what a peer does not take of it
  * is kept (`out`), and nothing is read meanwhile, so it cannot make us hold more.
@@ -36,6 +36,7 @@
 
 enum {
 	READ_MAX = 16 << 10,
+	READS = 8, /* of one callback */
 	STEP = 1 << 10,
 	OUT_MAX = 8 << 10, /* no more frames are made for one send() */
 	OUT_ROOM = OUT_MAX + (32 << 10), /* beside one more: of 16 KiB at most, and its head */
@@ -653,16 +654,14 @@ static void feed_some(struct connection *c, struct bytes *in)
 	}
 }
 
-static void feed(struct connection *c, struct bytes in)
+static void feed(struct connection *c, struct bytes in, struct turn *turn)
 {
-	struct turn turn = { .clock = loop_clock(c->h2->server->loop) };
 	bool time = true;
 
-	turn_begin(&turn);
 	c->feeding = true;
 	while (in.size > 0 && time && !c->over && c->out.size == 0) {
 		feed_some(c, &in);
-		time = !turn_is_over(&turn);
+		time = !turn_is_over(turn);
 		if (nghttp2_session_get_outbound_queue_size(c->session) > QUEUE_MAX)
 			flush(c); /* what a peer asks for is not piled up */
 	}
@@ -701,14 +700,15 @@ static bool speaks_other(struct connection *c, struct bytes in)
 	return n > 0 && memcmp(in.data, &NGHTTP2_CLIENT_MAGIC[at], n) != 0;
 }
 
-static void read_some(struct connection *c)
+/* Whether there may be more to read at once, and time for it. */
+static bool read_some(struct connection *c, struct turn *turn)
 {
 	struct bytes in = { c->h2->in, 0 };
 	ssize_t n;
 
 	if (!h2_room_has(&c->user, READ_MAX + OUT_ROOM)) {
 		end_in_anger(c, no_memory);
-		return;
+		return false;
 	}
 	n = recv(c->base.fd, c->h2->in, READ_MAX, MSG_DONTWAIT);
 	in.size = n > 0 ? (size_t)n : 0;
@@ -717,18 +717,30 @@ static void read_some(struct connection *c)
 		c->over = c->left_us = true;
 	}
 	if (n <= 0)
-		return;
+		return false;
 	if (speaks_other(c, in)) {
 		http_count_refused(c->base.server, 505);
 		http_last_word(&c->base, NULL, 505);
 		c->preface = 0; /* nothing else is to be sent */
 		c->over = true;
-		return;
+		return false;
 	}
 	if (!c->greeted && c->base.pace.phase == PHASE_IDLE)
 		http_connection_enter(&c->base, PHASE_HEAD, 0);
-	feed(c, in);
+	feed(c, in, turn);
 	share_memory(c);
+	return n == READ_MAX && c->left.size == 0 && c->out.size == 0 && !c->over && !turn_is_over(turn);
+}
+
+/* A body of many frames takes few callbacks. */
+static void serve_reads(struct connection *c)
+{
+	struct turn turn = { .clock = loop_clock(c->h2->server->loop) };
+	int reads = 1;
+
+	turn_begin(&turn);
+	while (read_some(c, &turn) && reads < READS && c->base.pace.phase != PHASE_OVER)
+		reads++;
 }
 
 static void see_cut(struct connection *c)
@@ -745,7 +757,7 @@ static void on_ready(void *context, int fd, unsigned what)
 	if (what & WATCH_WRITE)
 		push(c);
 	else if (c->base.pace.phase != PHASE_OVER)
-		read_some(c);
+		serve_reads(c);
 	see_cut(c);
 	flush(c);
 	await(c);
@@ -754,11 +766,13 @@ static void on_ready(void *context, int fd, unsigned what)
 static void on_soon(void *context)
 {
 	struct connection *c = context;
+	struct turn turn = { .clock = loop_clock(c->h2->server->loop) };
 	struct bytes left = { c->h2->in, c->left.size };
 
+	turn_begin(&turn);
 	if (left.size > 0) {
 		memcpy(c->h2->in, c->left.data, left.size);
-		feed(c, left);
+		feed(c, left, &turn);
 	}
 	share_memory(c);
 	see_cut(c);

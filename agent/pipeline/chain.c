@@ -566,12 +566,21 @@ void chain_work(struct chain_pass *p)
 	p->work = NULL;
 }
 
+/* Nothing, if all of it was too much to be made. */
+static void hand_aside(struct chain_pass *p, struct batch *batch)
+{
+	chain_out_end_block(&p->aside);
+	if (p->aside.batch && batch_items(p->aside.batch) > 0)
+		batch_set_aside(batch, p->aside.batch);
+	else
+		batch_free(p->aside.batch);
+}
+
 static void hand_over(struct chain_pass *p, struct batch **batch)
 {
 	if (p->out.batch)
 		replace(batch, p);
-	chain_out_end_block(&p->aside);
-	batch_set_aside(*batch, p->aside.batch);
+	hand_aside(p, *batch);
 	if (p->missed > 0)
 		*p->chain->missed += p->missed;
 	take_notes(p->chain, *batch);

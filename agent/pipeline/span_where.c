@@ -107,19 +107,19 @@ static bool word_fits(const struct pattern *p, const char *const *list, size_t c
 
 static bool attribute_fits(const struct pattern *p, const struct otlp_part *part)
 {
-	struct otlp_any_value any = { .type = OTLP_ANY_NONE };
+	struct otlp_any any = { .type = OTLP_VALUE_EMPTY };
 	double number;
 
 	if (part)
 		any = otlp_any_read(part->value);
 	switch (any.type) {
-	case OTLP_ANY_TEXT:
+	case OTLP_VALUE_TEXT:
 		return pattern_fits_text(p, any.bytes);
-	case OTLP_ANY_BOOL:
+	case OTLP_VALUE_BOOL:
 		return pattern_fits_text(p, bytes_of(any.number ? "true" : "false"));
-	case OTLP_ANY_INT:
+	case OTLP_VALUE_INT:
 		return pattern_fits_number(p, (double)(int64_t)any.number);
-	case OTLP_ANY_DOUBLE:
+	case OTLP_VALUE_DOUBLE:
 		memcpy(&number, &any.number, sizeof number);
 		return pattern_fits_number(p, number);
 	default:

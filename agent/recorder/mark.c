@@ -27,7 +27,7 @@ struct mark *mark_new(const char *reason)
 	struct mark *m = oxp_new(sizeof *m);
 	struct otlp_build b = { .to = m->value, .room = sizeof m->value };
 
-	otlp_build_text(&b, OTLP_ANY_TEXT, bytes_of(reason));
+	otlp_build_text(&b, OTLP_VALUE_TEXT, bytes_of(reason));
 	OXP_ASSERT(b.size <= b.room);
 	m->size = b.size;
 	m->edit = otlp_edit_new(SCRATCH_MAX);

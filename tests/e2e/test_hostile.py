@@ -7,6 +7,7 @@ import time
 
 import pytest
 from lib import agent as agents, need, unix_http
+from lib.cpu import Waits
 from lib.flood import Flood
 from lib.prober import kept_waiting
 from lib.wait import free_port, wait_until
@@ -184,8 +185,8 @@ def test_bodies_that_are_announced_take_no_memory(doors):
 def test_the_control_socket_is_open_to_its_owner(doors):
     agent = doors[0]
     peers = [connected(agent.control) for _ in range(100)]
-    began = time.monotonic()
+    waits, began = Waits(agent.pid, os.getpid()), time.monotonic()
     assert unix_http.request(agent.control, "GET", "/status")[0] == 200
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 1 + waits.seconds()
     for peer in peers:
         peer.close()

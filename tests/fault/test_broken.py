@@ -118,7 +118,7 @@ def test_more_files_than_descriptors_leave_the_rest_working(oxpecker, fault_serv
     with_descriptors(200, tmp_path, monkeypatch)
     agent = oxpecker(log_config(tmp_path / "*.log", server.url))
     agent.wait_until(lambda: agent.booked("delivered", signal="logs") > 30)
-    assert "Too many open files" in agent.err()
+    agent.wait_until(lambda: "Too many open files" in agent.err(), 20, "a word about the others")
     agent.assert_balanced()
 
 

@@ -195,7 +195,8 @@ static enum step_answer apply_to_span(struct step *s, struct record *record)
 {
 	bool clean = otlp_redact_view(&s->spans, record->request, record->view);
 
-	otlp_redact_forget(&s->spans, BUFFER_KEPT);
+	if (UNLIKELY(record->view->message.size > BUFFER_KEPT / 4)) /* it may have grown */
+		otlp_redact_forget(&s->spans, BUFFER_KEPT);
 	return clean ? STEP_KEEP : STEP_DROP;
 }
 

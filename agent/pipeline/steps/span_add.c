@@ -67,9 +67,9 @@ static struct bytes value_of(const char *text)
 {
 	struct otlp_build b = { NULL, 0, 0 };
 
-	otlp_build_text(&b, OTLP_ANY_TEXT, bytes_of(text));
+	otlp_build_text(&b, OTLP_VALUE_TEXT, bytes_of(text));
 	b = (struct otlp_build){ oxp_new(b.size), b.size, 0 };
-	otlp_build_text(&b, OTLP_ANY_TEXT, bytes_of(text));
+	otlp_build_text(&b, OTLP_VALUE_TEXT, bytes_of(text));
 	OXP_ASSERT(b.size == b.room);
 	return (struct bytes){ b.to, b.size };
 }

@@ -190,17 +190,17 @@ static int create(const void *config, struct host *host, struct step **ret)
 /* The text of an AnyValue; a number's is in `number`. */
 static struct bytes text_of(struct bytes value, char *number)
 {
-	struct otlp_any_value any = value.size > 0 ? otlp_any_read(value) : (struct otlp_any_value){ 0 };
+	struct otlp_any any = otlp_any_read(value);
 	double real;
 
 	switch (any.type) {
-	case OTLP_ANY_TEXT:
+	case OTLP_VALUE_TEXT:
 		return any.bytes;
-	case OTLP_ANY_BOOL:
+	case OTLP_VALUE_BOOL:
 		return bytes_of(any.number ? "true" : "false");
-	case OTLP_ANY_INT:
+	case OTLP_VALUE_INT:
 		return (struct bytes){ number, exposition_integer_format((int64_t)any.number, number) };
-	case OTLP_ANY_DOUBLE:
+	case OTLP_VALUE_DOUBLE:
 		memcpy(&real, &any.number, sizeof real);
 		return (struct bytes){ number, exposition_number_format(real, number) };
 	default:
@@ -273,10 +273,10 @@ static void passed(struct step *s, bool stays)
 
 static void read_resource(struct step *s, struct bytes resource)
 {
-	struct otlp_any_value service = otlp_any_read(otlp_resource_attribute(resource, bytes_of("service.name")));
+	struct otlp_any service = otlp_any_read(otlp_resource_attribute(resource, bytes_of("service.name")));
 
 	s->resource = resource.data;
-	s->service = service.type == OTLP_ANY_TEXT ? service.bytes : (struct bytes){ "", 0 };
+	s->service = service.type == OTLP_VALUE_TEXT ? service.bytes : (struct bytes){ "", 0 };
 	for (size_t i = 0; i < s->count; i++)
 		if (s->dimensions[i].level == OTLP_RESOURCE)
 			set_value(s, i, otlp_resource_attribute(resource, s->dimensions[i].key));

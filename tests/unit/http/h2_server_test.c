@@ -277,7 +277,9 @@ static void the_window_opens_as_the_body_is_taken(void **state)
 	struct fixture *f = *state;
 	size_t opened = 0;
 
-	h2_send(&f->peer, "headers:4:1:" HEAD("/late") " 15*data:0:1:{x*16000}");
+	h2_send(&f->peer, "headers:4:1:" HEAD("/late"));
+	h2_expect(&f->peer, H2_SETTINGS, 0); /* it is 64 KiB before */
+	h2_send(&f->peer, "settings:1:0: 15*data:0:1:{x*16000}");
 	while (f->taken < 15 * 16000)
 		raw_turn(&f->peer.raw);
 	while (opened < 128 << 10)

@@ -43,7 +43,7 @@ static void put_several(struct buffer *b, struct random *r, unsigned field, int 
 	size_t mark = b->size;
 
 	for (uint64_t i = random_below(r, 4); i > 0; i--)
-		if (field == OTLP_ANY_ARRAY)
+		if (field == OTLP_VALUE_ARRAY)
 			put_value(b, r, 1, depth);
 		else
 			put_pair(b, r, 1, depth);
@@ -54,21 +54,21 @@ static void put_content(struct buffer *b, struct random *r, int depth)
 {
 	switch (random_below(r, depth < NESTED_MAX ? 7 : 5)) {
 	case 0:
-		put_bytes(b, OTLP_ANY_BYTES, "\x80\x80\x80\x80\x80\x80", random_below(r, 7));
+		put_bytes(b, OTLP_VALUE_BYTES, "\x80\x80\x80\x80\x80\x80", random_below(r, 7));
 		break;
 	case 1:
-		put_number(b, OTLP_ANY_INT, random_next(r));
+		put_number(b, OTLP_VALUE_INT, random_next(r));
 		break;
 	case 2:
 		break; /* null */
 	case 5:
-		put_several(b, r, OTLP_ANY_ARRAY, depth + 1);
+		put_several(b, r, OTLP_VALUE_ARRAY, depth + 1);
 		break;
 	case 6:
-		put_several(b, r, OTLP_ANY_MAP, depth + 1);
+		put_several(b, r, OTLP_VALUE_MAP, depth + 1);
 		break;
 	default:
-		put_some_text(b, r, OTLP_ANY_TEXT);
+		put_some_text(b, r, OTLP_VALUE_TEXT);
 	}
 }
 
@@ -241,11 +241,11 @@ static void values_are_cut_however_deep_they_are(void **state)
 
 	(void)state;
 	buffer_init(&b, SIZE_MAX_BYTES);
-	put_text(&b, OTLP_ANY_TEXT, "longer");
+	put_text(&b, OTLP_VALUE_TEXT, "longer");
 	for (int level = 0; level < OTLP_LEVELS_MAX; level++) {
 		put_wrap(&b, 0, 2);
 		put_wrap(&b, 0, 1);
-		put_wrap(&b, 0, OTLP_ANY_MAP);
+		put_wrap(&b, 0, OTLP_VALUE_MAP);
 	}
 	assert_true(otlp_limit(e, &limits, OTLP_LIMITED_VALUE, buffer_bytes(&b), &left));
 	assert_non_null(left.data);
@@ -263,7 +263,7 @@ static void without_room_it_says_so(void **state)
 
 	(void)state;
 	buffer_init(&b, SIZE_MAX_BYTES);
-	put_text(&b, OTLP_ANY_TEXT, "longer");
+	put_text(&b, OTLP_VALUE_TEXT, "longer");
 	assert_false(otlp_limit(e, &limits, OTLP_LIMITED_VALUE, buffer_bytes(&b), &left));
 	assert_null(left.data);
 	buffer_done(&b);
