@@ -5,7 +5,7 @@
 
 #include "proto/log_level.h"
 
-enum { TEXT_MAX = 16 << 20, TEXT_KEPT = 4096, NUMBER_MAX = 64 };
+enum { TEXT_MAX = 64 << 10, TEXT_KEPT = 4096, NUMBER_MAX = 64 };
 
 /* Whether each text of the pattern is a level; others would never fit, or always. */
 static bool are_levels(const struct pattern *p)
@@ -72,8 +72,7 @@ static bool text_fits(struct log_where *w, const struct pattern *p, struct bytes
 	if (!memchr(inner.data, '\\', inner.size))
 		return pattern_fits_text(p, inner);
 	buffer_clear(&w->text);
-	fits = json_decode(inner, &w->text) == 0 ? pattern_fits_text(p, buffer_bytes(&w->text))
-						 : pattern_fits_nothing(p);
+	fits = pattern_fits_text(p, json_decode(inner, &w->text) == 0 ? buffer_bytes(&w->text) : inner);
 	buffer_give_back(&w->text, TEXT_KEPT);
 	return fits;
 }

@@ -5,7 +5,8 @@
  *	X           the member X of the first level; members.level if it is called level
  *
  * Each is held against a pattern (proto/pattern.h), as `where` of a step of spans (span_where.h). An object or an array
- * is no value that could fit. Members beyond the 128th count as missing.
+ * is no value that could fit. Members beyond the 128th count as missing. A text of more than 64 KiB is compared as it
+ * stands in the line, with its escapes.
  */
 #ifndef OXP_LOG_WHERE_H
 #define OXP_LOG_WHERE_H

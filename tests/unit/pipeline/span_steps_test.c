@@ -597,6 +597,24 @@ static void without_room_aside_the_batch_goes_on(void **state)
 	batch_free(b);
 }
 
+/* The edits of its resource would not fit. */
+static void what_cannot_be_made_aside_is_missed(void **state)
+{
+	struct world *w = *state;
+	struct batch *b = batch_of(w, 1);
+	uint64_t missed = 0;
+
+	use(w, &step_span_sample, &(struct sample_options){ "0", 0, false, { 0 }, NO_MAP });
+	use(w, &step_span_redact, &(struct redact_options){ LIST("host"), NO_LIST, 0, NULL });
+	chain_set_aside(w->chain, &missed);
+	w->chain->aside->lent.ceiling = 0;
+	assert_int_equal(chain_run(w->chain, &b, 0, (struct mono_time){ 1 }), 0);
+	assert_int_equal(b->dropped.records, 3);
+	assert_null(b->aside);
+	assert_int_equal(missed, 3);
+	batch_free(b);
+}
+
 /* Without memory for the bits, nobody knows which spans sampling left out. */
 static void what_nobody_knows_is_missed(void **state)
 {
@@ -825,6 +843,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			what_sampling_leaves_out_is_aside_as_the_other_steps_make_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(without_room_aside_the_batch_goes_on, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_cannot_be_made_aside_is_missed, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_nobody_knows_is_missed, setup, teardown),
 	};
 

@@ -10,7 +10,7 @@
 
 #include "config/option.h"
 
-enum { TOLD_MAX = 16, LINES_MAX = 1024 };
+enum { TOLD_MAX = 16, LINES_MAX = 1024, LONG_TEXT = 70000 };
 
 extern const struct step_type step_add, step_drop, step_ecs, step_filter, step_fold, step_keep, step_limit, step_redact,
 	step_rename, step_sample;
@@ -747,6 +747,20 @@ static void members_are_dropped_of_lines_that_fit(void **state)
 		LINES("{\"level\":\"info\",\"a\":1}", "{\"level\":\"info\",\"a\":2,\"pid\":2}"));
 }
 
+/* It is not copied. */
+static void a_very_long_text_is_compared_as_it_stands(void **state)
+{
+	struct world *w = *state;
+	char *line = oxp_new(LONG_TEXT + 64);
+	int size = snprintf(line, 64, "{\"m\":\"\\\"");
+
+	memset(line + size, 'x', LONG_TEXT);
+	memcpy(line + size + LONG_TEXT, "end\"}", sizeof "end\"}");
+	use(w, &step_filter, &(struct filter_options){ MAP({ "m", "\\\"x*end" }), 0 });
+	become(w, LINES(line, "{\"m\":\"\\\"xend\"}"), LINES(line));
+	free(line);
+}
+
 static void a_where_that_can_never_be_is_refused(void **state)
 {
 	(void)state;
@@ -1065,6 +1079,7 @@ int main(void)
 		TEST(filter_by_level),
 		TEST(lines_are_chosen_by_where),
 		TEST(members_are_dropped_of_lines_that_fit),
+		TEST(a_very_long_text_is_compared_as_it_stands),
 		TEST(a_where_that_can_never_be_is_refused),
 		TEST(sample_is_the_same_each_time),
 		TEST(sample_by_a_member_keeps_lines_together),
