@@ -236,7 +236,8 @@ TOGETHER = {"password": ["user"], "cert": ["key"], "key": ["cert"], "salt": ["ke
 PLACEHOLDERS = ("text", "/path", "localhost:8080", "http://localhost:8080", "[]", "{}")
 NEEDS = {"redact": ["keys"], "bulk": [], "add": ["fields"], "drop": ["keys"], "sample": ["ratio"]}
 # What is refused with all its defaults: a default, and what is written in its place.
-USED = {"span_limits": ("attributes: off", "attributes: 128"), "filter": ("min_level: trace", "min_level: info")}
+USED = {"span_limits": ("attributes: off", "attributes: 128"), "filter": ("min_level: trace", "min_level: info"),
+        "scrape": ("tls: false", "tls: true")}
 
 
 def as_file(section, lines):
