@@ -4,6 +4,7 @@
  */
 #include "pipeline/chain.h"
 
+#include <errno.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@ enum {
 	BESIDE_MAX = 1 << 20,
 	SPAN_MIN = 40,
 	LONG = 2 << 20,
+	TOO_LONG = 20 << 20,
 	MEMBERS = 200
 };
 
@@ -204,6 +206,22 @@ static struct batch *long_batch(struct budget *budget, size_t size, enum where w
 	return request_of(budget, &body, 1);
 }
 
+/* A span for which there is no room, of a resource for which there is. */
+static struct batch *too_long_batch(struct budget *budget)
+{
+	struct buffer body, text;
+	size_t mark;
+
+	put_long_span(&body, TOO_LONG, IN_ATTRIBUTE);
+	put_wrap(&body, 0, 2);
+	put_secrets(&text, LONG);
+	mark = body.size;
+	put_attribute(&body, 1, "a", text.data);
+	put_wrap(&body, mark, 1);
+	buffer_done(&text);
+	return resource_spans_of(budget, &body, 1);
+}
+
 struct world {
 	struct budget budget;
 	struct chain *chain;
@@ -324,6 +342,17 @@ static void what_steps_need_for_a_long_span_is_within_the_budget(void **state)
 	}
 }
 
+static void what_a_resource_needed_goes_back_if_a_span_finds_no_room(void **state)
+{
+	struct world *w = *state;
+	struct batch *b = too_long_batch(&w->budget);
+	size_t before = budget_used(&w->budget);
+
+	assert_int_equal(chain_run(w->chain, &b, 0, (struct mono_time){ 1 }), -EMSGSIZE);
+	assert_int_equal(budget_used(&w->budget), before);
+	batch_free(b);
+}
+
 /* Texts that are cut are copied. */
 static void what_limits_need_for_a_long_span_is_within_the_budget(void **state)
 {
@@ -410,6 +439,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			the_edits_of_a_large_request_take_little_beside_the_batches, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_steps_need_for_a_long_span_is_within_the_budget, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			what_a_resource_needed_goes_back_if_a_span_finds_no_room, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_limits_need_for_a_long_span_is_within_the_budget, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_drop_needs_for_a_long_line_is_within_the_budget, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_long_span_is_work_of_its_own, setup, teardown),
