@@ -379,8 +379,8 @@ static struct batch *long_line(struct budget *budget, size_t size)
 	int head = 0;
 
 	for (int i = 0; i < MEMBERS; i++)
-		head += sprintf(line + head, "%s\"%d\":0", i ? "," : "{", i);
-	head += sprintf(line + head, ",\"gone\":1,\"m\":\"");
+		head += snprintf(line + head, 32, "%s\"%d\":0", i ? "," : "{", i);
+	head += snprintf(line + head, 32, ",\"gone\":1,\"m\":\"");
 	memset(line + head, 'x', size);
 	memcpy(line + head + size, "\"}", 2);
 	assert_int_equal(batch_add(b, &(struct batch_item){ line, (uint32_t)(head + size + 2), 1, 1, 1 }), 0);
