@@ -13,12 +13,7 @@
 #include "pipeline/step.h"
 #include "proto/redact.h"
 
-enum {
-	REST_MAX = 16 << 20,
-	REST_KEPT = 32 << 10,
-	STEP = 4 << 10,
-	DROP_SCRATCH = 2, /* of the members behind the 128th: what is left of them, and the edit's copy of that */
-};
+enum { REST_MAX = 16 << 20, REST_KEPT = 32 << 10, STEP = 4 << 10 };
 
 struct select_config {
 	const struct option_list *keys;
@@ -153,7 +148,6 @@ const struct step_type step_drop = {
 	.config_size = sizeof(struct select_config),
 	.check = check,
 	.create = create,
-	.scratch = DROP_SCRATCH,
 	.apply = apply_drop,
 	.destroy = destroy,
 };
