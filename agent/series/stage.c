@@ -127,11 +127,13 @@ static int on_meta(void *context, const struct exposition_meta *m)
 static bool owns(const struct series_target *t, const struct origin *o, struct bytes name, enum role *ret)
 {
 	unsigned type = 1u << o->slot[staged_slot(t)].type;
-	const char *rest = name.data + o->size;
-	size_t size = name.size - o->size;
+	const char *rest;
+	size_t size;
 
 	if (name.size < o->size || memcmp(name.data, o->name, o->size) != 0)
 		return false;
+	rest = name.data + o->size;
+	size = name.size - o->size;
 	*ret = ROLE_PLAIN;
 	if (size == 0)
 		return true;

@@ -106,12 +106,32 @@ static void what_prometheus_would_refuse_costs_itself(void **state)
 	series_free(t.series);
 }
 
+/* Nothing is known of it, also not whether it belongs to the family before it. */
+static void a_line_that_is_too_long_has_no_name(void **state)
+{
+	static char page[(256 << 10) + 64] = "a 1\nb{x=\"";
+	struct table t = table_of(&limits);
+	struct series_counts c;
+	size_t size = strlen(page);
+
+	(void)state;
+	memset(page + size, 'x', 256 << 10);
+	memcpy(page + size + (256 << 10), "\"} 1\n", sizeof "\"} 1\n");
+	c = scrape(&t, t.app, page);
+	assert_int_equal(c.received, 2);
+	assert_int_equal(c.dropped[SERIES_DROP_SAMPLE_SIZE], 1);
+	assert_string_equal(c.first[SERIES_DROP_SAMPLE_SIZE], "");
+	assert_page(&t, "# TYPE a untyped\na 1\n");
+	series_free(t.series);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_label_set_is_whole_or_not_there),
 		cmocka_unit_test(other_ceilings_cut_whole_sets),
 		cmocka_unit_test(what_prometheus_would_refuse_costs_itself),
+		cmocka_unit_test(a_line_that_is_too_long_has_no_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
