@@ -84,6 +84,7 @@ struct collector {
 	struct loop_soon tidy;
 	char url[URL_MAX], asked[URL_MAX]; /* the target's; what is asked now, behind redirects */
 	char location[URL_MAX]; /* of the answer that comes; "" for none */
+	bool location_cut; /* it is longer than that */
 	unsigned redirects;
 	struct mono_time until; /* the scrape under way is given up then */
 	struct refusals refusals;
@@ -124,8 +125,10 @@ static void on_line(void *context, struct bytes line)
 	struct collector *c = context;
 	struct bytes location = http_location(line);
 
-	if (location.data)
-		snprintf(c->location, sizeof c->location, "%.*s", (int)location.size, location.data);
+	if (!location.data)
+		return;
+	c->location_cut = location.size >= sizeof c->location;
+	snprintf(c->location, sizeof c->location, "%.*s", (int)location.size, location.data);
 }
 
 static void write_status(const struct collector *c, const struct http_reply *reply, char *why)
@@ -236,7 +239,7 @@ static bool is_redirected(struct collector *c, const struct http_reply *reply, c
 
 	if (reply->end != HTTP_END_ANSWER || !http_is_redirect(reply->status) || !c->location[0])
 		return false;
-	failed = http_redirect(c->asked, c->location, to, sizeof to);
+	failed = c->location_cut ? -ENAMETOOLONG : http_redirect(c->asked, c->location, to, sizeof to);
 	if (!failed && c->redirects++ < REDIRECTS_MAX) {
 		memcpy(c->asked, to, sizeof to);
 		ask(c);

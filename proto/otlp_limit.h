@@ -17,8 +17,8 @@ struct otlp_limits {
 	uint64_t attributes, value_length; /* UINT64_MAX: there is none */
 };
 
-/* *ret becomes what is left of the message, or stays untouched if that is all of it. What is made lives until the next
- * request. False: no room. */
+/* *ret becomes what is left of the message, or stays untouched if that is all of it. What is made lives until the
+ * view was written. False: no room. */
 bool otlp_limit(struct otlp_edit *, const struct otlp_limits *, enum otlp_limited what, struct bytes message,
 	struct bytes *ret) MUST_CHECK;
 

@@ -7,7 +7,6 @@
 #include "proto/rfc3339.h"
 
 enum { HEX_PIECE = 16, NS = 1000000000 };
-/* The kinds of an AnyValue (opentelemetry-proto 1.x, common.proto). */
 
 void otlp_line_init(struct otlp_line *l, const struct json_scan *scan, char *to, size_t room)
 {

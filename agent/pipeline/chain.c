@@ -251,6 +251,7 @@ static int look_at_request(struct chain_pass *p, size_t *bytes)
 	if (p->stage == STAGE_NEW) {
 		p->look = new_look(p, c->request, &p->out);
 		chain_spans_begin(&p->look, item, c->aside ? &c->sampled : NULL);
+		p->stage = STAGE_STEPS; /* whatever comes of it, forget_item() ends the look */
 	}
 	more = go_on_with(p, bytes);
 	if (more != 0 && more != -EBADMSG)

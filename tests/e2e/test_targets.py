@@ -46,9 +46,11 @@ def test_a_redirect_within_the_target_is_followed(oxpecker, server, tmp_path, st
 
 
 @pytest.mark.parametrize("to, why", [("http://example.com/metrics", "another server"), ("/metrics", "too often"),
-                                     ("https://localhost/", "another server"), ("http://:x/", "no URL")])
+                                     ("https://localhost/", "another server"), ("http://:x/", "no URL"),
+                                     ("http://localhost/page?" + "x" * 1100, "no URL")])
 def test_a_redirect_elsewhere_is_not_followed(oxpecker, server, tmp_path, to, why):
-    server.plan(moved(302, to))
+    server.plan(lambda handler, request: (PAGE if request.path.startswith("/page") else moved(302, to))(
+        handler, request))
     agent = oxpecker(config(tmp_path))
     assert agent.metric("oxpecker_target_up") == 0
     assert "HTTP 302" in row_of(agent)["error"] and why in row_of(agent)["error"]

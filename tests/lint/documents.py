@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The documents: none of 150 lines or more, links and paths that lead somewhere, and in README no figure of what it
-costs that tests/bench/README.md does not have."""
+"""The documents: none of 150 lines or more, none with what a merge left open, links and paths that lead somewhere, and
+in README no figure of what it costs that tests/bench/README.md does not have."""
 
 import os
 import re
@@ -11,6 +11,7 @@ LINES = 150
 LINK = re.compile(r"\[[^\]]+\]\(([^)#:\s]*)(?:#([^)\s]+))?\)")
 # A path of the tree, such as agent/base/log.c or test_logs.py with a folder before it.
 PATH = re.compile(r"`((?:\w+/)+\w+\.(?:c|h|py|sh|md|txt|yaml))`")
+OPEN_MERGE = re.compile(r"^(?:<{7}|>{7}) ", re.M)
 BESIDE = ("", "agent", "tests", "tests/e2e")
 BENCH = "tests/bench/README.md"
 FIGURE = re.compile(r"\d+(?:\.\d+)?")
@@ -63,6 +64,8 @@ def complaints_of(name):
     text = source.read(name)
     if text.count("\n") >= LINES:
         yield f"{name}: {text.count(chr(10))} lines; fewer than {LINES} are allowed"
+    if OPEN_MERGE.search(text):
+        yield f"{name}: a merge left both versions in it; make one of them"
     yield from bad_links(name, text)
     yield from bad_paths(name, text)
 

@@ -13,7 +13,7 @@
 #include "pipeline/step.h"
 #include "proto/redact.h"
 
-enum { REST_MAX = 16 << 20 };
+enum { REST_MAX = 16 << 20, REST_KEPT = 32 << 10, STEP = 4 << 10 };
 
 struct select_config {
 	const struct option_list *keys;
@@ -98,12 +98,14 @@ static void drop_where(struct step *s, struct json_edit *e, bool listed)
 			json_edit_drop(e, i);
 }
 
+/* s->out becomes what is left of them, which is no more than there is. */
 static bool drop_of_rest(struct step *s, struct json_edit *e)
 {
 	enum redacted found;
 	char *to;
 
 	buffer_clear(&s->out);
+	(void)!buffer_reserve_step(&s->out, e->rest.size, STEP);
 	found = redact_json(&s->redact, e->rest, &s->out);
 	if (found != REDACT_FOUND)
 		return found == REDACT_NOTHING;
@@ -118,12 +120,16 @@ static bool drop_of_rest(struct step *s, struct json_edit *e)
 
 static enum step_answer apply_drop(struct step *s, struct record *record)
 {
+	bool fine;
+
 	if (!log_where_fits(&s->where, record->edit))
 		return STEP_KEEP;
 	if (!s->listed)
 		return STEP_DROP;
 	drop_where(s, record->edit, true);
-	return record->edit->rest.size == 0 || drop_of_rest(s, record->edit) ? STEP_KEEP : STEP_DROP;
+	fine = record->edit->rest.size == 0 || drop_of_rest(s, record->edit);
+	buffer_give_back(&s->out, REST_KEPT);
+	return fine ? STEP_KEEP : STEP_DROP;
 }
 
 static enum step_answer apply_keep(struct step *s, struct record *record)

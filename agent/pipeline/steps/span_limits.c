@@ -21,7 +21,10 @@ struct limits_config {
 /* What a span has several of. */
 enum several { ATTRIBUTES, EVENTS, LINKS, SEVERAL };
 
-enum { PAIR_MIN = 2 }; /* bytes of an attribute in its message */
+enum {
+	PAIR_MIN = 2, /* bytes of an attribute in its message */
+	SCRATCH = 1, /* what is cut is copied */
+};
 
 struct step {
 	uint64_t most[SEVERAL]; /* UINT64_MAX: as many as there are */
@@ -154,6 +157,7 @@ const struct step_type step_span_limits = {
 	.config_size = sizeof(struct limits_config),
 	.check = check,
 	.create = create,
+	.scratch = SCRATCH,
 	.apply = apply,
 	.destroy = destroy,
 };

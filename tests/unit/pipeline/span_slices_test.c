@@ -1,10 +1,12 @@
 /*
  * Steps over large requests of small spans: each slice shows few of them, however many one request has, and beside the
- * batches they take little memory.
+ * batches they take little memory. What they need for a long span is of the budget, and goes back to it.
  */
 #include "pipeline/chain.h"
 
+#include <errno.h>
 #include <malloc.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "config/option.h"
@@ -12,9 +14,17 @@
 #include "unit/proto/otlp_builder.h"
 #include "unit/unit.h"
 
-extern const struct step_type step_span_redact, step_span_rename, step_span_sample, step_span_add;
+extern const struct step_type step_span_redact, step_span_rename, step_span_limits, step_drop;
 
-enum { SPANS = 60000, MEMORY = 64 << 20, BESIDE_MAX = 1 << 20, SPAN_MIN = 40, LONG = 2 << 20 };
+enum {
+	SPANS = 60000,
+	MEMORY = 64 << 20,
+	BESIDE_MAX = 1 << 20,
+	SPAN_MIN = 40,
+	LONG = 2 << 20,
+	TOO_LONG = 20 << 20,
+	MEMBERS = 200
+};
 
 /* Memory that the process has, and the most of it beside what the budget has given out: --wrap in CMakeLists.txt. */
 
@@ -98,14 +108,13 @@ static void forget(struct step *s)
 
 static const struct step_type counter = { .name = "counter", .apply = count, .destroy = forget };
 
-/* The spans of `body`, which ends, as one request. */
-static struct batch *request_of(struct budget *budget, struct buffer *body, size_t spans)
+/* The content of a message ResourceSpans, which ends, as one request. */
+static struct batch *resource_spans_of(struct budget *budget, struct buffer *body, size_t spans)
 {
 	struct batch *b = batch_new(budget, SIGNAL_TRACES);
 	struct batch_item item = { .records = (uint32_t)spans };
 	char *data;
 
-	put_wrap(body, 0, 2);
 	put_wrap(body, 0, 1);
 	data = batch_block(b, body->size);
 	assert_non_null(data);
@@ -115,6 +124,13 @@ static struct batch *request_of(struct budget *budget, struct buffer *body, size
 	assert_int_equal(batch_add(b, &item), 0);
 	buffer_done(body);
 	return b;
+}
+
+/* The spans of `body`, which ends, as one request. */
+static struct batch *request_of(struct budget *budget, struct buffer *body, size_t spans)
+{
+	put_wrap(body, 0, 2);
+	return resource_spans_of(budget, body, spans);
 }
 
 static struct batch *batch_of(struct budget *budget, size_t spans)
@@ -157,23 +173,53 @@ static void put_long(struct buffer *body, enum where where, const char *text)
 	}
 }
 
-/* A span with a text of that size, full of what is taken out. */
-static struct batch *long_batch(struct budget *budget, size_t size, enum where where)
+/* A text of that size, full of what is taken out. */
+static void put_secrets(struct buffer *text, size_t size)
 {
 	static const char secret[] = "password=1 ";
-	struct buffer body, text;
 
-	buffer_init(&text, MEMORY);
-	while (text.size < size)
-		put_raw(&text, secret, sizeof secret - 1);
-	put_raw(&text, "", 1);
-	buffer_init(&body, MEMORY);
-	put_bytes(&body, 1, "0123456789abcdef", 16);
-	put_bytes(&body, 2, "01234567", 8);
-	put_long(&body, where, text.data);
-	put_wrap(&body, 0, 2);
+	buffer_init(text, MEMORY);
+	while (text->size < size)
+		put_raw(text, secret, sizeof secret - 1);
+	put_raw(text, "", 1);
+}
+
+/* A span with such a text. */
+static void put_long_span(struct buffer *body, size_t size, enum where where)
+{
+	struct buffer text;
+
+	put_secrets(&text, size);
+	buffer_init(body, MEMORY);
+	put_bytes(body, 1, "0123456789abcdef", 16);
+	put_bytes(body, 2, "01234567", 8);
+	put_long(body, where, text.data);
+	put_wrap(body, 0, 2);
 	buffer_done(&text);
+}
+
+static struct batch *long_batch(struct budget *budget, size_t size, enum where where)
+{
+	struct buffer body;
+
+	put_long_span(&body, size, where);
 	return request_of(budget, &body, 1);
+}
+
+/* A span for which there is no room, of a resource for which there is. */
+static struct batch *too_long_batch(struct budget *budget)
+{
+	struct buffer body, text;
+	size_t mark;
+
+	put_long_span(&body, TOO_LONG, IN_ATTRIBUTE);
+	put_wrap(&body, 0, 2);
+	put_secrets(&text, LONG);
+	mark = body.size;
+	put_attribute(&body, 1, "a", text.data);
+	put_wrap(&body, mark, 1);
+	buffer_done(&text);
+	return resource_spans_of(budget, &body, 1);
 }
 
 struct world {
@@ -296,6 +342,71 @@ static void what_steps_need_for_a_long_span_is_within_the_budget(void **state)
 	}
 }
 
+static void what_a_resource_needed_goes_back_if_a_span_finds_no_room(void **state)
+{
+	struct world *w = *state;
+	struct batch *b = too_long_batch(&w->budget);
+	size_t before = budget_used(&w->budget);
+
+	assert_int_equal(chain_run(w->chain, &b, 0, (struct mono_time){ 1 }), -EMSGSIZE);
+	assert_int_equal(budget_used(&w->budget), before);
+	batch_free(b);
+}
+
+/* Texts that are cut are copied. */
+static void what_limits_need_for_a_long_span_is_within_the_budget(void **state)
+{
+	const struct {
+		uint64_t attributes, value_length, events, links, event_attributes, link_attributes;
+	} limits = { .value_length = LONG - 10 };
+	struct world *w = *state;
+
+	chain_free(w->chain);
+	w->chain = chain_new();
+	use(w, &step_span_limits, &limits);
+	for (enum where where = 0; where < WHERES; where++) {
+		struct batch *b = long_batch(&w->budget, LONG, where);
+		assert_in_range(run_counted(w, &b), 0, BESIDE_MAX);
+		batch_free(b);
+	}
+}
+
+/* A line of more members than are indexed, of which one, behind them, is to go, and another is that long. */
+static struct batch *long_line(struct budget *budget, size_t size)
+{
+	struct batch *b = batch_new(budget, SIGNAL_LOGS);
+	char *line = batch_block(b, size + MEMBERS * 8 + 64);
+	int head = 0;
+
+	for (int i = 0; i < MEMBERS; i++)
+		head += snprintf(line + head, 32, "%s\"%d\":0", i ? "," : "{", i);
+	head += snprintf(line + head, 32, ",\"gone\":1,\"m\":\"");
+	memset(line + head, 'x', size);
+	memcpy(line + head + size, "\"}", 2);
+	assert_int_equal(batch_add(b, &(struct batch_item){ line, (uint32_t)(head + size + 2), 1, 1, 1 }), 0);
+	return b;
+}
+
+static void drop_takes_no_more_than_two_copies_of_a_long_line_and_keeps_none(void **state)
+{
+	const struct {
+		const struct option_list *keys;
+		const struct option_map *where;
+	} drop = { .keys = &(struct option_list){ .count = 1, .items = (const char *[]){ "gone" } } };
+	struct world *w = *state;
+	struct batch *b = long_line(&w->budget, LONG);
+	size_t size = batch_item(b, 0)->size, used;
+
+	chain_free(w->chain);
+	w->chain = chain_new();
+	use(w, &step_drop, &drop);
+	assert_in_range(run_counted(w, &b), 0, 2 * LONG + BESIDE_MAX);
+	assert_int_equal(batch_item(b, 0)->size, size - strlen("\"gone\":1,"));
+	used = heap.used;
+	batch_free(b);
+	assert_in_range(used, 0, LONG + LONG / 2);
+}
+
 /* Wherever that is called: not while the chain goes on. */
 static void a_long_span_is_work_of_its_own(void **state)
 {
@@ -328,6 +439,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			the_edits_of_a_large_request_take_little_beside_the_batches, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_steps_need_for_a_long_span_is_within_the_budget, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			what_a_resource_needed_goes_back_if_a_span_finds_no_room, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_limits_need_for_a_long_span_is_within_the_budget, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			drop_takes_no_more_than_two_copies_of_a_long_line_and_keeps_none, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_long_span_is_work_of_its_own, setup, teardown),
 	};
 
