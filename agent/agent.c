@@ -173,7 +173,8 @@ static int take_signals(struct agent *a)
 	int failed = 0;
 
 	for (int number = SIGRTMIN; number <= SIGRTMAX; number++)
-		signal(number, SIG_IGN);
+		if (sigaction(number, NULL, &before) == 0 && before.sa_handler == SIG_DFL)
+			signal(number, SIG_IGN);
 	for (size_t i = 0; i < AGENT_SIGNALS && !failed; i++) {
 		int number = signal_number(i);
 		if (number == SIGHUP && sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler == SIG_IGN)

@@ -55,6 +55,7 @@ static void act(struct multi *m, curl_socket_t fd, int what)
 
 	enter(m);
 	curl_multi_socket_action(m->curl, fd, what, &running);
+	stall_end(&m->stall);
 	m->inside = false;
 	m->options.returned(m->options.context);
 	finish_one(m);
@@ -91,12 +92,23 @@ static void note_wake(struct multi_socket *s, unsigned what)
 	socket_watch(s);
 }
 
+/* Not while TLS begins, which may take long. */
+static bool may_stall(const struct multi_socket *s)
+{
+	curl_off_t ready = 0;
+
+	return curl_easy_getinfo(s->easy, CURLINFO_PRETRANSFER_TIME_T, &ready) == CURLE_OK && ready > 0;
+}
+
 static void socket_ready(void *context, int fd, unsigned what)
 {
 	struct multi_socket *s = context;
 
-	if (s->http2)
+	if (s->http2) {
 		note_wake(s, what);
+		if (may_stall(s))
+			stall_begin(&s->m->stall, fd);
+	}
 	act(s->m, fd, (what & WATCH_READ ? CURL_CSELECT_IN : 0) | (what & WATCH_WRITE ? CURL_CSELECT_OUT : 0));
 }
 
@@ -189,6 +201,7 @@ int multi_init(struct multi *m, const struct multi_options *options)
 	*m = (struct multi){ .options = *options, .turn = { .clock = loop_clock(options->loop) } };
 	loop_timer_init(&m->timer, options->loop, timer_due, m);
 	loop_soon_init(&m->soon, options->loop, more_finished, m);
+	stall_init(&m->stall);
 	m->curl = curl_multi_init();
 	if (!m->curl)
 		return -ENOMEM;
@@ -206,6 +219,7 @@ void multi_done(struct multi *m)
 	if (m->curl)
 		curl_multi_cleanup(m->curl);
 	m->curl = NULL;
+	stall_done(&m->stall);
 	loop_timer_done(&m->timer);
 	loop_soon_done(&m->soon);
 }

@@ -8,6 +8,7 @@
 
 #include <curl/curl.h>
 
+#include "http/stall.h"
 #include "http/turn.h"
 #include "loop/loop.h"
 
@@ -28,6 +29,7 @@ struct multi {
 	struct multi_options options;
 	CURLM *curl;
 	struct turn turn; /* libcurl's latest */
+	struct stall stall;
 	bool inside;
 	struct loop_timer timer;
 	struct loop_soon soon;
