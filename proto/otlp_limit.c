@@ -1,7 +1,6 @@
 #include "proto/otlp_limit.h"
 
-#include "proto/otlp_build.h"
-#include "proto/otlp_fault.h"
+#include "proto/otlp_copy.h"
 
 /* What messages hold: others, which are walked, leaves that may be cut, and what is counted. */
 enum kind { COPIED, ANY, ARRAY, MAP, PAIR, EVENT, LINK, MESSAGES, TEXT = 16, BYTES, ATTRIBUTE, DROPPED };
@@ -28,39 +27,13 @@ static const struct {
 	[OTLP_LIMITED_VALUE] = { ANY, 0 },
 };
 
-/* A message on its way into another. */
 struct walk {
 	const struct otlp_limits *limits;
-	struct otlp_build to;
+	struct otlp_copy copy;
 	uint64_t attributes; /* so far */
 	uint64_t dropped; /* as the message says */
-	bool changed, failed;
-	unsigned depth;
-	struct {
-		struct wire at;
-		size_t begun;
-		enum kind kind;
-	} frames[OTLP_DEPTH_MAX];
+	bool changed;
 };
-
-static void enter(struct walk *w, unsigned field, enum kind kind, struct bytes message)
-{
-	if (w->depth == OTLP_DEPTH_MAX) {
-		w->failed = true;
-		return;
-	}
-	w->frames[w->depth].begun = field ? otlp_build_begin(&w->to, field) : 0;
-	w->frames[w->depth].at = wire_of(message);
-	w->frames[w->depth].kind = kind;
-	w->depth++;
-}
-
-static void leave(struct walk *w)
-{
-	w->depth--;
-	if (w->frames[w->depth].begun)
-		otlp_build_end(&w->to, w->frames[w->depth].begun);
-}
 
 static void cut(struct walk *w, const struct wire_field *f, bool characters)
 {
@@ -72,84 +45,70 @@ static void cut(struct walk *w, const struct wire_field *f, bool characters)
 		while (characters && kept.size > 0 && ((unsigned char)kept.data[kept.size] & 0xc0) == 0x80)
 			kept.size--;
 	}
-	otlp_build_bytes(&w->to, f->number, kept);
+	otlp_build_bytes(&w->copy.to, f->number, kept);
 }
 
 static void on_attribute(struct walk *w, const struct wire_field *f)
 {
 	if (w->attributes++ < w->limits->attributes)
-		enter(w, f->number, PAIR, f->bytes);
+		otlp_copy_enter(&w->copy, f->number, PAIR, f->bytes);
 	else
 		w->changed = true;
 }
 
-static void on_field(struct walk *w, const struct wire_field *f, struct bytes whole)
+static void on_field(struct walk *w, unsigned message, const struct wire_field *f, struct bytes whole)
 {
-	enum kind message = w->frames[w->depth - 1].kind;
 	unsigned kind = f->number < FIELDS_MAX ? kinds[message][f->number] : COPIED;
 
 	if (kind == DROPPED && f->type == WIRE_VARINT)
 		w->dropped = f->value;
 	else if (kind == COPIED || f->type != WIRE_LENGTH)
-		otlp_build_raw(&w->to, whole);
+		otlp_build_raw(&w->copy.to, whole);
 	else if (kind == ATTRIBUTE)
 		on_attribute(w, f);
 	else if (kind == TEXT || kind == BYTES)
 		cut(w, f, kind == TEXT);
 	else
-		enter(w, f->number, (enum kind)kind, f->bytes);
-}
-
-static void walk_on(struct walk *w)
-{
-	struct wire *at = &w->frames[w->depth - 1].at;
-	const char *from = (const char *)at->at;
-	struct wire_field f;
-	int more = wire_next(at, &f);
-
-	if (more < 0)
-		w->failed = true;
-	else if (more > 0)
-		on_field(w, &f, (struct bytes){ from, (size_t)((const char *)at->at - from) });
-	else
-		leave(w);
+		otlp_copy_enter(&w->copy, f->number, kind, f->bytes);
 }
 
 /* With no room it only counts. False: it is no such message. */
-static bool build(struct walk *w, enum otlp_limited what, struct bytes message)
+static bool build(struct walk *w, struct otlp_build to, enum otlp_limited what, struct bytes message)
 {
 	uint64_t most = w->limits->attributes;
+	struct wire_field f;
+	struct bytes raw;
+	unsigned kind;
 
-	enter(w, 0, messages[what].kind, message);
-	while (w->depth > 0 && !w->failed)
-		walk_on(w);
+	w->attributes = w->dropped = 0;
+	otlp_copy_begin(&w->copy, to, messages[what].kind, message);
+	while (otlp_copy_next(&w->copy, &f, &raw, &kind))
+		on_field(w, kind, &f, raw);
 	if (w->attributes > most)
 		w->dropped += w->attributes - most;
 	if (w->dropped > 0)
-		otlp_build_number(&w->to, messages[what].dropped, w->dropped < UINT32_MAX ? w->dropped : UINT32_MAX);
-	return !w->failed;
+		otlp_build_number(
+			&w->copy.to, messages[what].dropped, w->dropped < UINT32_MAX ? w->dropped : UINT32_MAX);
+	return !w->copy.failed;
 }
 
 bool otlp_limit(struct otlp_edit *e, const struct otlp_limits *limits, enum otlp_limited what, struct bytes message,
 	struct bytes *ret)
 {
 	struct walk w;
-	size_t size;
+	struct otlp_build to = { .to = NULL };
 
 	w.limits = limits;
-	w.to = (struct otlp_build){ .to = NULL };
-	w.attributes = w.dropped = w.depth = 0;
-	w.changed = w.failed = false;
-	if (!build(&w, what, message))
+	w.changed = false;
+	if (!build(&w, to, what, message))
 		return false;
 	if (!w.changed)
 		return true;
-	size = w.to.size;
-	w.to = (struct otlp_build){ .to = otlp_edit_room(e, size), .room = size };
-	if (!w.to.to)
+	to.room = w.copy.to.size;
+	to.to = otlp_edit_room(e, to.room);
+	if (!to.to)
 		return false;
-	w.attributes = w.dropped = 0;
-	OXP_ASSERT(build(&w, what, message) && w.to.size == size);
-	*ret = (struct bytes){ w.to.to, size };
+	OXP_ASSERT(build(&w, to, what, message) && w.copy.to.size == to.room);
+	*ret = (struct bytes){ to.to, to.room };
 	return true;
 }

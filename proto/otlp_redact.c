@@ -4,8 +4,7 @@
 #include <stdlib.h>
 
 #include "base/text.h"
-#include "proto/otlp_build.h"
-#include "proto/otlp_fault.h"
+#include "proto/otlp_copy.h"
 
 enum { NUMBER_SIZE = 32, TEXT_KEPT = 32 << 10, STEP = 4 << 10 };
 
@@ -25,17 +24,10 @@ static const unsigned char kinds[MESSAGES][FIELDS_MAX] = {
 	[STATUS] = { [2] = TEXT },
 };
 
-/* A message on its way into another. */
 struct walk {
 	struct otlp_redact *r;
-	struct otlp_build to;
-	bool found, failed;
-	unsigned depth;
-	struct {
-		struct wire at;
-		size_t begun;
-		enum kind kind;
-	} frames[OTLP_DEPTH_MAX];
+	struct otlp_copy copy;
+	bool found;
 };
 
 void otlp_redact_init(struct otlp_redact *r, size_t ceiling)
@@ -120,23 +112,6 @@ static bool stand_in(struct otlp_redact *r, struct bytes value)
 
 /* Values and messages with others in them. */
 
-static void copy_field(struct walk *w, const unsigned char *from, const unsigned char *until)
-{
-	otlp_build_raw(&w->to, (struct bytes){ (const char *)from, (size_t)(until - from) });
-}
-
-static void enter(struct walk *w, unsigned field, enum kind kind, struct bytes message)
-{
-	if (w->depth == OTLP_DEPTH_MAX) {
-		w->failed = true;
-		return;
-	}
-	w->frames[w->depth].begun = field ? otlp_build_begin(&w->to, field) : 0;
-	w->frames[w->depth].at = wire_of(message);
-	w->frames[w->depth].kind = kind;
-	w->depth++;
-}
-
 /* An attribute that is named by a key goes, or gets another value. */
 static void take_out(struct walk *w, unsigned field, struct bytes key, struct bytes pair)
 {
@@ -145,9 +120,9 @@ static void take_out(struct walk *w, unsigned field, struct bytes key, struct by
 	w->found = true;
 	if (w->r->redact.with == REDACT_REMOVE)
 		return;
-	w->failed = !stand_in(w->r, wire_last(pair, 2, NULL));
+	w->copy.failed = !stand_in(w->r, wire_last(pair, 2, NULL));
 	text.bytes = buffer_bytes(&w->r->text);
-	otlp_build_attribute(&w->to, field, key, &text);
+	otlp_build_attribute(&w->copy.to, field, key, &text);
 }
 
 static void on_pair(struct walk *w, const struct wire_field *f)
@@ -157,57 +132,50 @@ static void on_pair(struct walk *w, const struct wire_field *f)
 	if (redact_is_plain_key(&w->r->redact, key))
 		take_out(w, f->number, key, f->bytes);
 	else
-		enter(w, f->number, PAIR, f->bytes);
+		otlp_copy_enter(&w->copy, f->number, PAIR, f->bytes);
 }
 
 /* Of a leaf: appends its clean form, or the field as it is. A number that is a card becomes a text. */
-static void on_leaf(struct walk *w, unsigned kind, const struct wire_field *f, const unsigned char *from)
+static void on_leaf(struct walk *w, unsigned kind, const struct wire_field *f, struct bytes raw)
 {
-	const struct wire *at = &w->frames[w->depth - 1].at;
 	enum redacted found = kind == INT      ? clean_int(w->r, f->value)
 			      : kind == DOUBLE ? clean_double(w->r, f->value)
 					       : clean_text(w->r, f->bytes);
 
-	w->failed = found == REDACT_FAILED;
+	w->copy.failed = found == REDACT_FAILED;
 	if (found != REDACT_FOUND) {
-		copy_field(w, from, at->at);
+		otlp_build_raw(&w->copy.to, raw);
 		return;
 	}
 	w->found = true;
-	otlp_build_bytes(&w->to, kind == TEXT ? f->number : OTLP_VALUE_TEXT, buffer_bytes(&w->r->text));
+	otlp_build_bytes(&w->copy.to, kind == TEXT ? f->number : OTLP_VALUE_TEXT, buffer_bytes(&w->r->text));
 }
 
-static void on_field(struct walk *w, const struct wire_field *f, const unsigned char *from)
+static void on_field(struct walk *w, unsigned message, const struct wire_field *f, struct bytes raw)
 {
-	enum kind message = w->frames[w->depth - 1].kind;
 	unsigned kind = f->number < FIELDS_MAX ? kinds[message][f->number] : COPIED;
 
 	if (kind == PAIR && f->type == WIRE_LENGTH)
 		on_pair(w, f);
 	else if (kind >= TEXT)
-		on_leaf(w, kind, f, from);
+		on_leaf(w, kind, f, raw);
 	else if (kind != COPIED && f->type == WIRE_LENGTH)
-		enter(w, f->number, kind == VALUE ? ANY : (enum kind)kind, f->bytes);
+		otlp_copy_enter(&w->copy, f->number, kind == VALUE ? ANY : kind, f->bytes);
 	else
-		copy_field(w, from, w->frames[w->depth - 1].at.at);
+		otlp_build_raw(&w->copy.to, raw);
 }
 
-static void walk_on(struct walk *w)
+static bool rewrite(struct walk *w, struct otlp_build to, enum kind kind, struct bytes message)
 {
-	struct wire *at = &w->frames[w->depth - 1].at;
-	const unsigned char *from = at->at;
 	struct wire_field f;
-	int more = wire_next(at, &f);
+	struct bytes raw;
+	unsigned within;
 
-	if (more < 0) {
-		w->failed = true;
-	} else if (more > 0) {
-		on_field(w, &f, from);
-	} else {
-		w->depth--;
-		if (w->frames[w->depth].begun)
-			otlp_build_end(&w->to, w->frames[w->depth].begun);
-	}
+	w->found = false;
+	otlp_copy_begin(&w->copy, to, kind, message);
+	while (otlp_copy_next(&w->copy, &f, &raw, &within))
+		on_field(w, within, &f, raw);
+	return !w->copy.failed;
 }
 
 /* r->message becomes the clean form of the message. */
@@ -215,23 +183,19 @@ static enum redacted clean_message(struct otlp_redact *r, enum kind kind, struct
 {
 	struct walk w;
 	size_t room = message.size + message.size / 2 + 64;
+	bool failed;
 
+	w.r = r;
 	do {
+		struct otlp_build to = { .room = room };
 		buffer_clear(&r->message);
-		w.r = r;
-		w.to = (struct otlp_build){ .to = buffer_reserve_step(&r->message, room, STEP), .room = room };
-		w.found = false;
-		w.failed = !w.to.to;
-		w.depth = 0;
-		if (!w.failed)
-			enter(&w, 0, kind, message);
-		while (w.depth > 0 && !w.failed)
-			walk_on(&w);
-		room = w.to.size;
-	} while (!w.failed && w.to.size > w.to.room);
-	r->message.size = w.failed ? 0 : w.to.size;
+		to.to = buffer_reserve_step(&r->message, room, STEP);
+		failed = !to.to || !rewrite(&w, to, kind, message);
+		room = failed ? 0 : w.copy.to.size;
+	} while (!failed && room > w.copy.to.room);
+	r->message.size = room;
 	buffer_give_back(&r->text, TEXT_KEPT); /* a long text stands in two places at a time, not in three */
-	return w.failed ? REDACT_FAILED : w.found ? REDACT_FOUND : REDACT_NOTHING;
+	return failed ? REDACT_FAILED : w.found ? REDACT_FOUND : REDACT_NOTHING;
 }
 
 /* Parts of a view. */
