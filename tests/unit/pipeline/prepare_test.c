@@ -381,6 +381,16 @@ static void a_long_line_is_shown_in_the_lane(void **state)
 	assert_int_equal(budget_used(&w->pipeline.budget), 0);
 }
 
+/* Two offers, of which nothing has happened. */
+static void both_are_cancelled(const struct world *w)
+{
+	assert_int_equal(w->ended_count, 2);
+	assert_int_equal(w->ended[0], -ECANCELED);
+	assert_int_equal(w->ended[1], -ECANCELED);
+	assert_int_equal(w->step.taken, 0);
+	assert_int_equal(budget_used(&w->pipeline.budget), 0);
+}
+
 static void what_is_in_the_lane_at_the_end_has_not_happened(void **state)
 {
 	struct world *w = *state;
@@ -391,11 +401,7 @@ static void what_is_in_the_lane_at_the_end_has_not_happened(void **state)
 	turn_until(w, &w->step.entered);
 	w->step.closed = false;
 	pipeline_halt(&w->pipeline);
-	assert_int_equal(w->ended_count, 2);
-	assert_int_equal(w->ended[0], -ECANCELED);
-	assert_int_equal(w->ended[1], -ECANCELED);
-	assert_int_equal(w->step.taken, 0);
-	assert_int_equal(budget_used(&w->pipeline.budget), 0);
+	both_are_cancelled(w);
 	loop_turn(w->loop, DURATION_MS(0));
 }
 
@@ -424,11 +430,7 @@ static void what_waits_at_the_end_has_not_happened(void **state)
 	assert_int_equal(offer(w, 1), ADMIT_WAITS);
 	loop_turn(w->loop, DURATION_MS(0));
 	pipeline_halt(&w->pipeline);
-	assert_int_equal(w->ended_count, 2);
-	assert_int_equal(w->ended[0], -ECANCELED);
-	assert_int_equal(w->ended[1], -ECANCELED);
-	assert_int_equal(w->step.taken, 0);
-	assert_int_equal(budget_used(&w->pipeline.budget), 0);
+	both_are_cancelled(w);
 	assert_true(source_idle(w->source));
 }
 
