@@ -21,9 +21,7 @@ static void refuse_group(struct series_target *t, struct group *g, unsigned slot
 	t->groups[slot].count -= g->slot[slot].count;
 	for (struct entry *e = g->slot[slot].first, *next; e; e = next) {
 		next = e->slot[slot].next;
-		e->slot[slot].scrape = 0;
-		if (!entry_live(e))
-			entry_free(t->series, e);
+		entry_unstage(t, e);
 	}
 	g->slot[slot].scrape = 0;
 	weigh_group(g);

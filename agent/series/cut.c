@@ -122,9 +122,7 @@ static void refuse(struct series_target *t, struct group *g, struct entry *e)
 	g->slot[slot].count--;
 	t->groups[slot].count--;
 	t->counts.dropped[g->slot[slot].source->why_cut]++;
-	e->slot[slot].scrape = 0;
-	if (!entry_live(e))
-		entry_free(t->series, e);
+	entry_unstage(t, e);
 }
 
 static void cut_group(struct series_target *t, struct group *g)

@@ -272,6 +272,13 @@ void entry_free(struct series *s, struct entry *e)
 	release(s, e, entry_share(e->size));
 }
 
+void entry_unstage(struct series_target *t, struct entry *e)
+{
+	e->slot[staged_slot(t)].scrape = 0;
+	if (!entry_live(e))
+		entry_free(t->series, e);
+}
+
 struct origin *origin_find(struct series_target *t, struct bytes name)
 {
 	struct map_node *n = map_first(&t->sources, hash(t->series, name));

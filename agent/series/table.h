@@ -199,6 +199,8 @@ struct group *group_new(struct series_target *, struct family *) MUST_CHECK;
 void family_drop_empty(struct series *, struct family *);	/* frees it when it has no group */
 void group_free(struct group *);
 void entry_free(struct series *, struct entry *);
+/* Takes it out of the staged scrape, and frees it unless it is visible. It hangs in no slot that is left. */
+void entry_unstage(struct series_target *, struct entry *);
 void origin_free(struct series_target *, struct origin *);
 struct entry *entry_find(struct series *, struct bytes text);
 struct entry *entry_new(struct series_target *, struct bytes text, uint64_t set) MUST_CHECK;
