@@ -32,8 +32,8 @@ PEERS = {"exporter_elasticsearch": ("logs", lambda url: {"elasticsearch": {"url"
          "exporter_otlp_logs": ("logs", lambda url: {"otlp": {"endpoint": url, "timeout": "1s"}})}
 LOCAL = {"exporter_file": (("logs", "traces"), lambda folder: {"file": f"{folder}/out"}),
          "exporter_store": (("logs", "traces"), lambda folder: {"store": {}})}
-COLLECTORS = {"collector_bulk", "collector_jaeger", "collector_otlp", "collector_pipe", "collector_scrape",
-              "collector_socket", "collector_tail", "collector_zipkin"}
+COLLECTORS = {"collector_bulk", "collector_jaeger", "collector_otlp", "collector_pipe", "collector_push",
+              "collector_scrape", "collector_socket", "collector_tail", "collector_zipkin"}
 CHECKS = {"check_http": lambda web, folder: web.url, "check_tcp": lambda web, folder: f"tcp://127.0.0.1:{web.port}",
           "check_unix": lambda web, folder: f"unix:{folder}/app.sock"}
 # Steps: their options, a line that must come through as another, and one that must come through as it is.
@@ -86,6 +86,7 @@ REFUSED = {"exporter_elasticsearch": ({"logs": {"export": {"elasticsearch": {"ur
            "collector_zipkin": ({"receive": {"zipkin": {"http": ["nonsense"]}}}, "nonsense"),
            "collector_otlp": ({"receive": {"otlp": {"http": ["nonsense"]}}}, "nonsense"),
            "collector_pipe": ({"logs": {"collect": {"pipe": {"path": "{}/fifo", "mode": "rw"}}}}, "octal"),
+           "collector_push": ({"metrics": {"collect": {"push": {"http": ["nonsense"]}}}}, "nonsense"),
            "collector_scrape": ({"metrics": {"collect": {"scrape": {"target": "ftp://x"}}}}, "target"),
            "collector_socket": ({"logs": {"collect": {"socket": {"listen": "unix:{}/s", "mode": "rw"}}}}, "octal"),
            "check_http": ({"health": {"checks": {"it": {"type": "http", "url": "http://"}}}}, "it"),
@@ -406,6 +407,21 @@ def test_scrape_keeps_within_its_ceilings(oxpecker, fault_server, tmp_path):
     agent.get("/metrics", timeout=30)
     assert agent.booked("dropped", signal="metrics") > 0
     assert agent.booked("received", signal="metrics") % 60000 == 0
+    agent.assert_balanced()
+
+
+def test_push_refuses_when_full_and_takes_again(oxpecker):
+    """Pages are kept within `memory`: a group that goes makes room."""
+    port = free_port()
+    agent = oxpecker({"metrics": {"collect": {"push": f"127.0.0.1:{port}"}}, "memory": "2MiB"})
+    page = "".join(f'many{{n="{n}"}} 1\n' for n in range(2000))
+    put = lambda n: requests.put(f"http://127.0.0.1:{port}/metrics/job/{n}", data=page, timeout=30)  # noqa: E731
+    answers = [put(n) for n in range(100)]
+    assert {answer.status_code for answer in answers} == {200, 503}
+    assert all(int(answer.headers["Retry-After"]) >= 1 for answer in answers if answer.status_code == 503)
+    for n, answer in enumerate(answers):
+        assert requests.delete(f"http://127.0.0.1:{port}/metrics/job/{n}", timeout=30).status_code == 202
+    agent.wait_until(lambda: put(1).ok, 30, "room again")
     agent.assert_balanced()
 
 
