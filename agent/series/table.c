@@ -107,13 +107,14 @@ void series_release(struct series *s, void *memory, size_t size, size_t line)
 	release(s, memory, (struct share){ size, line });
 }
 
-/* Help is written with its escapes, for each of the families that samples of one source make. */
+/* Help is written with the escapes of OpenMetrics, which has one more than text, for each of the families that samples
+ * of one source make. */
 static struct share text_share(struct bytes text)
 {
 	size_t escapes = 0;
 
 	for (size_t i = 0; i < text.size; i++)
-		escapes += text.data[i] == '\\' || text.data[i] == '\n';
+		escapes += text.data[i] == '\\' || text.data[i] == '\n' || text.data[i] == '"';
 	return (struct share){ text.size, HELPS * (text.size + escapes) };
 }
 
