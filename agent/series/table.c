@@ -79,12 +79,14 @@ static void *alloc(struct series *s, struct share share)
 	return made;
 }
 
-/* The same, once what is left is gone. Whoever calls it holds nothing but what is visible or staged. */
+/* The same; what is left makes room. Whoever calls it holds nothing but what is visible or staged. */
 static void *alloc_tidied(struct series *s, struct share share)
 {
-	void *made = alloc(s, share);
+	void *made;
 
-	return made || !tidy_table(s) ? made : alloc(s, share);
+	while (!(made = alloc(s, share)) && tidy_some(s))
+		;
+	return made;
 }
 
 static void release(struct series *s, void *memory, struct share share)
