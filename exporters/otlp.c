@@ -59,7 +59,7 @@ static const struct option otlp_options[] = {
 	ACCESS_ROWS(struct otlp_config, access),
 	ACCESS_HEADERS_ROW(struct otlp_config, access),
 	{ OPT_BOOL(struct otlp_config, gzip), .name = "gzip", .text = "true", .help = "Whether to compress requests." },
-	{ OPT_DURATION(struct otlp_config, timeout), .name = "timeout", .text = "10s",
+	{ OPT_DURATION(struct otlp_config, timeout), .name = "timeout", .text = "10s", .min = 10,
 		.help = "Longest time for one request, its answer included." },
 	{ .name = NULL },
 };

@@ -533,7 +533,7 @@ static bool take_openmetrics_comment(struct exposition_parser *p, struct rest *r
 
 static bool take_line(struct exposition_parser *p, struct bytes line)
 {
-	struct rest r = { line.data, line.data + line.size };
+	struct rest r = { line.data, bytes_end(line) };
 	bool text = p->format == EXPOSITION_TEXT;
 
 	p->line++;
@@ -568,8 +568,8 @@ static bool add_partial(struct exposition_parser *p, const char *data, size_t si
 /* From here on, the line is looked at no more. `data` is what follows its first part. */
 __attribute__((cold)) static void begin_skipping(struct exposition_parser *p, struct bytes data)
 {
-	struct rest first = { p->partial.data, p->partial.data + p->partial.size };
-	struct rest more = { data.data, data.data + data.size };
+	struct rest first = { p->partial.data, bytes_end(buffer_bytes(&p->partial)) };
+	struct rest more = { data.data, bytes_end(data) };
 
 	skip_blanks(p, &first);
 	skip_blanks(p, &more);

@@ -23,6 +23,12 @@ static inline struct bytes bytes_of(const char *text)
 	return (struct bytes){ text, strlen(text) };
 }
 
+/* Behind the last byte. What is empty may be NULL, to which not even 0 can be added (C11, 6.5.6). */
+static inline const char *bytes_end(struct bytes b)
+{
+	return b.size > 0 ? b.data + b.size : b.data;
+}
+
 static inline bool bytes_equal(struct bytes a, struct bytes b)
 {
 	return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);

@@ -320,8 +320,7 @@ void span_table_free(struct span_table *t)
 		return;
 	while ((set = t->first))
 		set_free(t, set);
-	if (t->map.buckets)
-		map_done(&t->map);
+	map_done(&t->map);
 	if (t->series->spans == t)
 		t->series->spans = NULL;
 	series_release(t->series, t, sizeof *t, FAMILY_LINES);

@@ -245,7 +245,7 @@ static int group_open(struct series_target *t, struct origin *o, enum role role,
 		return -1;
 	*why = SERIES_DROP_BYTES;
 	g = name.data ? group_find(t, name) : NULL;
-	if (!g && name.data && tidy_table(t->series))
+	while (!g && name.data && tidy_some(t->series))
 		g = group_find(t, name);
 	if (!g)
 		return -1;

@@ -79,12 +79,14 @@ static void *alloc(struct series *s, struct share share)
 	return made;
 }
 
-/* The same, once what is left is gone. Whoever calls it holds nothing but what is visible or staged. */
+/* The same; what is left makes room. Whoever calls it holds nothing but what is visible or staged. */
 static void *alloc_tidied(struct series *s, struct share share)
 {
-	void *made = alloc(s, share);
+	void *made;
 
-	return made || !tidy_table(s) ? made : alloc(s, share);
+	while (!(made = alloc(s, share)) && tidy_some(s))
+		;
+	return made;
 }
 
 static void release(struct series *s, void *memory, struct share share)
@@ -107,13 +109,14 @@ void series_release(struct series *s, void *memory, size_t size, size_t line)
 	release(s, memory, (struct share){ size, line });
 }
 
-/* Help is written with its escapes, for each of the families that samples of one source make. */
+/* Help is written with the escapes of OpenMetrics, which has one more than text, for each of the families that samples
+ * of one source make. */
 static struct share text_share(struct bytes text)
 {
 	size_t escapes = 0;
 
 	for (size_t i = 0; i < text.size; i++)
-		escapes += text.data[i] == '\\' || text.data[i] == '\n';
+		escapes += text.data[i] == '\\' || text.data[i] == '\n' || text.data[i] == '"';
 	return (struct share){ text.size, HELPS * (text.size + escapes) };
 }
 

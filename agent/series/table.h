@@ -217,9 +217,10 @@ void weigh_target(struct series_target *);
 void count_dropped(struct series_target *, enum series_drop, struct bytes name, uint64_t samples);
 /* The scrape in that slot is over. */
 void slot_leave(struct series_target *, unsigned slot);
-/* Frees all that is left, of a target or of all; false if nothing was. Only what is visible or staged stays. */
+/* Frees all that is left of a target, or some of what is left of any; false if nothing was. What is visible or staged
+ * stays. */
 bool tidy_all(struct series_target *);
-bool tidy_table(struct series *);
+bool tidy_some(struct series *);
 
 /* Zeroed memory that counts, with that many bytes of a page; NULL beyond a ceiling. Released with the same sizes. */
 void *series_alloc(struct series *, size_t size, size_t line) MUST_CHECK;

@@ -354,6 +354,29 @@ static void help_is_counted_as_it_is_written(void **state)
 	series_free(t.series);
 }
 
+/* In OpenMetrics a quote has an escape, too. */
+static void quotes_in_help_are_counted_as_openmetrics_writes_them(void **state)
+{
+	enum { QUOTES = 256 };
+	char quotes[QUOTES + 1] = "", page[2 * QUOTES];
+	struct table t = table_of(&limits);
+	struct series_cursor c;
+	struct buffer b;
+
+	(void)state;
+	memset(quotes, '"', QUOTES);
+	snprintf(page, sizeof page, "# TYPE c counter\n# HELP c %s\nc 1\nc_total 1\nc_created 1\n# EOF\n", quotes);
+	series_begin(t.app);
+	assert_int_equal(stage(t.app, EXPOSITION_OPENMETRICS, page), EXPOSITION_FINE);
+	assert_int_equal(commit(&t, t.app).merged, 3);
+	buffer_init(&b, 1 << 20);
+	series_cursor_init(&c, t.series, EXPOSITION_OPENMETRICS);
+	assert_int_equal(series_write_some(&c, &b, 1 << 20), 0);
+	assert_true(b.size > 6 * QUOTES && b.size <= series_page_max(t.series));
+	buffer_done(&b);
+	series_free(t.series);
+}
+
 static void reserved_names_are_refused(void **state)
 {
 	struct table t = table_of(&limits);
@@ -656,6 +679,7 @@ int main(void)
 		cmocka_unit_test(memory_has_a_ceiling),
 		cmocka_unit_test(a_page_is_paid_for_with_its_series),
 		cmocka_unit_test(help_is_counted_as_it_is_written),
+		cmocka_unit_test(quotes_in_help_are_counted_as_openmetrics_writes_them),
 		cmocka_unit_test(reserved_names_are_refused),
 		cmocka_unit_test(samples_from_before_1970_are_refused),
 		cmocka_unit_test(families_hold_together),
