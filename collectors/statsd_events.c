@@ -27,7 +27,7 @@ static const char *const reasons[STATSD_REFUSALS] = {
 	[STATSD_BAD_RATE] = "its sample rate is not above 0 and up to 1",
 	[STATSD_BAD_FIELD] =
 		"behind the type is something that is not known: expected @rate, #tags, T…, c:…, e:… or card:…",
-	[STATSD_BAD_TIMESTAMP] = "its timestamp is not in seconds since 1970, or not at a counter or gauge",
+	[STATSD_BAD_TIMESTAMP] = "its timestamp is not in seconds since 1970",
 	[STATSD_MIXED] = "it has tags in its name and behind it, or several samples with tags",
 	[STATSD_BAD_EVENT] = "it begins as an event, and is none",
 	[STATSD_BAD_CHECK] = "it begins as a service check, and is none",

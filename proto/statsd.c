@@ -179,7 +179,7 @@ static enum statsd_fault read_timestamp(struct bytes text, struct statsd_sample 
 {
 	uint64_t seconds;
 
-	if (!u64_parse(text, &seconds) || seconds == 0 || seconds > INT64_MAX || s->type > STATSD_GAUGE)
+	if (!u64_parse(text, &seconds) || seconds == 0 || seconds > INT64_MAX)
 		return STATSD_BAD_TIMESTAMP;
 	s->timestamp = (int64_t)seconds;
 	return STATSD_FINE;

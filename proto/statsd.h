@@ -13,7 +13,7 @@
  * something else.
  *
  * Sources: statsd/docs/metric_types.md; docs.datadoghq.com "Datagram Format and Shell Usage" with the protocols 1.1
- * (several values), 1.2 (container id), 1.3 (timestamp of c and g), 1.4 (inode as container id), 1.5 (external data)
+ * (several values), 1.2 (container id), 1.3 (timestamp), 1.4 (inode as container id), 1.5 (external data)
  * and 1.6 (cardinality); statsd_exporter 0.31, pkg/line.
  */
 #ifndef OXP_STATSD_H
@@ -40,7 +40,7 @@ enum statsd_fault {
 	STATSD_BAD_VALUE, /* not a finite number */
 	STATSD_BAD_RATE, /* not above STATSD_RATE_MIN and up to 1 */
 	STATSD_BAD_FIELD, /* one that is empty, not known, or there twice */
-	STATSD_BAD_TIMESTAMP, /* not seconds since 1970; or it is of neither c nor g */
+	STATSD_BAD_TIMESTAMP, /* not seconds since 1970 */
 	STATSD_MIXED, /* tags in the name and behind it, or several samples and tags */
 	STATSD_BAD_EVENT,
 	STATSD_BAD_CHECK,

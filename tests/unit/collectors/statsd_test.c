@@ -138,7 +138,7 @@ static void what_is_refused_is_counted_and_said_once(void **state)
 		{ "a:1e308|c|@0.001", "statsd_refused_total{bad_value}", 1 },
 		{ "a:1|c|@2", "statsd_refused_total{bad_rate}", 1 },
 		{ "a:1|c|?", "statsd_refused_total{bad_field}", 1 },
-		{ "a:1|d|T1", "statsd_refused_total{bad_timestamp}", 1 },
+		{ "a:1|d|Tx", "statsd_refused_total{bad_timestamp}", 1 },
 		{ "a,b=c:1|c|#d:e", "statsd_refused_total{mixed_tags}", 1 },
 		{ "_e{1,1}:a", "statsd_refused_total{bad_event}", 1 },
 		{ "_sc|a|9", "statsd_refused_total{bad_check}", 1 },
