@@ -438,6 +438,8 @@ void host_log(struct host *, enum log_level, const char *format, ...) PRINTF_LIK
  * The same name asked for twice is the same number. */
 uint64_t *host_counter(struct host *, const char *name, const char *help);
 uint64_t *host_gauge(struct host *, const char *name, const char *help);
+/* The same counter for each reason: oxpecker_NAME{component="…",reason="…"}. */
+uint64_t *host_counter_by(struct host *, const char *reason, const char *name, const char *help);
 /* A gauge with another label in place of component: oxpecker_NAME{label="value"}; the value is the component's own
  * name. */
 uint64_t *host_own_gauge(struct host *, const char *label, const char *name, const char *help);

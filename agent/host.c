@@ -194,6 +194,14 @@ uint64_t *host_gauge(struct host *h, const char *name, const char *help)
 	return number(h, COUNTER_GAUGE, name, help);
 }
 
+uint64_t *host_counter_by(struct host *h, const char *reason, const char *name, const char *help)
+{
+	char labels[LABELS_MAX];
+
+	snprintf(labels, sizeof labels, "component=\"%s\",reason=\"%s\"", h->name, reason);
+	return &counter_row(&h->core->counters, COUNTER_GROWS, name, labels, help)->value;
+}
+
 uint64_t *host_own_gauge(struct host *h, const char *label, const char *name, const char *help)
 {
 	char labels[LABELS_MAX];
@@ -310,6 +318,11 @@ void host_left(struct host *h)
 
 void host_lost(struct host *h, enum signal signal, uint64_t records, uint64_t bytes)
 {
+	if (signal == SIGNAL_METRICS) {
+		ledger_add(h->samples, LEDGER_RECEIVED, records, bytes);
+		ledger_add(h->samples, LEDGER_DROPPED_FULL, records, bytes);
+		return;
+	}
 	source_lost(source_of(h, signal), records, bytes);
 }
 

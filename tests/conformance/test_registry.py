@@ -33,7 +33,7 @@ PEERS = {"exporter_elasticsearch": ("logs", lambda url: {"elasticsearch": {"url"
 LOCAL = {"exporter_file": (("logs", "traces"), lambda folder: {"file": f"{folder}/out"}),
          "exporter_store": (("logs", "traces"), lambda folder: {"store": {}})}
 COLLECTORS = {"collector_bulk", "collector_jaeger", "collector_otlp", "collector_pipe", "collector_push",
-              "collector_scrape", "collector_socket", "collector_tail", "collector_zipkin"}
+              "collector_scrape", "collector_socket", "collector_statsd", "collector_tail", "collector_zipkin"}
 CHECKS = {"check_http": lambda web, folder: web.url, "check_tcp": lambda web, folder: f"tcp://127.0.0.1:{web.port}",
           "check_unix": lambda web, folder: f"unix:{folder}/app.sock"}
 # Steps: their options, a line that must come through as another, and one that must come through as it is.
@@ -89,6 +89,7 @@ REFUSED = {"exporter_elasticsearch": ({"logs": {"export": {"elasticsearch": {"ur
            "collector_push": ({"metrics": {"collect": {"push": {"http": ["nonsense"]}}}}, "nonsense"),
            "collector_scrape": ({"metrics": {"collect": {"scrape": {"target": "ftp://x"}}}}, "target"),
            "collector_socket": ({"logs": {"collect": {"socket": {"listen": "unix:{}/s", "mode": "rw"}}}}, "octal"),
+           "collector_statsd": ({"metrics": {"collect": {"statsd": {"listen": "unix:{}/s", "mode": "rw"}}}}, "octal"),
            "check_http": ({"health": {"checks": {"it": {"type": "http", "url": "http://"}}}}, "it"),
            "check_tcp": ({"health": {"checks": {"it": {"type": "tcp", "address": "nowhere"}}}}, "it"),
            "check_unix": ({"health": {"checks": {"it": {"type": "unix", "path": ""}}}}, "it"),

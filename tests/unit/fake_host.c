@@ -268,6 +268,21 @@ void host_broke_off(struct host *h)
 	h->broke_off++;
 }
 
+struct series *host_series(struct host *h)
+{
+	return h->series;
+}
+
+void host_collected(struct host *h)
+{
+	h->collected++;
+}
+
+void host_samples(struct host *h, const struct series_counts *counts, uint64_t bytes)
+{
+	(void)h, (void)counts, (void)bytes;
+}
+
 void host_refused(struct host *h, enum signal signal, uint64_t records, uint64_t bytes)
 {
 	OXP_ASSERT(host_takes(h, signal));
@@ -482,6 +497,15 @@ uint64_t *host_counter(struct host *h, const char *name, const char *help)
 {
 	(void)help;
 	return &number(h, name)->value;
+}
+
+uint64_t *host_counter_by(struct host *h, const char *reason, const char *name, const char *help)
+{
+	char both[64];
+
+	(void)help;
+	snprintf(both, sizeof both, "%s{%s}", name, reason);
+	return &number(h, both)->value;
 }
 
 uint64_t *host_gauge(struct host *h, const char *name, const char *help)

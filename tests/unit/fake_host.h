@@ -59,6 +59,8 @@ struct host {
 	uint64_t lost, lost_bytes; /* told by host_lost() */
 	uint64_t refused, refused_bytes; /* told by host_refused() */
 	size_t broke_off; /* told by host_broke_off() */
+	struct series *series; /* the test's, lent to collectors of metrics */
+	size_t collected; /* told by host_collected() */
 	bool refuse; /* every offer is answered FULL */
 	/* host_offer_long() answers WAITS, and host_offer_spooled() TAKEN; `waiting` is what was offered */
 	bool offers_wait;
@@ -81,7 +83,7 @@ struct host {
 	struct loop_timer syncing;
 	size_t commits_done, commits_failed;
 
-	struct fake_number numbers[32];
+	struct fake_number numbers[64];
 	size_t warnings; /* logged */
 	char last_log[512];
 };

@@ -225,6 +225,25 @@ class Elasticsearch(OpenSearch):
                   *(f"--add-opens=java.base/java.{package}=ALL-UNNAMED" for package in ("lang", "io", "net", "util")))
 
 
+class StatsdExporter(Backend):
+    """Prometheus' own statsd_exporter, which takes lines over TCP, and is asked for its page."""
+
+    def __init__(self, folder, mapping):
+        port, self.port = free_port(), free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        path = os.path.join(str(folder), "mapping.yml")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(mapping)
+        argv = [os.path.join(need.built("statsd_exporter"), "statsd_exporter"), "--statsd.listen-udp=",
+                f"--statsd.listen-tcp=127.0.0.1:{self.port}", f"--web.listen-address=127.0.0.1:{port}",
+                "--statsd.mapping-config=" + path, "--log.level=error"]
+        self.process = Process("statsd_exporter", argv, folder)
+        self.process.wait_until(lambda: self.is_up(self.url + "/-/ready"), 60, "statsd_exporter is ready")
+
+    def page(self):
+        return requests.get(self.url + "/metrics", timeout=60).text
+
+
 class Prometheus(Backend):
     """Prometheus that scrapes the given host:port targets every second. They may be named before they listen."""
 

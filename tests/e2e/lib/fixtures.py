@@ -93,6 +93,12 @@ def prometheus(closing, tmp_path_factory):
         backends.Prometheus(tmp_path_factory.mktemp("prometheus"), *words, **options))
 
 
+@pytest.fixture
+def statsd_exporter(closing, tmp_path_factory):
+    """statsd_exporter(mapping) → a running backends.StatsdExporter."""
+    return lambda mapping: closing.keep(backends.StatsdExporter(tmp_path_factory.mktemp("statsd_exporter"), mapping))
+
+
 @pytest.fixture(scope="session")
 def jaeger(tmp_path_factory):
     """The file's own backends.Jaeger: it starts in half a second."""

@@ -1,0 +1,122 @@
+/*
+ * Meters: series that change in place, event by event, for collectors that are pushed to. A meter is a counter, a gauge
+ * or a histogram with one set of labels. Owned by the loop thread; each collector has meters of its own.
+ *
+ * On the page they are a target of the series table. When the page is wanted, the collector shows them: each meter is
+ * staged as it is at that moment, a slice at a time, and the whole is committed as a scrape is. So names, limits and
+ * duplicates of the page are the table's business, and a meter that it refuses is counted there.
+ *
+ * A meter is found by the raw bytes of an event (struct meter_raw) with one look-up, once meters_get() was told of
+ * them; nothing is allocated for an event of a known meter. A meter that no event has touched for its `ttl` ends, and
+ * begins anew if it comes again; while it is used, a counter never falls.
+ *
+ * Beyond a ceiling an event goes into a meter of its family whose only label is overflow="true". So sums over a family
+ * stay right, whatever labels its events have. There is one for each family, beside the ceilings. If the family itself
+ * is not there, there is no room for it either, and the event is refused. Both are counted by their reason, with the
+ * name of the latest family.
+ */
+#ifndef OXP_SERIES_METERS_H
+#define OXP_SERIES_METERS_H
+
+#include "base/clock.h"
+#include "series/series.h"
+
+struct meters;
+struct meter;
+
+enum meter_kind { METER_COUNTER, METER_GAUGE, METER_HISTOGRAM };
+
+enum {
+	METER_LABELS_MAX = 64,
+	METER_LABEL_MAX = 1024, /* for limits.label */
+	METER_BOUNDS_MAX = 64,
+	METER_RAWS_MAX = 8, /* raw spellings of one meter that are found at once, such as tags in another order */
+};
+
+struct meters_limits {
+	size_t series; /* on the page: a histogram is one for each bucket, its sum and its count */
+	size_t family_series; /* of one family */
+	size_t label; /* bytes of a label's value, or of its name */
+};
+
+enum meter_refusal {
+	METER_FITS,
+	METER_SERIES_CEILING,
+	METER_FAMILY_CEILING,
+	METER_LABEL_SIZE, /* a label beyond limits.label, or more than METER_LABELS_MAX */
+	METER_BYTES, /* metrics.limits.bytes, or memory */
+	METER_TYPE_CLASH, /* its family has another kind: refused */
+	METER_LABEL_NAME, /* one that begins with __, or le of a histogram: refused */
+	METER_REFUSALS,
+};
+
+/* What an event says of itself, as it came. Events of equal bytes belong to the same meter. */
+struct meter_raw {
+	unsigned char kind; /* whatever else tells them apart */
+	struct bytes name, tags, more;
+};
+
+struct meter_label {
+	struct bytes name, value; /* the name is classic (exposition_name_valid()), the value any UTF-8 */
+};
+
+struct meter_wanted {
+	struct bytes name; /* classic */
+	enum meter_kind kind;
+	const char *help; /* of the family; the first counts */
+	const double *bounds; /* of a histogram's buckets, ascending, without +Inf; those of the family's first count */
+	size_t bound_count;
+	const struct meter_label
+		*labels; /* in any order; of two with one name the last counts; empty ones count as none */
+	size_t label_count;
+	struct duration ttl; /* 0: it never ends */
+	const struct meter_raw *raw; /* it is found by this from now on. May be NULL */
+};
+
+/* Since the start, in events. */
+struct meters_counts {
+	uint64_t by[METER_REFUSALS];
+	char latest[METER_REFUSALS][SERIES_NAME_SHOWN]; /* the family */
+};
+
+/* A word for labels and logs: "series_ceiling" … */
+const char *meter_refusal_name(enum meter_refusal);
+
+/* With the labels of series_target_new(). 0, -EINVAL or -ENOMEM, for the same reasons. */
+int meters_new(struct series *, const struct series_label *, size_t count, const struct meters_limits *,
+	struct meters **ret) MUST_CHECK;
+void meters_free(struct meters *); /* they leave the page; NULL is fine */
+
+/* Pointers to meters are valid until meters_age(). */
+/* NULL: not known by that. */
+struct meter *meters_known(struct meters *, const struct meter_raw *);
+/* Finds or makes it. Beyond a ceiling: the family's overflow; NULL if there is none. Both are counted. */
+struct meter *meters_get(struct meters *, const struct meter_wanted *, struct mono_time now);
+
+enum meter_kind meter_kind(const struct meter *);
+/* Numbers are finite. */
+void meter_add(struct meter *, double by, struct mono_time now); /* to a counter, not below 0; or to a gauge */
+void meter_set(struct meter *, double value, struct mono_time now); /* a gauge */
+/* Into a histogram: one that stands for `weight` observations, which is 1 or more. What is no whole number of them is
+ * kept for the next, so that the sum over many is right. */
+void meter_observe(struct meter *, double value, double weight, struct mono_time now);
+
+/* Ends meters whose time is over: looks at `count` of them, from where the last call stopped. Not while they are
+ * shown. */
+void meters_age(struct meters *, struct mono_time now, size_t count);
+
+/* Begins to show them. One that is under way begins anew. */
+void meters_show(struct meters *);
+/* Stages some more of them, about that many series. False: all are; then meters_shown() is due. */
+bool meters_show_some(struct meters *, size_t series) MUST_CHECK;
+void meters_shown(struct meters *, struct series_counts *ret); /* makes them visible */
+struct series_target *meters_target(struct meters *); /* for series_tidy() and series_target_count() */
+
+const struct meters_counts *meters_counts(const struct meters *);
+size_t meters_series(const struct meters *); /* those of the overflow are not counted */
+size_t meters_families(const struct meters *);
+
+/* Asserts the invariants; for tests. */
+void meters_check(const struct meters *);
+
+#endif

@@ -1,0 +1,145 @@
+/*
+ * Meters on their way to the page: staged in the series table as if they had been scraped, a slice at a time.
+ */
+#include "series/meters_table.h"
+
+static const enum exposition_type types[] = {
+	[METER_COUNTER] = EXPOSITION_COUNTER,
+	[METER_GAUGE] = EXPOSITION_GAUGE,
+	[METER_HISTOGRAM] = EXPOSITION_HISTOGRAM,
+};
+
+static void tell(struct meters *m, const struct meter_family *f, enum exposition_what what)
+{
+	const struct exposition_meta meta = {
+		.format = EXPOSITION_TEXT,
+		.what = what,
+		.name = f->name,
+		.type = types[f->kind],
+		.text = f->help,
+	};
+
+	(void)series_events.meta(m->target, &meta);
+}
+
+/* The labels of a meter; of a histogram with room for le at its place in the order of names. */
+struct labels {
+	size_t count, le;
+	struct exposition_label all[METER_LABELS_MAX], buckets[METER_LABELS_MAX + 1];
+};
+
+static bool is_before_le(struct bytes name)
+{
+	int order = memcmp(name.data, "le", smaller(name.size, 2));
+
+	return order < 0 || (order == 0 && name.size < 2);
+}
+
+static void list_labels(const struct meter *meter, struct labels *l)
+{
+	const char *at = meter_labels(meter);
+	struct meter_head head;
+
+	l->count = meter->label_count;
+	l->le = 0;
+	for (size_t i = 0; i < l->count; i++) {
+		memcpy(&head, at, sizeof head);
+		at += sizeof head;
+		l->all[i] = (struct exposition_label){
+			.name = { at, head.name }, .value = { at + head.name, head.value }, .escaped = head.escaped
+		};
+		l->le += is_before_le(l->all[i].name);
+		at += head.name + head.value;
+	}
+	if (meter->family->kind != METER_HISTOGRAM)
+		return;
+	memcpy(l->buckets, l->all, l->le * sizeof *l->all);
+	memcpy(l->buckets + l->le + 1, l->all + l->le, (l->count - l->le) * sizeof *l->all);
+	l->buckets[l->le] = (struct exposition_label){ .name = { "le", 2 } };
+}
+
+static void stage(struct meters *m, struct bytes name, const struct labels *l, bool bucket, double value)
+{
+	const struct exposition_sample sample = {
+		.name = name,
+		.labels = bucket ? l->buckets : l->all,
+		.label_count = l->count + bucket,
+		.value = value,
+		.value_text = { "", 0 },
+	};
+
+	(void)series_events.sample(m->target, &sample);
+}
+
+static void stage_histogram(struct meters *m, const struct meter *meter, struct labels *l)
+{
+	const struct meter_family *f = meter->family;
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i <= f->bound_count; i++) {
+		sum += meter->counts[i];
+		l->buckets[l->le].value = (struct bytes){ f->bounds[i].text, f->bounds[i].size };
+		stage(m, f->lines[METER_BUCKET], l, true, (double)sum);
+	}
+	stage(m, f->lines[METER_SUM], l, false, meter->part);
+	stage(m, f->lines[METER_COUNT], l, false, (double)sum);
+}
+
+static void stage_meter(struct meters *m, const struct meter *meter)
+{
+	struct labels l;
+
+	list_labels(meter, &l);
+	if (meter->family->kind == METER_HISTOGRAM)
+		stage_histogram(m, meter, &l);
+	else
+		stage(m, meter->family->name, &l, false, (double)meter->whole + meter->part);
+}
+
+void meters_show(struct meters *m)
+{
+	series_begin(m->target);
+	m->showing = true;
+	m->show_begun = false;
+	m->show_family = m->first;
+	m->show_meter = NULL;
+}
+
+/* Returns how many series it was. */
+static size_t show_next(struct meters *m)
+{
+	const struct meter_family *f = m->show_family;
+	const struct meter *meter = m->show_meter;
+
+	if (!m->show_begun) {
+		tell(m, f, EXPOSITION_TYPE);
+		tell(m, f, EXPOSITION_HELP);
+		m->show_begun = true;
+		m->show_meter = f->first;
+		return 1;
+	}
+	m->show_meter = meter ? meter->next : NULL;
+	if (!meter) {
+		meter = f->overflow;
+		m->show_family = f->next;
+		m->show_begun = false;
+	}
+	if (meter)
+		stage_meter(m, meter);
+	return meter ? family_series(f) : 1;
+}
+
+bool meters_show_some(struct meters *m, size_t series)
+{
+	OXP_ASSERT(m->showing);
+	for (size_t done = 0; m->show_family && done < series;)
+		done += show_next(m);
+	return m->show_family;
+}
+
+void meters_shown(struct meters *m, struct series_counts *ret)
+{
+	OXP_ASSERT(m->showing && !m->show_family);
+	series_commit(m->target, ret);
+	m->showing = false;
+}

@@ -1,0 +1,663 @@
+#include "series/meters_table.h"
+
+#include <errno.h>
+#include <math.h> /* INFINITY */
+#include <stdio.h>
+#include <stdlib.h>
+#include <xxhash.h>
+
+#include "proto/exposition_number.h"
+#include "series/table.h"
+
+enum {
+	LABELS_ROOM = 1 << 20, /* of one meter, with escapes */
+	HELP_MAX = 1024,
+};
+
+const char *meter_refusal_name(enum meter_refusal why)
+{
+	static const char *const names[METER_REFUSALS] = {
+		[METER_FITS] = "none",
+		[METER_SERIES_CEILING] = "series_ceiling",
+		[METER_FAMILY_CEILING] = "family_ceiling",
+		[METER_LABEL_SIZE] = "label_size",
+		[METER_BYTES] = "bytes_ceiling",
+		[METER_TYPE_CLASH] = "type_clash",
+		[METER_LABEL_NAME] = "label_name",
+	};
+
+	return names[why];
+}
+
+static uint64_t hash(const struct meters *m, struct bytes b, uint64_t seed)
+{
+	return XXH3_64bits_withSeed(b.data, b.size, m->series->seed ^ seed);
+}
+
+static char *put(char *to, struct bytes b)
+{
+	if (b.size > 0)
+		memcpy(to, b.data, b.size);
+	return to + b.size;
+}
+
+/* Raw bytes. */
+
+static uint64_t raw_hash(const struct meters *m, const struct meter_raw *raw)
+{
+	uint64_t made = hash(m, raw->tags, hash(m, raw->name, raw->kind));
+
+	return raw->more.size > 0 ? hash(m, raw->more, made) : made;
+}
+
+static bool raw_is(const struct meter_raws *r, const struct meter_raw *raw)
+{
+	const char *tags = r->text + r->name;
+
+	return r->kind == raw->kind && bytes_equal((struct bytes){ r->text, r->name }, raw->name) &&
+	       bytes_equal((struct bytes){ tags, r->tags }, raw->tags) &&
+	       bytes_equal((struct bytes){ tags + r->tags, r->more }, raw->more);
+}
+
+static struct meter *find_raw(const struct meters *m, const struct meter_raw *raw, uint64_t hashed)
+{
+	for (struct map_node *n = map_first(&m->raws, hashed); n; n = map_next(n)) {
+		struct meter_raws *r = CONTAINER_OF(n, struct meter_raws, node);
+		if (raw_is(r, raw))
+			return r->meter;
+	}
+	return NULL;
+}
+
+struct meter *meters_known(struct meters *m, const struct meter_raw *raw)
+{
+	return find_raw(m, raw, raw_hash(m, raw));
+}
+
+static size_t raws_size(const struct meter_raws *r)
+{
+	return sizeof *r + r->name + r->tags + r->more;
+}
+
+/* If there is no room, it is found by its labels each time. */
+static void remember(struct meters *m, struct meter *meter, const struct meter_raw *raw)
+{
+	uint64_t hashed = raw_hash(m, raw);
+	struct meter_raws *r;
+
+	if (meter->raw_count == METER_RAWS_MAX || find_raw(m, raw, hashed))
+		return;
+	r = series_alloc(m->series, sizeof *r + raw->name.size + raw->tags.size + raw->more.size, 0);
+	if (!r)
+		return;
+	r->kind = raw->kind;
+	r->name = raw->name.size;
+	r->tags = raw->tags.size;
+	r->more = raw->more.size;
+	(void)put(put(put(r->text, raw->name), raw->tags), raw->more);
+	r->meter = meter;
+	r->next = meter->raws;
+	meter->raws = r;
+	meter->raw_count++;
+	r->node.hash = hashed;
+	map_put(&m->raws, &r->node);
+}
+
+static void forget_raws(struct meters *m, struct meter *meter)
+{
+	struct meter_raws *r;
+
+	while ((r = meter->raws)) {
+		meter->raws = r->next;
+		map_remove(&m->raws, &r->node);
+		series_release(m->series, r, raws_size(r), 0);
+	}
+}
+
+/* Labels: in the order of their names, as meter_labels() has them. */
+
+static int compare(struct bytes a, struct bytes b)
+{
+	size_t n = smaller(a.size, b.size);
+	int order = n > 0 ? memcmp(a.data, b.data, n) : 0;
+
+	return order ? order : (a.size > b.size) - (a.size < b.size);
+}
+
+static size_t escape(struct bytes text, bool quotes, char *to)
+{
+	size_t size = 0;
+
+	for (size_t i = 0; i < text.size; i++) {
+		char c = text.data[i];
+		if (c == '\\' || c == '\n' || (quotes && c == '"'))
+			to[size++] = '\\';
+		to[size++] = c == '\n' ? 'n' : c;
+	}
+	return size;
+}
+
+/* Returns how many there are in `to` then. */
+static size_t insert(const struct meter_label **to, size_t count, const struct meter_label *label)
+{
+	size_t i = count;
+	int order = 1;
+
+	while (i > 0 && (order = compare(label->name, to[i - 1]->name)) < 0)
+		i--;
+	if (order == 0) {
+		to[i - 1] = label;
+		return count;
+	}
+	memmove(to + i + 1, to + i, (count - i) * sizeof *to);
+	to[i] = label;
+	return count + 1;
+}
+
+static int put_label(struct buffer *to, const struct meter_label *label)
+{
+	struct meter_head head = { .name = (uint32_t)label->name.size };
+	char *at = buffer_reserve(to, sizeof head + label->name.size + 2 * label->value.size);
+
+	if (!at)
+		return -ENOSPC;
+	head.value = (uint32_t)escape(label->value, true, at + sizeof head + label->name.size) & INT32_MAX;
+	head.escaped = head.value != label->value.size;
+	memcpy(at, &head, sizeof head);
+	(void)put(at + sizeof head, label->name);
+	to->size += sizeof head + head.name + head.value;
+	return 0;
+}
+
+static bool is_refused(const struct meter_wanted *w, const struct meter_label *label)
+{
+	return (label->name.size >= 2 && memcmp(label->name.data, "__", 2) == 0) ||
+	       (w->kind == METER_HISTOGRAM && bytes_are(label->name, "le"));
+}
+
+/* Writes the labels to m->labels. */
+static enum meter_refusal sort_labels(struct meters *m, const struct meter_wanted *w, unsigned *ret_count)
+{
+	const struct meter_label *sorted[METER_LABELS_MAX];
+	size_t count = 0, at = 0;
+
+	buffer_clear(&m->labels);
+	*ret_count = 0;
+	for (size_t i = 0; i < w->label_count; i++)
+		if (is_refused(w, &w->labels[i]))
+			return METER_LABEL_NAME;
+	for (size_t i = 0; i < w->label_count; i++) {
+		const struct meter_label *label = &w->labels[i];
+		if (count == METER_LABELS_MAX || label->name.size > m->limits.label ||
+			label->value.size > m->limits.label)
+			return METER_LABEL_SIZE;
+		count = insert(sorted, count, label);
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (sorted[i]->value.size == 0)
+			continue; /* as Prometheus reads it, no label */
+		if (put_label(&m->labels, sorted[i]))
+			return METER_LABEL_SIZE;
+		at++;
+	}
+	*ret_count = (unsigned)at;
+	return METER_FITS;
+}
+
+/* Families. */
+
+static struct meter_family *family_of(const struct meters *m, struct bytes name)
+{
+	struct map_node *n = map_first(&m->families, hash(m, name, 0));
+
+	while (n && !bytes_equal(CONTAINER_OF(n, struct meter_family, node)->name, name))
+		n = map_next(n);
+	return n ? CONTAINER_OF(n, struct meter_family, node) : NULL;
+}
+
+static struct bytes put_name(char **to, struct bytes name, const char *suffix)
+{
+	struct bytes made = { *to, name.size + strlen(suffix) };
+
+	*to = put(put(*to, name), bytes_of(suffix));
+	return made;
+}
+
+static void name_family(struct meter_family *f, const struct meter_wanted *w, struct bytes help)
+{
+	char *to = f->text;
+
+	f->name = put_name(&to, w->name, "");
+	f->lines[0] = f->name;
+	if (w->kind == METER_HISTOGRAM) {
+		f->lines[METER_BUCKET] = put_name(&to, w->name, "_bucket");
+		f->lines[METER_SUM] = put_name(&to, w->name, "_sum");
+		f->lines[METER_COUNT] = put_name(&to, w->name, "_count");
+	}
+	f->help = (struct bytes){ to, escape(help, false, to) };
+}
+
+static size_t bounds_size(const struct meter_family *f)
+{
+	return (f->bound_count + 1) * sizeof *f->bounds;
+}
+
+static bool bound_family(struct meters *m, struct meter_family *f, const struct meter_wanted *w)
+{
+	f->bound_count = w->bound_count;
+	f->bounds = series_alloc(m->series, bounds_size(f), 0);
+	for (size_t i = 0; f->bounds && i <= f->bound_count; i++) {
+		struct meter_bound *b = &f->bounds[i];
+		b->value = i < f->bound_count ? w->bounds[i] : (double)INFINITY;
+		b->size = (unsigned char)exposition_number_format(b->value, b->text);
+	}
+	return f->bounds;
+}
+
+static struct meter_family *family_make(struct meters *m, const struct meter_wanted *w)
+{
+	struct bytes help = { w->help, smaller(strlen(w->help), HELP_MAX) };
+	size_t names = w->kind == METER_HISTOGRAM ? METER_LINES + 1 : 1;
+	size_t size = sizeof(struct meter_family) + names * (w->name.size + 8) + 2 * help.size;
+	struct meter_family *f = series_alloc(m->series, size, 0);
+
+	if (!f)
+		return NULL;
+	f->kind = w->kind;
+	f->size = size;
+	name_family(f, w, help);
+	if (w->kind == METER_HISTOGRAM && !bound_family(m, f, w)) {
+		series_release(m->series, f, size, 0);
+		return NULL;
+	}
+	f->prev = m->last;
+	*(m->last ? &m->last->next : &m->first) = f;
+	m->last = f;
+	f->node.hash = hash(m, f->name, 0);
+	map_put(&m->families, &f->node);
+	return f;
+}
+
+static void family_end(struct meters *m, struct meter_family *f)
+{
+	if (f->first || f->overflow)
+		return;
+	OXP_ASSERT(f->weight == 0);
+	if (m->age_family == f)
+		m->age_family = f->next;
+	*(f->prev ? &f->prev->next : &m->first) = f->next;
+	*(f->next ? &f->next->prev : &m->last) = f->prev;
+	map_remove(&m->families, &f->node);
+	series_release(m->series, f->bounds, f->bounds ? bounds_size(f) : 0, 0);
+	series_release(m->series, f, f->size, 0);
+}
+
+/* Meters. */
+
+static uint64_t meter_hash(const struct meters *m, const struct meter_family *f, struct bytes labels)
+{
+	return hash(m, labels, f->node.hash);
+}
+
+static struct meter *meter_of(const struct meters *m, const struct meter_family *f, struct bytes labels)
+{
+	struct map_node *n = map_first(&m->meters, meter_hash(m, f, labels));
+
+	for (; n; n = map_next(n)) {
+		struct meter *meter = CONTAINER_OF(n, struct meter, node);
+		if (meter->family == f && bytes_equal((struct bytes){ meter_labels(meter), meter->size }, labels))
+			return meter;
+	}
+	return NULL;
+}
+
+static size_t meter_size(const struct meter_family *f, size_t labels)
+{
+	size_t counts = f->kind == METER_HISTOGRAM ? f->bound_count + 1 : 0;
+
+	return sizeof(struct meter) + counts * sizeof(uint64_t) + labels;
+}
+
+/* With the labels that are in m->labels. */
+static struct meter *meter_make(struct meters *m, struct meter_family *f, unsigned label_count)
+{
+	struct meter *meter = series_alloc(m->series, meter_size(f, m->labels.size), 0);
+
+	if (!meter)
+		return NULL;
+	meter->family = f;
+	meter->size = m->labels.size;
+	meter->label_count = label_count;
+	(void)put(meter_labels(meter), buffer_bytes(&m->labels));
+	return meter;
+}
+
+static void hang(struct meters *m, struct meter *meter)
+{
+	struct meter_family *f = meter->family;
+
+	meter->prev = f->last;
+	*(f->last ? &f->last->next : &f->first) = meter;
+	f->last = meter;
+	f->weight += family_series(f);
+	m->weight += family_series(f);
+	meter->node.hash = meter_hash(m, f, buffer_bytes(&m->labels));
+	map_put(&m->meters, &meter->node);
+}
+
+static void meter_end(struct meters *m, struct meter *meter)
+{
+	struct meter_family *f = meter->family;
+
+	forget_raws(m, meter);
+	if (meter == f->overflow) {
+		f->overflow = NULL;
+	} else {
+		if (m->age_meter == meter)
+			m->age_meter = meter->next;
+		*(meter->prev ? &meter->prev->next : &f->first) = meter->next;
+		*(meter->next ? &meter->next->prev : &f->last) = meter->prev;
+		f->weight -= family_series(f);
+		m->weight -= family_series(f);
+		map_remove(&m->meters, &meter->node);
+	}
+	series_release(m->series, meter, meter_size(f, meter->size), 0);
+}
+
+static struct meter *count(struct meters *m, enum meter_refusal why, struct bytes name, struct meter *ret)
+{
+	m->counts.by[why]++;
+	snprintf(m->counts.latest[why], SERIES_NAME_SHOWN, "%.*s", (int)smaller(name.size, SERIES_NAME_SHOWN),
+		name.data);
+	return ret;
+}
+
+static struct meter *overflow(struct meters *m, struct meter_family *f, const struct meter_wanted *w)
+{
+	static const struct meter_label label = { { "overflow", 8 }, { "true", 4 } };
+
+	if (f && !f->overflow) {
+		buffer_clear(&m->labels);
+		if (put_label(&m->labels, &label) == 0)
+			f->overflow = meter_make(m, f, 1);
+		if (f->overflow)
+			f->overflow->ttl = w->ttl;
+	}
+	return f ? f->overflow : NULL;
+}
+
+static enum meter_refusal has_room(const struct meters *m, const struct meter_family *f, const struct meter_wanted *w)
+{
+	size_t series = w->kind == METER_HISTOGRAM ? w->bound_count + 3 : 1, weight = 0;
+
+	if (f) {
+		series = family_series(f);
+		weight = f->weight;
+	}
+	if (m->weight + series > m->limits.series)
+		return METER_SERIES_CEILING;
+	return weight + series > m->limits.family_series ? METER_FAMILY_CEILING : METER_FITS;
+}
+
+/* Makes a meter of the labels in m->labels, and its family if there is none; or says why not. */
+static struct meter *make(struct meters *m, struct meter_family *f, const struct meter_wanted *w, unsigned label_count)
+{
+	struct meter *meter;
+
+	if (!f)
+		f = family_make(m, w);
+	if (!f)
+		return NULL;
+	meter = meter_make(m, f, label_count);
+	if (meter)
+		hang(m, meter);
+	else
+		family_end(m, f);
+	return meter;
+}
+
+struct meter *meters_get(struct meters *m, const struct meter_wanted *w, struct mono_time now)
+{
+	struct meter_family *f = family_of(m, w->name);
+	struct meter *meter = NULL;
+	enum meter_refusal why;
+	unsigned labels;
+
+	if (f && f->kind != w->kind)
+		return count(m, METER_TYPE_CLASH, w->name, NULL);
+	why = sort_labels(m, w, &labels);
+	if (why == METER_LABEL_NAME)
+		return count(m, why, w->name, NULL);
+	if (why == METER_FITS && f)
+		meter = meter_of(m, f, buffer_bytes(&m->labels));
+	if (why == METER_FITS && !meter)
+		why = has_room(m, f, w);
+	if (why == METER_FITS && !meter) {
+		meter = make(m, f, w, labels);
+		why = meter ? METER_FITS : METER_BYTES;
+	}
+	if (why != METER_FITS)
+		return count(m, why, w->name, overflow(m, family_of(m, w->name), w));
+	meter->touched = now;
+	meter->ttl = w->ttl;
+	if (w->raw)
+		remember(m, meter, w->raw);
+	return meter;
+}
+
+/* Events. */
+
+enum meter_kind meter_kind(const struct meter *meter)
+{
+	return meter->family->kind;
+}
+
+/* Whole numbers are kept apart: a double would swallow small ones beyond 2^53. */
+static void grow(struct meter *meter, double by)
+{
+	uint64_t sum;
+
+	OXP_ASSERT(by >= 0);
+	if (by < 0x1p63 && by == (double)(uint64_t)by && !__builtin_add_overflow(meter->whole, (uint64_t)by, &sum))
+		meter->whole = sum;
+	else
+		meter->part += by;
+}
+
+void meter_add(struct meter *meter, double by, struct mono_time now)
+{
+	OXP_ASSERT(meter->family->kind != METER_HISTOGRAM);
+	meter->touched = now;
+	if (meter->family->kind == METER_COUNTER)
+		grow(meter, by);
+	else
+		meter->part += by;
+}
+
+void meter_set(struct meter *meter, double value, struct mono_time now)
+{
+	OXP_ASSERT(meter->family->kind == METER_GAUGE);
+	meter->touched = now;
+	meter->part = value;
+}
+
+/* The first whose bound is not below the value. */
+static size_t bucket_of(const struct meter_family *f, double value)
+{
+	size_t from = 0, to = f->bound_count;
+
+	while (from < to) {
+		size_t middle = (from + to) / 2;
+		if (value <= f->bounds[middle].value)
+			to = middle;
+		else
+			from = middle + 1;
+	}
+	return from;
+}
+
+void meter_observe(struct meter *meter, double value, double weight, struct mono_time now)
+{
+	double wanted = weight + meter->carry;
+	uint64_t counted = (uint64_t)(wanted + 0.5);
+
+	OXP_ASSERT(meter->family->kind == METER_HISTOGRAM && weight >= 1 && weight < 0x1p53);
+	meter->touched = now;
+	meter->carry = wanted - (double)counted;
+	meter->counts[bucket_of(meter->family, value)] += counted;
+	meter->whole += counted;
+	meter->part += value * (double)counted;
+}
+
+/* Time. */
+
+static bool is_over(const struct meter *meter, struct mono_time now)
+{
+	return meter && meter->ttl.ns > 0 && mono_since(now, meter->touched).ns > meter->ttl.ns;
+}
+
+/* The one behind those that were looked at; NULL at the end of the family. */
+static void age_one(struct meters *m, struct mono_time now)
+{
+	struct meter *meter = m->age_meter;
+
+	m->age_meter = meter->next;
+	if (is_over(meter, now))
+		meter_end(m, meter);
+}
+
+static void age_next_family(struct meters *m, struct mono_time now)
+{
+	struct meter_family *f = m->age_family;
+
+	if (f) {
+		m->age_family = f->next;
+		if (is_over(f->overflow, now))
+			meter_end(m, f->overflow);
+		family_end(m, f);
+	}
+	if (!m->age_family)
+		m->age_family = m->first;
+	m->age_meter = m->age_family ? m->age_family->first : NULL;
+}
+
+void meters_age(struct meters *m, struct mono_time now, size_t count)
+{
+	for (; count > 0 && !m->showing; count--)
+		if (m->age_meter)
+			age_one(m, now);
+		else
+			age_next_family(m, now);
+}
+
+/* Life. */
+
+int meters_new(struct series *s, const struct series_label *labels, size_t count, const struct meters_limits *limits,
+	struct meters **ret)
+{
+	struct meters *m = calloc(1, sizeof *m);
+	int failed = m ? 0 : -ENOMEM;
+
+	if (!failed)
+		failed = series_target_new(s, labels, count, &m->target);
+	if (!failed && (map_init(&m->families) || map_init(&m->meters) || map_init(&m->raws)))
+		failed = -ENOMEM;
+	if (failed) {
+		meters_free(m);
+		return failed;
+	}
+	m->series = s;
+	m->limits = *limits;
+	buffer_init(&m->labels, LABELS_ROOM);
+	*ret = m;
+	return 0;
+}
+
+void meters_free(struct meters *m)
+{
+	struct meter_family *f;
+
+	if (!m)
+		return;
+	while ((f = m->first)) {
+		while (f->first)
+			meter_end(m, f->first);
+		if (f->overflow)
+			meter_end(m, f->overflow);
+		family_end(m, f);
+	}
+	series_target_free(m->target);
+	map_done(&m->families);
+	map_done(&m->meters);
+	map_done(&m->raws);
+	buffer_done(&m->labels);
+	free(m);
+}
+
+struct series_target *meters_target(struct meters *m)
+{
+	return m->target;
+}
+
+const struct meters_counts *meters_counts(const struct meters *m)
+{
+	return &m->counts;
+}
+
+size_t meters_series(const struct meters *m)
+{
+	return m->weight;
+}
+
+size_t meters_families(const struct meters *m)
+{
+	return m->families.count;
+}
+
+/* Checks. */
+
+static void check_meter(const struct meter *meter)
+{
+	uint64_t sum = 0;
+	size_t raws = 0;
+
+	for (const struct meter_raws *r = meter->raws; r; r = r->next) {
+		OXP_ASSERT(r->meter == meter);
+		raws++;
+	}
+	OXP_ASSERT(raws == meter->raw_count && raws <= METER_RAWS_MAX);
+	if (meter->family->kind != METER_HISTOGRAM)
+		return;
+	for (size_t i = 0; i <= meter->family->bound_count; i++)
+		sum += meter->counts[i];
+	OXP_ASSERT(sum == meter->whole && meter->carry >= -0.5 && meter->carry <= 0.5);
+}
+
+static size_t check_family(const struct meters *m, const struct meter_family *f)
+{
+	size_t meters = 0;
+
+	for (const struct meter *meter = f->first; meter; meter = meter->next) {
+		OXP_ASSERT(meter->family == f && (meter->next ? meter->next->prev == meter : f->last == meter));
+		check_meter(meter);
+		meters++;
+	}
+	OXP_ASSERT(meters > 0 || f->overflow);
+	OXP_ASSERT(f->weight == meters * family_series(f) && f->weight <= m->limits.family_series);
+	if (f->overflow)
+		OXP_ASSERT(f->overflow->family == f && !f->overflow->raws);
+	return meters;
+}
+
+void meters_check(const struct meters *m)
+{
+	size_t meters = 0, families = 0, weight = 0;
+
+	for (const struct meter_family *f = m->first; f; f = f->next) {
+		meters += check_family(m, f);
+		weight += f->weight;
+		families++;
+	}
+	OXP_ASSERT(meters == m->meters.count && families == m->families.count);
+	OXP_ASSERT(weight == m->weight && weight <= m->limits.series);
+}

@@ -1,0 +1,622 @@
+/*
+ * The `statsd` collector: metrics that are pushed, as StatsD and DogStatsD lines over UDP, TCP and Unix sockets.
+ *
+ * What events add up to is kept as meters (series/meters.h), and shown whenever the metrics are wanted. Datagrams are
+ * read as fast as they come: there is nothing that could be full, but what the kernel drops meanwhile is counted as
+ * lost. Connections are bounded; a further one waits in the kernel.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/json_writer.h"
+#include "base/text.h"
+#include "collectors/datagram_reader.h"
+#include "collectors/pace.h"
+#include "collectors/refusals.h"
+#include "collectors/statsd_events.h"
+#include "collectors/statsd_stream.h"
+#include "component.h"
+#include "config/option.h"
+#include "http/listen.h"
+#include "http/taken.h"
+#include "proto/exposition_number.h"
+
+enum {
+	LISTENERS_MAX = 8,
+	DATAGRAM_MAX = 64 << 10,
+	PACE_MOST = 64 << 10, /* bytes of one callback, */
+	PACE_LEAST = 2 << 10, /* where they take long */
+	LAST_DATAGRAMS = 512, /* that are read of a socket whose file is gone */
+	ACCEPTS = 16, /* in one callback */
+	AGAIN_MS = 100, /* then descriptors may be had again */
+	LOOK_MS = 2000, /* how often it looks for removed socket files, and for meters whose time is over */
+	AGED_AT_ONCE = 4000, /* meters that are looked at then: less than a millisecond */
+	SHOWN_AT_ONCE = 500, /* series that are shown in a callback */
+	TIDIED_AT_ONCE = 300, /* of what the page had before */
+};
+
+enum { KIND_DATAGRAM, KIND_STREAM };
+static const char *const kinds[] = { "datagram", "stream", NULL };
+
+struct statsd_config {
+	const struct option_list *listen, *buckets;
+	unsigned kind;
+	const char *mode;
+	uint64_t connections, buffer, series, family;
+	struct duration ttl;
+	bool gauge_deltas, container_label;
+	const struct option_map *labels;
+};
+
+static const struct option statsd_options[] = {
+	{ OPT_ADDRESSES(struct statsd_config, listen), .name = "listen", .main = true, .text = "127.0.0.1:8125",
+		.help = "Addresses to listen on: unix:/path, host:port or :port." },
+	{ OPT_CHOICE(struct statsd_config, kind, kinds), .name = "kind", .text = "datagram",
+		.help = "datagram: UDP, Unix datagrams; stream: TCP, Unix streams, with lines or DogStatsD's "
+			"lengths." },
+	{ OPT_TEXTS(struct statsd_config, buckets), .name = "buckets",
+		.text = "0.005 0.01 0.025 0.05 0.1 0.25 0.5 1 2.5 5 10",
+		.help = "Upper bounds of the histograms that ms (in seconds), h and d become." },
+	{ OPT_DURATION(struct statsd_config, ttl), .name = "ttl", .text = "never", .zero = "never", .min = 1000,
+		.help = "A series that nothing was sent for in that time ends; it begins at 0 if it comes again." },
+	{ OPT_COUNT(struct statsd_config, series), .name = "series", .text = "20000", .min = 1, .max = 10000000,
+		.help = "Most series; a histogram is one for each bucket, sum and count. Beyond it values count in a "
+			"series with overflow=\"true\"." },
+	{ OPT_COUNT(struct statsd_config, family), .name = "family", .text = "10000", .min = 1, .max = 10000000,
+		.help = "The same for each metric." },
+	{ OPT_BOOL(struct statsd_config, gauge_deltas), .name = "gauge_deltas", .text = "true",
+		.help = "Whether +1 and -1 change a gauge, as in StatsD. DogStatsD clients set it to -1: false for "
+			"them." },
+	{ OPT_BOOL(struct statsd_config, container_label), .name = "container_label", .text = "false",
+		.help = "Whether a container id becomes the label container_id." },
+	{ OPT_MAP(struct statsd_config, labels), .name = "labels", .example = "{part: worker}",
+		.help = "Labels added to each series." },
+	{ OPT_COUNT(struct statsd_config, connections), .name = "connections", .text = "64", .min = 1, .max = 1024,
+		.help = "Most connections at a time; a further one waits." },
+	{ OPT_SIZE(struct statsd_config, buffer), .name = "buffer", .zero = "auto", .text = "auto", .min = 4096,
+		.max = 1 << 30,
+		.help = "Unread bytes that the kernel is asked to hold for each socket; at most net.core.rmem_max." },
+	{ OPT_TEXT(struct statsd_config, mode), .name = "mode", .text = "0660",
+		.help = "Permissions of a Unix socket's file, in octal." },
+	{ .name = NULL },
+};
+
+struct connection {
+	TAILQ_ENTRY(connection) entry;
+	struct collector *collector;
+	struct statsd_stream stream;
+};
+
+/* One address. Of the datagrams that were read last, those before `at` are handled. */
+struct listener {
+	struct collector *collector;
+	const char *address;
+	int trouble; /* why it cannot be opened again, which was logged; 0 */
+	struct listening listening;
+	struct loop_watch watch;
+	struct datagram_reader reader;
+	size_t at;
+	struct loop_soon more;
+};
+
+struct collector {
+	const struct statsd_config *config;
+	struct host *host;
+	struct loop *loop;
+	unsigned mode;
+	double bounds[METER_BOUNDS_MAX];
+	struct meters *meters;
+	struct statsd_events events;
+	struct listener listeners[LISTENERS_MAX];
+	size_t listener_count;
+	struct pace pace;
+	TAILQ_HEAD(connection_list, connection) connections;
+	size_t count;
+	struct loop_timer again, look;
+	struct loop_soon show, tidy;
+	bool showing, wanted; /* host_collected() is due */
+	bool stopped, full, full_told, starved_told;
+	struct refusals refusals;
+	uint64_t *open, *accepted, *fulls, *series, *families;
+};
+
+/* The page. */
+
+static void on_tidy(void *context)
+{
+	struct collector *c = context;
+
+	if (series_tidy(meters_target(c->meters), TIDIED_AT_ONCE))
+		loop_soon_run(&c->tidy);
+}
+
+static void end_show(struct collector *c)
+{
+	struct series_counts counts;
+
+	meters_shown(c->meters, &counts);
+	c->showing = false;
+	host_samples(c->host, &counts, 0);
+	refusals_tell(&c->refusals, c->host, host_name(c->host), &counts);
+	statsd_events_count(&c->events);
+	loop_soon_run(&c->tidy);
+	if (c->wanted) {
+		c->wanted = false;
+		host_collected(c->host);
+	}
+}
+
+static void on_show(void *context)
+{
+	struct collector *c = context;
+
+	if (meters_show_some(c->meters, SHOWN_AT_ONCE))
+		loop_soon_run(&c->show);
+	else
+		end_show(c);
+}
+
+static void statsd_collect(struct collector *c, struct mono_time deadline)
+{
+	(void)deadline;
+	c->wanted = true;
+	if (c->showing)
+		return;
+	c->showing = true;
+	meters_show(c->meters);
+	loop_soon_run(&c->show);
+}
+
+/* Datagrams. */
+
+/* Some of those that were read. */
+static void handle(struct listener *l)
+{
+	struct collector *c = l->collector;
+	const struct clock *clock = loop_clock(c->loop);
+	struct mono_time began = clock->mono(clock);
+	size_t size = 0;
+
+	while (l->at < l->reader.count && (size == 0 || size < c->pace.most)) {
+		struct bytes datagram = datagram_bytes(&l->reader, l->at);
+		if (datagram_size(&l->reader, l->at++) > datagram.size)
+			statsd_events_refuse(&c->events, STATSD_REFUSED_SIZE, datagram);
+		else
+			statsd_events_take(&c->events, datagram);
+		size += datagram.size;
+	}
+	pace_learn(&c->pace, size, mono_since(clock->mono(clock), began));
+	if (l->at < l->reader.count)
+		loop_soon_run(&l->more);
+	else
+		loop_watch_set(&l->watch, WATCH_READ);
+}
+
+static void on_datagrams(void *context, int fd, unsigned what)
+{
+	struct listener *l = context;
+
+	(void)fd;
+	(void)what;
+	l->at = 0;
+	if (datagram_reader_next(&l->reader) == 0)
+		return;
+	loop_watch_set(&l->watch, 0);
+	handle(l);
+}
+
+static void on_more(void *context)
+{
+	handle(context);
+}
+
+/* Connections. */
+
+static void watch_listeners(struct collector *c)
+{
+	bool full = c->count >= c->config->connections;
+	bool room = !full && !loop_timer_pending(&c->again) && !c->stopped;
+
+	if (full && !c->full) {
+		++*c->fulls;
+		if (!c->full_told)
+			host_log(c->host, LOG_LEVEL_WARN,
+				"%zu connections are open, as many as `connections` allows: further ones wait",
+				c->count);
+		c->full_told = true;
+	}
+	c->full = full;
+	for (size_t i = 0; i < c->listener_count && c->config->kind == KIND_STREAM; i++)
+		loop_watch_set(&c->listeners[i].watch, room ? WATCH_READ : 0);
+}
+
+static void connection_free(struct connection *peer)
+{
+	struct collector *c = peer->collector;
+	int fd = peer->stream.fd;
+
+	TAILQ_REMOVE(&c->connections, peer, entry);
+	*c->open = --c->count;
+	statsd_stream_done(&peer->stream);
+	close(fd);
+	free(peer);
+}
+
+static void on_ended(struct statsd_stream *s)
+{
+	struct connection *peer = CONTAINER_OF(s, struct connection, stream);
+	struct collector *c = peer->collector;
+
+	connection_free(peer);
+	watch_listeners(c);
+}
+
+static void set_buffer(struct collector *c, int fd)
+{
+	int size = (int)c->config->buffer;
+
+	if (size > 0)
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
+}
+
+static void connection_new(struct collector *c, int fd)
+{
+	struct connection *peer = oxp_new(sizeof *peer);
+	int one = 1;
+
+	peer->collector = c;
+	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one); /* connections of vanished peers end */
+	set_buffer(c, fd);
+	TAILQ_INSERT_TAIL(&c->connections, peer, entry);
+	*c->open = ++c->count;
+	++*c->accepted;
+	statsd_stream_init(&peer->stream, &c->events, fd, on_ended);
+}
+
+static void wait_for_descriptors(struct collector *c, int why)
+{
+	if (!c->starved_told)
+		host_log(c->host, LOG_LEVEL_WARN, "no more connections can be accepted for now, they wait: %s",
+			strerror(why));
+	c->starved_told = true;
+	loop_timer_set(&c->again, DURATION_MS(AGAIN_MS));
+}
+
+static void on_peer(void *context, int fd, unsigned what)
+{
+	struct listener *l = context;
+	struct collector *c = l->collector;
+	int peer = 0;
+
+	(void)what;
+	for (int i = 0; i < ACCEPTS && peer >= 0 && c->count < c->config->connections; i++) {
+		peer = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (peer >= 0)
+			connection_new(c, peer);
+	}
+	if (peer < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))
+		wait_for_descriptors(c, errno);
+	watch_listeners(c);
+}
+
+static void on_again(void *context)
+{
+	watch_listeners(context);
+}
+
+/* Listeners. */
+
+static int type_of(const struct collector *c)
+{
+	return c->config->kind == KIND_STREAM ? SOCK_STREAM : SOCK_DGRAM;
+}
+
+static int open_listening(const struct collector *c, const char *address, struct listening *ret)
+{
+	return c->config->kind == KIND_STREAM ? listening_open(ret, address, c->mode)
+					      : listening_open_datagrams(ret, address, c->mode);
+}
+
+static void start_listener(struct listener *l)
+{
+	struct collector *c = l->collector;
+	int fd = l->listening.fd;
+
+	if (c->config->kind == KIND_STREAM) {
+		loop_watch_init(&l->watch, c->loop, fd, on_peer, l);
+		return;
+	}
+	set_buffer(c, fd);
+	l->at = 0;
+	datagram_reader_init(&l->reader, c->host, SIGNAL_METRICS, fd, DATAGRAM_MAX);
+	loop_soon_init(&l->more, c->loop, on_more, l);
+	loop_watch_init(&l->watch, c->loop, fd, on_datagrams, l);
+	loop_watch_set(&l->watch, WATCH_READ);
+}
+
+static void stop_listener(struct listener *l)
+{
+	loop_watch_done(&l->watch);
+	loop_soon_done(&l->more);
+	datagram_reader_done(&l->reader);
+	listening_close(&l->listening);
+}
+
+static int open_listener(struct collector *c, const char *address)
+{
+	struct listener *l = &c->listeners[c->listener_count];
+	int failed = open_listening(c, address, &l->listening);
+
+	if (failed) {
+		char why[LISTEN_WHY_MAX];
+		listen_why(address, type_of(c), failed, why);
+		host_log(c->host, LOG_LEVEL_ERROR, "cannot listen on %s: %s; set `%s.listen` to another address",
+			address, why, host_name(c->host));
+		return failed;
+	}
+	c->listener_count++;
+	l->collector = c;
+	l->address = address;
+	start_listener(l);
+	return 0;
+}
+
+static void tell_lost(struct listener *l, int failed)
+{
+	char why[LISTEN_WHY_MAX];
+
+	if (failed == 0)
+		host_log(l->collector->host, LOG_LEVEL_INFO, "the socket file of %s was removed: created it again",
+			l->address);
+	if (failed == 0 || failed == l->trouble)
+		return;
+	listen_why(l->address, type_of(l->collector), failed, why);
+	host_log(l->collector->host, LOG_LEVEL_WARN,
+		"the socket file of %s was removed, and cannot be created again: %s", l->address, why);
+}
+
+/* What came through the old file is read first. */
+static void finish(struct listener *l)
+{
+	struct collector *c = l->collector;
+	size_t count = 1;
+
+	for (size_t before = SIZE_MAX; c->config->kind == KIND_STREAM && before != c->count;) {
+		before = c->count;
+		on_peer(l, l->listening.fd, WATCH_READ);
+	}
+	if (c->config->kind == KIND_STREAM)
+		return;
+	for (size_t read = 0; read < LAST_DATAGRAMS && count > 0; read += count) {
+		count = datagram_reader_next(&l->reader);
+		for (size_t i = 0; i < count; i++)
+			statsd_events_take(&c->events, datagram_bytes(&l->reader, i));
+	}
+}
+
+static void open_anew(struct listener *l)
+{
+	struct listening fresh;
+	int failed = open_listening(l->collector, l->address, &fresh);
+
+	tell_lost(l, failed);
+	l->trouble = failed;
+	if (failed)
+		return;
+	finish(l);
+	stop_listener(l);
+	l->listening = fresh;
+	start_listener(l);
+}
+
+static void on_look(void *context)
+{
+	struct collector *c = context;
+
+	for (size_t i = 0; i < c->listener_count; i++)
+		if (c->listeners[i].at == c->listeners[i].reader.count && listening_is_lost(&c->listeners[i].listening))
+			open_anew(&c->listeners[i]);
+	watch_listeners(c);
+	meters_age(c->meters, loop_now(c->loop), AGED_AT_ONCE);
+	*c->series = meters_series(c->meters);
+	*c->families = meters_families(c->meters);
+	loop_timer_set(&c->look, DURATION_MS(LOOK_MS));
+}
+
+/* Life. */
+
+static int statsd_start(struct collector *c)
+{
+	const struct option_list *at = c->config->listen;
+	int failed = 0;
+
+	for (size_t i = 0; i < at->count && !failed; i++)
+		failed = open_listener(c, at->items[i]);
+	watch_listeners(c);
+	loop_timer_set(&c->look, DURATION_MS(LOOK_MS));
+	return failed;
+}
+
+/* False, with the reason. */
+static bool read_bounds(const struct option_list *buckets, double *ret, char *why, size_t room)
+{
+	if (buckets->count > METER_BOUNDS_MAX) {
+		snprintf(why, room, "buckets: %zu bounds, and %d are the most", buckets->count, METER_BOUNDS_MAX);
+		return false;
+	}
+	for (size_t i = 0; i < buckets->count; i++) {
+		const char *text = buckets->items[i];
+		bool relative;
+		if (!statsd_number(bytes_of(text), &ret[i], &relative)) {
+			snprintf(why, room, "buckets: \"%s\" is not a number", text);
+			return false;
+		}
+		if (i > 0 && ret[i] <= ret[i - 1]) {
+			snprintf(why, room, "buckets: %s is not above %s; expected ascending bounds", text,
+				buckets->items[i - 1]);
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool check_labels(const struct option_map *labels, char *why, size_t room)
+{
+	if (labels->count > SERIES_TARGET_LABELS_MAX) {
+		snprintf(
+			why, room, "labels: %zu of them, and %d are the most", labels->count, SERIES_TARGET_LABELS_MAX);
+		return false;
+	}
+	for (size_t i = 0; i < labels->count; i++)
+		if (!exposition_name_valid(bytes_of(labels->pairs[i].key), true)) {
+			snprintf(why, room,
+				"labels: \"%s\" is not the name of a label; expected letters, digits and _, not "
+				"beginning with a digit",
+				labels->pairs[i].key);
+			return false;
+		}
+	return true;
+}
+
+static bool statsd_check(const void *config, char *why, size_t room)
+{
+	const struct statsd_config *s = config;
+	double bounds[METER_BOUNDS_MAX];
+	unsigned mode;
+
+	if (!mode_parse(s->mode, &mode))
+		snprintf(why, room, "mode: \"%s\" is not an octal number up to 0777", s->mode);
+	else if (s->listen->count > LISTENERS_MAX)
+		snprintf(why, room, "listen: %zu addresses, and %d are the most", s->listen->count, LISTENERS_MAX);
+	else
+		return read_bounds(s->buckets, bounds, why, room) && check_labels(s->labels, why, room);
+	return false;
+}
+
+static bool statsd_datagrams(const void *config, const char *option)
+{
+	(void)option;
+	return ((const struct statsd_config *)config)->kind == KIND_DATAGRAM;
+}
+
+static void statsd_destroy(struct collector *);
+
+static int new_meters(struct collector *c)
+{
+	const struct option_map *map = c->config->labels;
+	struct series_label labels[SERIES_TARGET_LABELS_MAX];
+	const struct meters_limits limits = {
+		.series = c->config->series, .family_series = c->config->family, .label = METER_LABEL_MAX
+	};
+
+	for (size_t i = 0; i < map->count; i++)
+		labels[i] = (struct series_label){ map->pairs[i].key, map->pairs[i].value };
+	return meters_new(host_series(c->host), labels, map->count, &limits, &c->meters);
+}
+
+static void count_in(struct collector *c, struct host *host)
+{
+	c->open = host_gauge(host, "connections", "Open connections.");
+	c->accepted = host_counter(host, "connections_total", "Connections accepted.");
+	c->fulls = host_counter(
+		host, "connections_full_total", "Times a connection had to wait because `connections` were open.");
+	c->series = host_gauge(host, "statsd_series", "Series that there are, without overflows.");
+	c->families = host_gauge(host, "statsd_families", "Metrics that there are.");
+}
+
+static int statsd_create(const void *config, struct host *host, struct collector **ret)
+{
+	struct collector *c = oxp_new(sizeof *c);
+	char why[256];
+	int failed;
+
+	c->config = config;
+	c->host = host;
+	c->loop = host_loop(host);
+	(void)mode_parse(c->config->mode, &c->mode);
+	(void)read_bounds(c->config->buckets, c->bounds, why, sizeof why); /* which check() found fine */
+	TAILQ_INIT(&c->connections);
+	c->pace = (struct pace){ .most = PACE_MOST / 4, .least = PACE_LEAST, .ceiling = PACE_MOST };
+	loop_timer_init(&c->again, c->loop, on_again, c);
+	loop_timer_init(&c->look, c->loop, on_look, c);
+	loop_soon_init(&c->show, c->loop, on_show, c);
+	loop_soon_init(&c->tidy, c->loop, on_tidy, c);
+	failed = new_meters(c);
+	if (failed) {
+		statsd_destroy(c);
+		return failed;
+	}
+	statsd_events_init(&c->events, host, c->meters,
+		&(struct statsd_options){ .bounds = c->bounds,
+			.bound_count = c->config->buckets->count,
+			.ttl = c->config->ttl,
+			.gauge_deltas = c->config->gauge_deltas,
+			.container_label = c->config->container_label });
+	count_in(c, host);
+	*ret = c;
+	return 0;
+}
+
+static void statsd_report(const struct collector *c, struct json_writer *w)
+{
+	json_put_array(w, "listen");
+	for (size_t i = 0; i < c->listener_count; i++)
+		json_put_string(w, NULL, c->listeners[i].address);
+	json_put_end(w);
+	json_put_u64(w, "series", meters_series(c->meters));
+	json_put_u64(w, "families", meters_families(c->meters));
+	statsd_events_report(&c->events, w);
+	refusals_report(&c->refusals, w);
+}
+
+static void statsd_stop(struct collector *c)
+{
+	c->stopped = true;
+	loop_timer_clear(&c->look);
+	loop_timer_clear(&c->again);
+	for (size_t i = 0; i < c->listener_count; i++) {
+		loop_watch_set(&c->listeners[i].watch, 0);
+		loop_soon_done(&c->listeners[i].more);
+	}
+}
+
+static void statsd_destroy(struct collector *c)
+{
+	struct connection *peer;
+
+	if (!c)
+		return;
+	while ((peer = TAILQ_FIRST(&c->connections)))
+		connection_free(peer);
+	for (size_t i = 0; i < c->listener_count; i++)
+		stop_listener(&c->listeners[i]);
+	loop_timer_done(&c->again);
+	loop_timer_done(&c->look);
+	loop_soon_done(&c->show);
+	loop_soon_done(&c->tidy);
+	statsd_events_done(&c->events);
+	meters_free(c->meters);
+	free(c);
+}
+
+const struct collector_type collector_statsd = {
+	.name = "statsd",
+	.summary = "Takes StatsD and DogStatsD metrics over UDP, TCP and Unix sockets.",
+	.signals = SIGNAL_METRICS,
+	.when_full = FULL_DROP,
+	.rewind = REWIND_NONE,
+	.options = statsd_options,
+	.config_size = sizeof(struct statsd_config),
+	.check = statsd_check,
+	.datagrams = statsd_datagrams,
+	.create = statsd_create,
+	.start = statsd_start,
+	.collect = statsd_collect,
+	.report = statsd_report,
+	.stop = statsd_stop,
+	.destroy = statsd_destroy,
+};

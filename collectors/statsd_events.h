@@ -1,0 +1,60 @@
+/*
+ * From lines of StatsD to meters: whose meter a sample belongs to, and what it adds.
+ *
+ * Names and labels become those of Prometheus as statsd_exporter makes them. Timers, histograms and distributions go
+ * into histograms, timers in seconds. A tag without a value is no label. A timestamp is not kept: the value counts when
+ * it comes. What is not taken is counted by its reason, and each reason is said in the log when it comes first.
+ */
+#ifndef OXP_COLLECTORS_STATSD_EVENTS_H
+#define OXP_COLLECTORS_STATSD_EVENTS_H
+
+#include "component.h"
+#include "proto/statsd.h"
+#include "series/meters.h"
+
+struct json_writer;
+
+/* Why a line or a part of it is not taken: a fault of the line, or one of these. */
+enum statsd_refusal {
+	STATSD_REFUSED_SET = STATSD_FAULTS, /* there is no series for it */
+	STATSD_REFUSED_NEGATIVE, /* a counter never falls */
+	STATSD_REFUSED_SIZE, /* the line is longer than STATSD_LINE_MAX */
+	STATSD_REFUSED_FRAME, /* the length before a message of a stream is none */
+	STATSD_REFUSALS,
+};
+
+enum { STATSD_NAME_SHOWN = 80 };
+
+struct statsd_options {
+	const double *bounds; /* of histograms */
+	size_t bound_count;
+	struct duration ttl;
+	bool gauge_deltas; /* a sign before the value of a gauge makes it a change */
+	bool container_label;
+};
+
+/* Only statsd_events.c writes it. */
+struct statsd_events {
+	struct host *host;
+	struct meters *meters;
+	struct statsd_options options;
+	struct buffer names; /* those of the meter that is looked for */
+	struct meter_label labels[METER_LABELS_MAX + 1];
+	char latest[STATSD_REFUSALS][STATSD_NAME_SHOWN]; /* the name of what was refused */
+	bool told[STATSD_REFUSALS];
+	uint64_t *lines, *values, *events, *checks, *bare_tags;
+	uint64_t *refused[STATSD_REFUSALS], *beyond[METER_REFUSALS];
+};
+
+/* The meters outlive it. */
+void statsd_events_init(struct statsd_events *, struct host *, struct meters *, const struct statsd_options *);
+void statsd_events_done(struct statsd_events *); /* fine on zeroed memory */
+/* Each line of the text; the last may have no line end. */
+void statsd_events_take(struct statsd_events *, struct bytes text);
+/* Something is refused that was not read as a line. */
+void statsd_events_refuse(struct statsd_events *, enum statsd_refusal, struct bytes text);
+/* Brings the counters up to date that are kept by the meters. */
+void statsd_events_count(struct statsd_events *);
+void statsd_events_report(const struct statsd_events *, struct json_writer *);
+
+#endif

@@ -1,0 +1,219 @@
+"""Metrics that are pushed over StatsD: the same lines to statsd_exporter and to us, and a real client of DogStatsD."""
+
+import os
+import random
+import socket
+import struct
+
+import pytest
+from datadog.dogstatsd.base import DogStatsd
+
+from lib import parsers
+from lib.wait import free_port, wait_until
+
+HISTOGRAMS = "defaults:\n  observer_type: histogram\n"
+BEYOND = ("oxpecker_", "statsd_exporter_", "go_", "process_", "promhttp_", "statsd_metric_mapper_")
+
+LINES = """
+plain:1|c
+plain:2|c|@0.5
+plain:2.5|c
+Dots.and-dashes--here/x y:1|c
+9digit:1|c
+gauge:5|g
+gauge:-2|g
+gauge:+4.25|g
+gauge.negative:-7|g
+timer:320|ms
+timer:4:5.5:6000|ms|@0.1
+hist:0.5|h|@0.25
+dist:1:2:3|d|#a:b,c.d:e f,9:x
+several:1|c:2|c:3|c|@0.5
+several:1|c:x|c:3|c
+mixed:1|c:2|g
+tags:1|c|#a:b,c:d
+tags:1|c|#c:d,a:b
+tags:1|c|#a:b,a:z,bare,:v,n:
+tags:1|c|#
+tags:1|c|#x:y:z|@0.5
+tags:1|c|#a:"quoted\\back"
+influx,a=b,c=d:1|c
+librato#a=b:1|c
+signal.[a=b,c=d]fx:1|c
+contained:1|c|#a:b|c:ci-1
+at:1|c|T1656581400
+gauge.at:1|g|#a:b|T1656581400
+clash:1|c
+clash:1|g
+clash:1|ms
+sets:1|s
+negative:-1|c
+\xc3\xa4\xc3\xb6:1|c
+bad
+bad:
+bad:1
+:1|c
+bad:|c
+bad:x|c
+bad:1|x
+bad:1|c|0.1
+bad:1|c||@0.1
+bad:1|c|c:
+both,a=b:1|c|#c:d
+"""
+
+
+def random_lines(count):
+    r = random.Random(14)
+    names = ["hits", "web.hits", "web-hits", "a.b.c", "x--y", "deep.er.name"]
+    kinds = ["c", "g", "ms", "h", "d", "q"]
+    for _ in range(count):
+        name, kind = f"r.{r.choice(kinds)}.{r.choice(names)}", r.choice(kinds)
+        value = r.choice(["1", "2.5", "+3", "-4", "0", "1e3", "7", "x", ""])
+        if kind in ("ms", "h", "d") and r.random() < 0.3:
+            value = ":".join([value, "3", "250"])
+        fields = [f"@{r.choice(['0.1', '0.5', '1', '0.25'])}"] if r.random() < 0.3 else []
+        if r.random() < 0.6:
+            fields.append("#" + ",".join(f"{r.choice('abcd')}.t:{r.choice('xyz')}" for _ in range(r.randrange(1, 5))))
+        if fields and fields[-1][0] == "#" and r.random() < 0.2:  # without tags it does not know them
+            fields.append("c:ci-" + r.choice("12"))
+        r.shuffle(fields)
+        yield "|".join([f"{name}:{value}", kind, *fields])
+
+
+def read(page):
+    """What was pushed: the families' types, and samples. Sums are rounded: they are added in another order."""
+    read = parsers.read(parsers.TEXT, page.encode())
+    assert not read.error
+    types = {name: kind for name, kind in read.types.items() if not name.startswith(BEYOND)}
+    return types, {key: float(f"{float(value):.9g}") for key, (value, _) in read.samples.items()
+                   if not key[0].startswith(BEYOND)}
+
+
+def stream(port, text):
+    with socket.create_connection(("127.0.0.1", port)) as peer:
+        peer.sendall(text.encode("latin-1"))
+
+
+def config(listen, **options):
+    return {"metrics": {"collect": {"statsd": {"listen": listen, **options}}}}
+
+
+def pushed(agent):
+    return read(agent.get("/metrics").text)[1]
+
+
+@pytest.fixture
+def twins(oxpecker, statsd_exporter):
+    """twins(mapping) → both of them, and compare(lines)."""
+    def start(mapping, **options):
+        port, theirs = free_port(), statsd_exporter(mapping)
+        ours = oxpecker(config(f"127.0.0.1:{port}", kind="stream", container_label=True, **options))
+
+        def compare(lines):
+            text = "\n".join([*lines, "last:1|c\n"])
+            stream(port, text)
+            stream(theirs.port, text)
+            wait_until(lambda: "\nlast 1\n" in theirs.page(), 60, "statsd_exporter has read all of it")
+            wait_until(lambda: "\nlast 1\n" in agent_page(ours), 60, "we have read all of it")
+            here, there = read(agent_page(ours)), read(theirs.page())
+            assert here[0] == there[0]
+            assert here[1].keys() == there[1].keys()
+            assert {key: (value, there[1][key]) for key, value in here[1].items() if value != there[1][key]} == {}
+            return here
+        return compare
+    return start
+
+
+def agent_page(agent):
+    return agent.get("/metrics").text
+
+
+def test_statsd_exporter_shows_the_same(twins):
+    lines = [line for line in LINES.split("\n") if line]
+    types, samples = twins(HISTOGRAMS)([*lines, *random_lines(3000)])
+    assert types["timer"] == "histogram" and len(samples) > 100
+
+
+def client_of(place, **options):
+    return DogStatsd(disable_telemetry=True, disable_buffering=False, origin_detection_enabled=False, **place, **options)
+
+
+@pytest.mark.parametrize("way", ["udp", "unix", "stream"])
+def test_a_dogstatsd_client(oxpecker, tmp_path, way):
+    path, port = f"{tmp_path}/dsd.sock", free_port()
+    place = {"udp": {"host": "127.0.0.1", "port": port}, "unix": {"socket_path": f"unixgram://{path}"},
+             "stream": {"socket_path": f"unixstream://{path}"}}[way]
+    agent = oxpecker(config(f"127.0.0.1:{port}" if way == "udp" else f"unix:{path}", gauge_deltas=False,
+                            kind="stream" if way == "stream" else "datagram", labels={"way": way}))
+    with client_of(place, constant_tags=["env:dev"]) as client:
+        for number in range(50):
+            client.increment("page.views", tags=[f"page:{number % 2}"])
+        client.gauge("pool.free", -3)
+        client.timing("query", 320)
+        client.histogram("size", 4)
+        client.distribution("size", 0.2)
+        client.set("users", "me")
+        client.event("title", "text")
+        client.service_check("db", DogStatsd.OK)
+        client.increment("last")
+    component, labels = {"component": "metrics.collect.statsd"}, (("env", "dev"), ("way", way))
+    wait_until(lambda: ("last", labels) in pushed(agent), 60, "all of it is there")
+    samples = pushed(agent)
+    assert samples["page_views", (labels[0], ("page", "1"), labels[1])] == 25
+    assert samples["pool_free", labels] == -3
+    assert samples["query_sum", labels] == 0.32 and samples["size_count", labels] == 2
+    assert samples["size_bucket", (labels[0], ("le", "0.25"), labels[1])] == 1
+    assert agent.metric("oxpecker_statsd_events_total", **component) == 1
+    assert agent.metric("oxpecker_statsd_service_checks_total", **component) == 1
+    assert agent.metric("oxpecker_statsd_refused_total", reason="set", **component) == 1
+    agent.assert_balanced()
+
+
+def send(address, line):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as peer:
+        peer.sendto(line, address)
+
+
+def test_a_socket_file_that_is_removed_comes_back(oxpecker, tmp_path):
+    path = f"{tmp_path}/dsd.sock"
+    agent = oxpecker(config(f"unix:{path}"))
+    send(path, b"a:1|c")
+    os.unlink(path)
+    wait_until(lambda: os.path.exists(path), 60, "the socket file is there again")
+    send(path, b"a:2|c")
+    wait_until(lambda: pushed(agent).get(("a", ())) == 3, 60, "both are there")
+
+
+def test_a_series_that_nothing_is_sent_for_ends(oxpecker, tmp_path):
+    path = f"{tmp_path}/dsd.sock"
+    agent = oxpecker(config(f"unix:{path}", ttl="1s"))
+    send(path, b"gone:1|c")
+    agent.wait_until(lambda: agent.metric("oxpecker_statsd_lines_total") == 1, 60, "it is read")
+    wait_until(lambda: ("gone", ()) not in pushed(agent), 60, "it has ended")
+
+    def begins_anew():
+        send(path, b"gone:5|c")  # each time, since it may end again at any moment
+        value = pushed(agent).get(("gone", ()), 0)
+        assert value % 5 == 0
+        return value > 0
+    wait_until(begins_anew, 60, "it is there again, without the 1 that it had")
+
+
+def test_hostile_streams_cost_themselves(oxpecker, tmp_path):
+    path = f"{tmp_path}/dsd.sock"
+    agent = oxpecker(config(f"unix:{path}", kind="stream", connections=2))
+    for text in (b"\xff" * 100000, b"x" * 100000 + b"\n", struct.pack("<I", 1 << 31), b"a:1|c|#" + b"t:v," * 20000):
+        with socket.socket(socket.AF_UNIX) as peer:
+            peer.connect(path)
+            try:
+                peer.sendall(text)
+            except OSError:
+                pass  # it was closed meanwhile
+    with socket.socket(socket.AF_UNIX) as peer:
+        peer.connect(path)
+        peer.sendall(b"good:1|c\n")
+        wait_until(lambda: ("good", ()) in pushed(agent), 60, "the next one is read")
+    reasons = lambda: {row["reason"] for source in agent.status()["sources"]  # noqa: E731
+                       for row in source.get("refused", [])}
+    wait_until(lambda: reasons() >= {"line_size", "bad_frame"}, 60, "the others are counted")
