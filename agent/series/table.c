@@ -113,7 +113,7 @@ static struct share text_share(struct bytes text)
 	size_t escapes = 0;
 
 	for (size_t i = 0; i < text.size; i++)
-		escapes += text.data[i] == '\\' || text.data[i] == '\n';
+		escapes += text.data[i] == '\\' || text.data[i] == '\n' || text.data[i] == '"';
 	return (struct share){ text.size, HELPS * (text.size + escapes) };
 }
 
