@@ -340,11 +340,6 @@ bool span_label_name(struct bytes attribute, char *to)
 	return fine;
 }
 
-bool series_has_exemplars(const struct series *s)
-{
-	return s->spans && s->spans->exemplars;
-}
-
 void series_age(struct series *s, struct mono_time now)
 {
 	if (s->spans)

@@ -91,18 +91,30 @@ def test_gzip_when_asked(oxpecker, host_python):
     assert stable(gzip.decompress(packed.raw.read()).decode()) == stable(plain.text)
 
 
+WANTED = {"text/plain;version=0.0.4": b"# TYPE demo_total counter\ndemo_total 3\n",
+          "text/plain;version=1.0.0": b"# TYPE demo_total counter\ndemo_total 3\n",
+          "application/openmetrics-text;version=1.0.0": b"# TYPE demo counter\ndemo_total 3\n",
+          "*/*": b"# TYPE demo_total counter\ndemo_total 3\n"}
+
+
 def test_one_scrape_serves_concurrent_pulls(oxpecker, fault_server, tmp_path):
+    """Of those too that want other formats."""
     server = fault_server(unix=str(tmp_path / "app.sock"))
-    all_asked, answer = threading.Event(), fault.slow(0.5, fault.ok(b"demo_total 3\n", "text/plain; version=0.0.4"))
+    all_asked = threading.Event()
+    answer = fault.slow(0.5, fault.ok(b"# TYPE demo_total counter\ndemo_total 3\n", "text/plain; version=0.0.4"))
     server.plan(lambda handler, request: all_asked.wait(20) and answer(handler, request))
     agent = oxpecker(config(tmp_path / "app.sock", timeout="30s"))
-    before, peers = len(server.taken("/metrics")), [socket.create_connection(("127.0.0.1", agent.port), 30)
-                                                    for _ in range(8)]
-    for peer in peers:
-        peer.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    wanted = list(WANTED) * 2
+    before, peers = len(server.taken("/metrics")), [socket.create_connection(("127.0.0.1", agent.port), 60)
+                                                    for _ in wanted]
+    for peer, kind in zip(peers, wanted):
+        peer.sendall(f"GET /metrics HTTP/1.1\r\nHost: x\r\nAccept: {kind}\r\nConnection: close\r\n\r\n".encode())
     all_asked.set()
-    for peer in peers:
-        assert b"demo_total 3" in peer.makefile("rb").read()
+    for peer, kind in zip(peers, wanted):
+        head, _, page = peer.makefile("rb").read().partition(b"\r\n\r\n")
+        sent = kind.replace(";", "; ") if kind != "*/*" else "text/plain; version=0.0.4"
+        assert f"Content-Type: {sent}; charset=utf-8\r\n".encode() in head and WANTED[kind] in page, kind
+        assert page.endswith(b"\n# EOF\n") == ("openmetrics" in kind)
         peer.close()
     assert len(server.taken("/metrics")) - before <= 2
 

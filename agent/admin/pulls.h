@@ -1,0 +1,37 @@
+/*
+ * Who waits for a page of /metrics, and which one. Those that want the same page share it.
+ *
+ * Invariant: each has its request, until it is taken or gone; what is due is due in the round under way.
+ */
+#ifndef OXP_PULLS_H
+#define OXP_PULLS_H
+
+#include "admin/page_format.h"
+#include "http/server.h"
+
+struct pull {
+	struct pull *next;
+	struct http_request *request;
+	struct page_format format;
+	bool gzip; /* is wanted */
+	bool due; /* was there when the round had collected */
+};
+
+struct pulls {
+	struct pull *first; /* the newest first */
+};
+
+void pulls_add(struct pulls *, struct http_request *);
+void pulls_gone(struct pulls *, struct http_request *); /* its peer */
+void pulls_done(struct pulls *);
+/* All that wait are due from now on. */
+void pulls_make_due(struct pulls *);
+/* The oldest that is due; NULL if none is. */
+const struct pull *pulls_due(const struct pulls *);
+/* Whether somebody who wants this page wants it packed. */
+bool pulls_want_gzip(const struct pulls *, enum exposition_format);
+/* One that wants this page, which the caller answers and frees; its request has no context any more. NULL if there is
+ * none. */
+struct pull *pulls_take(struct pulls *, enum exposition_format);
+
+#endif

@@ -1,0 +1,73 @@
+/*
+ * Accept as Prometheus, its client libraries, browsers and curl send it, and the format that it gets.
+ */
+#include "admin/page_format.h"
+
+#include "unit/unit.h"
+
+#define TEXT "text/plain; version=0.0.4; charset=utf-8"
+#define TEXT_1 "text/plain; version=1.0.0; charset=utf-8"
+#define OPEN "application/openmetrics-text; version=1.0.0; charset=utf-8"
+#define OPEN_0 "application/openmetrics-text; version=0.0.1; charset=utf-8"
+
+static const struct {
+	const char *accept, *type;
+} rows[] = {
+	{ NULL, TEXT },
+	{ "", TEXT },
+	{ "*/*", TEXT },
+	{ "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", TEXT },
+	/* Prometheus 2 and 3 */
+	{ "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+	  "text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+		OPEN },
+	{ "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,"
+	  "application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,"
+	  "text/plain;version=0.0.4;q=0.2,*/*;q=0.1",
+		OPEN },
+	/* each version */
+	{ "text/plain", TEXT },
+	{ "text/plain;version=0.0.4", TEXT },
+	{ "text/plain; version=1.0.0", TEXT_1 },
+	{ "text/plain; version=\"1.0.0\"; charset=utf-8", TEXT_1 },
+	{ "application/openmetrics-text", OPEN_0 },
+	{ "application/openmetrics-text; version=0.0.1", OPEN_0 },
+	{ "Application/OpenMetrics-Text; Version=1.0.0", OPEN },
+	/* weights */
+	{ "text/plain;version=0.0.4;q=0.5, application/openmetrics-text;version=1.0.0;q=0.4", TEXT },
+	{ "text/plain;version=0.0.4;q=0.5, application/openmetrics-text;version=1.0.0;q=0.501", OPEN },
+	{ "text/plain;version=0.0.4;q=0.5, application/openmetrics-text;version=1.0.0;q=0.5", OPEN },
+	{ "text/plain;version=0.0.4, text/plain;version=1.0.0", TEXT_1 },
+	{ "*/*, application/openmetrics-text;version=1.0.0;q=0.1", OPEN },
+	{ "text/*, text/plain;version=1.0.0;q=0.1", TEXT_1 },
+	{ "application/openmetrics-text;version=1.0.0;q=0", TEXT },
+	{ "application/openmetrics-text;version=1.0.0;q=x", TEXT },
+	/* what is not written */
+	{ "application/openmetrics-text;version=2.0.0", TEXT },
+	{ "application/openmetrics-text;version=2.0.0,application/openmetrics-text;version=1.0.0;q=0.1", OPEN },
+	{ "text/plain;version=2.0.0", TEXT },
+	{ "application/openmetrics-text2;version=1.0.0", TEXT },
+	{ "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=text", TEXT },
+	{ ",;,=;;version=1.0.0,/,", TEXT },
+};
+
+static void each_gets_what_it_asks_for(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct page_format f = page_format(rows[i].accept);
+		bool open = strstr(rows[i].type, "openmetrics");
+		if (strcmp(page_format_type(&f), rows[i].type) != 0)
+			fail_msg("row %zu: %s gets %s", i, rows[i].accept, page_format_type(&f));
+		assert_int_equal(f.format, open ? EXPOSITION_OPENMETRICS : EXPOSITION_TEXT);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_gets_what_it_asks_for),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
