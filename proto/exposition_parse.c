@@ -25,7 +25,7 @@ static const unsigned char class_of[256] = {
 struct rest { const char *p, *end; };
 
 const struct exposition_limits exposition_limits_default = {
-	.line = 256 << 10, .page = 64 << 20, .name = 1024,
+	.line = 256 << 10, .page = 64 << 20, .name = EXPOSITION_NAME_MAX,
 };
 
 /* The value of `version` among the parameters behind the first semicolon. */
@@ -198,14 +198,6 @@ static bool read_quoted(struct exposition_parser *p, struct rest *r, struct byte
 	return true;
 }
 
-static int compare(struct bytes a, struct bytes b)
-{
-	size_t n = a.size < b.size ? a.size : b.size;
-	int order = memcmp(a.data, b.data, n);
-
-	return order ? order : (a.size > b.size) - (a.size < b.size);
-}
-
 /* Labels being read; `all` has room for EXPOSITION_LABELS_MAX. */
 struct label_list {
 	struct exposition_label *all;
@@ -222,7 +214,7 @@ static bool insert_label(struct exposition_parser *p, struct label_list *list, c
 
 	if (list->count == EXPOSITION_LABELS_MAX)
 		return exceed(p, EXPOSITION_LABELS);
-	while (i > 0 && (order = compare(label->name, list->all[i - 1].name)) < 0)
+	while (i > 0 && (order = bytes_compare(label->name, list->all[i - 1].name)) < 0)
 		i--;
 	if (order == 0)
 		return fail(p, EXPOSITION_DUPLICATE_LABEL, NULL, "a label is given twice");

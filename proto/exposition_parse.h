@@ -99,7 +99,7 @@ struct exposition_events {
 	int (*sample)(void *context, const struct exposition_sample *);
 };
 
-enum { EXPOSITION_LABELS_MAX = 128, EXPOSITION_WHAT_MAX = 320 };
+enum { EXPOSITION_LABELS_MAX = 128, EXPOSITION_NAME_MAX = 1024, EXPOSITION_WHAT_MAX = 320 };
 
 struct exposition_limits {
 	size_t line, page, name; /* bytes; the latter of a metric's or a label's */

@@ -3,17 +3,18 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "admin/own_numbers.h"
 #include "admin/snapshot.h"
 #include "core.h"
 #include "host.h"
 #include "intake.h"
 #include "pipeline/budget.h"
 #include "proto/gzip.h"
+#include "series/only.h"
 #include "series/span_table.h"
-#include "status/report.h"
 
 enum {
-	OWN_MAX = 1 << 20, /* bytes of the agent's own numbers on a page; more is answered with 500 */
+	PAGE_BESIDE = OWN_NUMBERS_MAX + 64, /* bytes of a page that are not of series; # EOF among them */
 	PAGE_SPARE = 128 << 10, /* bytes that a page may have taken beyond its size, which is what it is charged for */
 	PACKED_SPARE = 4 << 10, /* bytes gzip may take beyond half of the page; beyond that, the page goes out plain */
 	HELD_PART = 8, /* pages that are being read while another is made may take this part of `memory` */
@@ -65,7 +66,7 @@ static void page_gone(void *context, struct bytes bytes)
 	while (*at != s)
 		at = &(*at)->next;
 	*at = s->next;
-	if (s->plain && is_room_free(m) && s->bytes.room <= series_page_max(m->in.core->series) + OWN_MAX)
+	if (s->plain && is_room_free(m) && s->bytes.room <= series_page_max(m->in.core->series) + PAGE_BESIDE)
 		m->page = s->bytes; /* the next page reuses its memory */
 	else
 		buffer_done(&s->bytes);
@@ -138,12 +139,22 @@ static void end_round(struct metrics *m)
 		begin_round(m, time_left(p ? p->request : NULL));
 }
 
+static int write_own(void *context, struct buffer *to)
+{
+	const struct metrics *m = context;
+
+	return own_numbers_write(m->in.core, m->wish.format, m->wish.only, to);
+}
+
 /* Which page is made next. False: none. */
 static bool choose_page(struct metrics *m)
 {
+	static const struct page_wish snapshot = { .format = EXPOSITION_TEXT };
 	const struct pull *p = pulls_due(&m->pulls);
 
-	m->format = p ? p->format.format : EXPOSITION_TEXT;
+	series_only_release(m->wish.only);
+	m->wish = p ? p->wish : snapshot;
+	series_only_hold(m->wish.only);
 	return p || m->snapshot_now;
 }
 
@@ -162,10 +173,13 @@ static void begin_page(void *context)
 	}
 	m->state = METRICS_WRITING;
 	buffer_clear(&m->page);
-	if (m->page.room > series_page_max(m->in.core->series) + OWN_MAX)
+	if (m->page.room > series_page_max(m->in.core->series) + PAGE_BESIDE)
 		buffer_done(&m->page); /* the buffer is from a time with more series */
 	series_age(m->in.core->series, loop_now(m->in.core->loop));
-	series_cursor_init(&m->cursor, m->in.core->series, m->format);
+	series_cursor_init(&m->cursor, m->in.core->series, m->wish.format);
+	m->cursor.only = m->wish.only;
+	m->cursor.own = write_own;
+	m->cursor.own_context = m;
 	m->failed = 0;
 	loop_soon_run(&m->slice);
 }
@@ -205,21 +219,6 @@ static void begin_round(struct metrics *m, struct duration within)
 	on_collected(m);
 }
 
-static int write_own_numbers(struct metrics *m)
-{
-	const struct core *c = m->in.core;
-	bool openmetrics = m->format == EXPOSITION_OPENMETRICS;
-	int failed = counters_write(&c->counters, &m->page, openmetrics);
-
-	if (!failed)
-		failed = report_ledger_metrics(&c->ledger, &m->page);
-	if (!failed)
-		failed = report_slices(loop_slices(c->loop), &m->page);
-	if (failed || !openmetrics)
-		return failed;
-	return buffer_text(&m->page, "# EOF\n");
-}
-
 static void answer(const struct metrics *m, const struct pull *p, const struct shown *plain, const struct shown *small)
 {
 	static const char *const packed_headers[] = { "Content-Encoding", "gzip", "Vary", "Accept, Accept-Encoding",
@@ -238,9 +237,9 @@ static void answer(const struct metrics *m, const struct pull *p, const struct s
 
 static void answer_all(struct metrics *m, const struct shown *plain, const struct shown *small)
 {
-	for (struct pull *p; (p = pulls_take(&m->pulls, m->format));) {
+	for (struct pull *p; (p = pulls_take(&m->pulls, &m->wish));) {
 		answer(m, p, plain, small);
-		free(p);
+		pull_free(p);
 	}
 }
 
@@ -288,7 +287,7 @@ static void show_page(struct metrics *m)
 	plain = show(m, &m->page, 0);
 	plain->plain = true;
 	answer_all(m, plain, small);
-	if (m->snapshot_now && m->format == EXPOSITION_TEXT)
+	if (m->snapshot_now && m->wish.format == EXPOSITION_TEXT && !m->wish.only)
 		store(m, plain);
 	if (small)
 		http_page_release(small->page);
@@ -321,7 +320,7 @@ static bool may_pack(struct metrics *m)
 {
 	size_t most = m->page.size / 2 + PACKED_SPARE;
 
-	if (m->failed || !pulls_want_gzip(&m->pulls, m->format) || !budget_take(budget(m), SIGNAL_METRICS, most))
+	if (m->failed || !pulls_want_gzip(&m->pulls, &m->wish) || !budget_take(budget(m), SIGNAL_METRICS, most))
 		return false;
 	m->packed_charge = most;
 	buffer_init(&m->packed, most);
@@ -331,8 +330,8 @@ static bool may_pack(struct metrics *m)
 static void end_page(struct metrics *m)
 {
 	m->job = (struct job){ .work = pack, .done = packed };
-	if (!m->failed)
-		m->failed = write_own_numbers(m);
+	if (!m->failed && m->wish.format == EXPOSITION_OPENMETRICS)
+		m->failed = buffer_text(&m->page, "# EOF\n");
 	m->packing = may_pack(m) && lane_run(m->in.core->cpu, &m->job) == 0;
 	if (!m->packing)
 		show_page(m);
@@ -341,7 +340,7 @@ static void end_page(struct metrics *m)
 static void write_slice(void *context)
 {
 	struct metrics *m = context;
-	size_t most = series_page_max(m->in.core->series) + OWN_MAX;
+	size_t most = series_page_max(m->in.core->series) + PAGE_BESIDE;
 	int more;
 
 	m->page.ceiling = most > m->page.ceiling ? most : m->page.ceiling;
@@ -397,6 +396,7 @@ void metrics_init(struct metrics *m, const struct metrics_options *o)
 void metrics_done(struct metrics *m)
 {
 	pulls_done(&m->pulls);
+	series_only_release(m->wish.only);
 	loop_timer_done(&m->late);
 	loop_timer_done(&m->room);
 	loop_timer_done(&m->snapshot);

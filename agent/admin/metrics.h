@@ -54,7 +54,7 @@ struct metrics {
 	struct buffer page, packed;
 	size_t packed_charge; /* taken for the latter */
 	struct shown *shown; /* pages that are being read, the newest first */
-	enum exposition_format format; /* of the page that is made */
+	struct page_wish wish; /* the page that is made; its `only` is held */
 	bool packing;
 	struct job job;
 	int failed;

@@ -9,10 +9,19 @@
 #include "admin/page_format.h"
 #include "http/server.h"
 
+struct series_only;
+
+/* Which page. Nobody's is changed while a page is made for it. */
+struct page_wish {
+	enum exposition_format format;
+	struct series_only *only; /* which families; NULL: all */
+};
+
 struct pull {
 	struct pull *next;
 	struct http_request *request;
 	struct page_format format;
+	struct page_wish wish;
 	bool gzip; /* is wanted */
 	bool due; /* was there when the round had collected */
 };
@@ -29,9 +38,10 @@ void pulls_make_due(struct pulls *);
 /* The oldest that is due; NULL if none is. */
 const struct pull *pulls_due(const struct pulls *);
 /* Whether somebody who wants this page wants it packed. */
-bool pulls_want_gzip(const struct pulls *, enum exposition_format);
-/* One that wants this page, which the caller answers and frees; its request has no context any more. NULL if there is
- * none. */
-struct pull *pulls_take(struct pulls *, enum exposition_format);
+bool pulls_want_gzip(const struct pulls *, const struct page_wish *);
+/* One that wants this page, which the caller answers and then frees; its request has no context any more. NULL if there
+ * is none. */
+struct pull *pulls_take(struct pulls *, const struct page_wish *);
+void pull_free(struct pull *);
 
 #endif

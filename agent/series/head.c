@@ -10,21 +10,13 @@
 #include "proto/exposition_write.h"
 #include "series/table.h"
 
-static int compare(struct bytes a, struct bytes b)
-{
-	size_t n = a.size < b.size ? a.size : b.size;
-	int order = memcmp(a.data, b.data, n);
-
-	return order ? order : (a.size > b.size) - (a.size < b.size);
-}
-
 /* Keeps the order of the names. */
 static int insert(struct head *h, const struct exposition_label *label)
 {
 	size_t i = h->count;
 	int order = 1;
 
-	while (i > 0 && (order = compare(label->name, h->own[i - 1].name)) < 0)
+	while (i > 0 && (order = bytes_compare(label->name, h->own[i - 1].name)) < 0)
 		i--;
 	if (order == 0)
 		return -EEXIST;

@@ -178,12 +178,9 @@ struct family *family_new(struct series *s, struct bytes name)
 		return NULL;
 	memcpy(f->name, name.data, name.size);
 	f->size = name.size;
-	f->number = ++s->family_numbers;
-	f->prev = s->last;
-	*(s->last ? &s->last->next : &s->first) = f;
-	s->last = f;
 	f->node.hash = hash(s, name);
 	map_put(&s->families, &f->node);
+	order_insert(&s->order, f);
 	return f;
 }
 
@@ -192,8 +189,7 @@ void family_drop_empty(struct series *s, struct family *f)
 	if (f->groups)
 		return;
 	OXP_ASSERT(f->weight == 0);
-	*(f->prev ? &f->prev->next : &s->first) = f->next;
-	*(f->next ? &f->next->prev : &s->last) = f->prev;
+	order_remove(&s->order, f);
 	map_remove(&s->families, &f->node);
 	release(s, f, family_share(f->size));
 }
@@ -475,9 +471,10 @@ void series_check(const struct series *s)
 		most += t->groups[0].count + t->groups[1].count;
 	}
 	OXP_ASSERT(weight == s->weight && weight + s->counted <= s->limits.series && s->bytes <= s->limits.bytes);
-	for (const struct family *f = s->first; f; f = f->next) {
+	for (const struct family *f = s->order.first; f; f = f->next) {
 		shared += check_family(s, f);
 		families++;
 	}
+	order_check(&s->order);
 	OXP_ASSERT(families == s->families.count && s->entries.count <= most && shared == s->shared);
 }

@@ -17,7 +17,7 @@
 #ifndef OXP_SERIES_TABLE_H
 #define OXP_SERIES_TABLE_H
 
-#include "series/map.h"
+#include "series/order.h"
 #include "series/series.h"
 
 enum { SLOTS = 2, VALUE_TEXT_MAX = 22 };
@@ -64,17 +64,6 @@ struct group {
 		size_t count;
 		size_t shown;		/* of them: visible in this group when they were staged */
 	} slot[SLOTS];
-};
-
-/* A family of the page, found by its name. Families stand in the order in which they came. */
-struct family {
-	struct map_node node;
-	struct family *prev, *next;
-	uint64_t number;		/* grows along the list */
-	struct group *groups;
-	size_t weight;
-	size_t size;
-	char name[];
 };
 
 struct text {
@@ -143,8 +132,8 @@ struct series {
 	uint64_t seed;
 	struct series_target *targets;
 	struct map entries, families;
-	struct family *first, *last;
-	uint64_t scrapes, family_numbers;
+	struct order order;		/* of the families */
+	uint64_t scrapes;
 	uint64_t version;		/* changes whenever something is visible no more */
 	size_t weight, bytes;
 	size_t shared;			/* groups that are not the only one of their family */
@@ -187,8 +176,6 @@ static inline bool slot_left(const struct series_target *t, unsigned slot)
 {
 	return t->groups[slot].scrape != 0 && !is_live(t, slot, t->groups[slot].scrape);
 }
-
-static inline struct bytes family_name(const struct family *f) { return (struct bytes){ f->name, f->size }; }
 
 /* What a group shows for its family, by that slot. */
 enum exposition_type group_type(const struct group *, unsigned slot);

@@ -1,6 +1,7 @@
 #include "series/write.h"
 
 #include "proto/exposition_write.h"
+#include "series/span_sets.h"
 #include "series/table.h"
 
 void series_cursor_init(struct series_cursor *c, struct series *s, enum exposition_format format)
@@ -19,24 +20,64 @@ static void enter_group(struct series_cursor *c, struct group *g)
 	c->entry = g ? g->slot[g->target->slot].first : NULL;
 }
 
-/* Behind the families that are written; their numbers give the order. */
-static struct family *next_family(const struct series_cursor *c)
+/* Where the part under way ends: names from there on are not its. NULL: it has no end. */
+static const char *end_of_part(const struct series_cursor *c)
 {
-	struct family *f = c->family ? c->family->next : c->series->first;
+	const struct series *s = c->series;
 
-	while (f && f->number <= c->done)
-		f = f->next;
+	switch (c->part) {
+	case SERIES_PART_FIRST:
+		return s->limits.reserved ? s->limits.reserved : "";
+	case SERIES_PART_BETWEEN:
+		return s->spans ? s->spans->words.prefix : "";
+	default:
+		return NULL;
+	}
+}
+
+static bool is_wanted(const struct series_cursor *c, const struct family *f)
+{
+	return !c->only || series_only_has(c->only, family_name(f), group_type(c->group, c->group->target->slot));
+}
+
+static struct bytes done(const struct series_cursor *c)
+{
+	return (struct bytes){ c->done, c->done_size };
+}
+
+/* Of those that are asked for by name. */
+static struct family *next_of_names(const struct series_cursor *c)
+{
+	struct bytes name = c->family ? family_name(c->family) : done(c);
+	struct family *f = NULL;
+
+	while (!f && (name = series_only_behind(c->only, name)).data)
+		f = family_find(c->series, name);
 	return f;
 }
 
-/* Moves to the next family that has a visible entry; false at the end. */
+/* Behind the families that are written, or that have nothing to be written. */
+static struct family *next_family(const struct series_cursor *c)
+{
+	const char *end = end_of_part(c);
+	struct family *f;
+
+	if (c->only)
+		f = next_of_names(c);
+	else
+		f = c->family ? c->family->next : order_behind(&c->series->order, done(c));
+	return f && end && bytes_compare(family_name(f), bytes_of(end)) >= 0 ? NULL : f;
+}
+
+/* Moves to the next family that has a visible entry; false at the end of the part. */
 static bool enter_family(struct series_cursor *c)
 {
-	for (c->family = next_family(c); c->family; c->family = c->family->next) {
+	while ((c->family = next_family(c))) {
 		enter_group(c, c->family->groups);
-		if (c->group)
+		if (c->group && is_wanted(c, c->family))
 			return true;
 	}
+	c->group = NULL;
 	return false;
 }
 
@@ -135,8 +176,52 @@ static void start_again(struct series_cursor *c, struct buffer *to)
 
 static void end_family(struct series_cursor *c)
 {
-	c->done = c->family->number;
+	OXP_ASSERT(c->family->size <= sizeof c->done);
+	memcpy(c->done, c->family->name, c->family->size);
+	c->done_size = c->family->size;
 	c->restarts = 0;
+}
+
+static int write_families(struct series_cursor *c, struct buffer *to, size_t end)
+{
+	int failed = 0;
+
+	if (!c->group) {
+		c->part += !enter_family(c);
+		failed = c->group ? begin_family(c, to) : 0;
+	}
+	if (!failed)
+		failed = write_entries(c, to, end);
+	if (c->family && !c->group)
+		end_family(c);
+	return failed;
+}
+
+static int write_own(struct series_cursor *c, struct buffer *to)
+{
+	c->part++;
+	return c->own ? c->own(c->own_context, to) : 0;
+}
+
+static int write_spans(struct series_cursor *c, struct buffer *to, size_t end)
+{
+	int more;
+
+	c->spans.only = c->only;
+	more = span_write_some(&c->spans, to, end);
+	if (more > 0)
+		return 0;
+	c->part++;
+	return more;
+}
+
+static int write_part(struct series_cursor *c, struct buffer *to, size_t end)
+{
+	if (c->part == SERIES_PART_OWN)
+		return write_own(c, to);
+	if (c->part == SERIES_PART_SPANS)
+		return write_spans(c, to, end);
+	return write_families(c, to, end);
 }
 
 int series_write_some(struct series_cursor *c, struct buffer *to, size_t budget)
@@ -144,21 +229,13 @@ int series_write_some(struct series_cursor *c, struct buffer *to, size_t budget)
 	size_t end = to->size + budget;
 	int failed = 0;
 
-	if (!c->finished && c->version != c->series->version) {
+	if (c->version != c->series->version) {
 		start_again(c, to);
 		end = to->size + budget;
 	}
-	while (!failed && !c->finished && to->size < end) {
-		if (!c->group) {
-			c->finished = !enter_family(c);
-			failed = c->finished ? 0 : begin_family(c, to);
-		}
-		if (!failed && c->group)
-			failed = write_entries(c, to, end);
-		if (c->family && !c->group)
-			end_family(c);
-	}
+	while (!failed && c->part != SERIES_PART_END && to->size < end)
+		failed = write_part(c, to, end);
 	if (failed)
 		return failed;
-	return c->finished ? span_write_some(&c->spans, to, end) : 1;
+	return c->part != SERIES_PART_END;
 }

@@ -9,6 +9,7 @@ import threading
 import time
 
 import pytest
+import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from lib import fault, need
@@ -117,6 +118,34 @@ def test_one_scrape_serves_concurrent_pulls(oxpecker, fault_server, tmp_path):
         assert page.endswith(b"\n# EOF\n") == ("openmetrics" in kind)
         peer.close()
     assert len(server.taken("/metrics")) - before <= 2
+
+
+def heads(page):
+    return [line.split()[2] for line in page.splitlines() if line.startswith("# TYPE ")]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in WANTED if kind != "*/*"])
+def test_families_are_sorted_and_a_reader_names_those_it_wants(oxpecker, fault_server, tmp_path, kind):
+    """As client libraries do. HEAD is answered as GET, without the page."""
+    server = fault_server(unix=str(tmp_path / "app.sock"))
+    server.plan(fault.ok(b"z 1\np 2\n# TYPE demo_total counter\ndemo_total 3\na 4\nz{x=\"1\"} 5\n", "text/plain"))
+    agent = oxpecker(config(tmp_path / "app.sock"))
+    accept = {"Accept": kind}
+    page = agent.get("/metrics", headers=accept)
+    names = heads(agent.get("/metrics").text)
+    assert names == sorted(names) and len(set(names)) == len(names) > 30
+    assert {"a", "demo_total", "oxpecker_ledger_records", "p", "z"} <= set(names)
+    assert [name.removesuffix("_total") for name in names] == [n.removesuffix("_total") for n in heads(page.text)]
+    some = agent.get("/metrics?name[]=z&name%5B%5D=oxpecker_target_up&name[]=demo_total&name[]=no", headers=accept)
+    assert [name.removesuffix("_total") for name in heads(some.text)] == ["demo", "oxpecker_target_up", "z"]
+    assert some.headers["Content-Type"] == page.headers["Content-Type"]
+    none = agent.get("/metrics?name[]=", headers=accept)
+    assert none.text == ("# EOF\n" if "openmetrics" in kind else "")
+    for query, got in (("", page), ("?name[]=z", agent.get("/metrics?name[]=z", headers=accept))):
+        head = requests.head(f"http://127.0.0.1:{agent.port}/metrics{query}", headers=accept, timeout=60)
+        assert head.status_code == 200 and not head.content
+        assert head.headers["Content-Type"] == got.headers["Content-Type"]
+        assert (int(head.headers["Content-Length"]) < 200) == bool(query)
 
 
 def reader_that_takes_nothing(port):
