@@ -164,12 +164,13 @@ static struct bytes read_word(const struct exposition_parser *p, struct rest *r)
 /* As many bytes as may be in a name of the kind that `classes` says. Empty if the first does not fit. */
 static struct bytes read_name(struct rest *r, unsigned classes)
 {
-	const char *from = r->p;
+	const char *from = r->p, *p = from, *end = r->end;
 
-	if (from < r->end && class_of[(unsigned char)*from] & classes & ANY_FIRST)
-		while (++r->p < r->end && class_of[(unsigned char)*r->p] & classes & ANY_REST)
+	if (p < end && class_of[(unsigned char)*p] & classes & ANY_FIRST)
+		while (++p < end && class_of[(unsigned char)*p] & classes & ANY_REST)
 			;
-	return (struct bytes){ from, (size_t)(r->p - from) };
+	r->p = p;
+	return (struct bytes){ from, (size_t)(p - from) };
 }
 
 static bool check_name(struct exposition_parser *p, struct bytes name, const char *what)
@@ -204,6 +205,7 @@ struct label_list {
 	size_t count;
 	struct bytes name;	/* of the metric, if it was among the labels */
 	bool named;
+	bool quoted;		/* a label's name is in quotes */
 };
 
 /* Keeps the order of the names. */
@@ -221,6 +223,7 @@ static bool insert_label(struct exposition_parser *p, struct label_list *list, c
 	memmove(list->all + i + 1, list->all + i, (list->count - i) * sizeof *label);
 	list->all[i] = *label;
 	list->count++;
+	list->quoted |= label->quoted;
 	return true;
 }
 
@@ -323,6 +326,7 @@ static bool read_head(struct exposition_parser *p, struct rest *r, struct exposi
 	if (s->quoted)
 		s->name = list->name;
 	s->label_count = list->count;
+	s->quoted_label = list->quoted;
 	return true;
 }
 

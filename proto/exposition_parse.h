@@ -73,6 +73,7 @@ struct exposition_sample {
 	struct bytes raw_labels; /* between the braces, as written */
 	const struct exposition_label *labels; /* in the order of their names, no name twice */
 	size_t label_count;
+	bool quoted_label; /* at least one of their names is */
 	double value;
 	struct bytes value_text;
 	bool has_timestamp;

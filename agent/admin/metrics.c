@@ -177,6 +177,7 @@ static void begin_page(void *context)
 		buffer_done(&m->page); /* the buffer is from a time with more series */
 	series_age(m->in.core->series, loop_now(m->in.core->loop));
 	series_cursor_init(&m->cursor, m->in.core->series, m->wish.format);
+	m->cursor.escaping = m->wish.escaping;
 	m->cursor.only = m->wish.only;
 	m->cursor.own = write_own;
 	m->cursor.own_context = m;
@@ -192,6 +193,7 @@ static void begin_pages(void *context)
 	loop_timer_clear(&m->late);
 	pulls_make_due(&m->pulls);
 	m->snapshot_now = m->snapshot_due;
+	m->most_clashes = 0;
 	begin_page(m);
 }
 
@@ -225,12 +227,14 @@ static void answer(const struct metrics *m, const struct pull *p, const struct s
 		NULL };
 	static const char *const plain_headers[] = { "Vary", "Accept, Accept-Encoding", NULL };
 	bool packed = p->gzip && small;
+	char type[PAGE_TYPE_SIZE];
 
+	page_format_type(&p->format, type);
 	if (m->failed)
 		http_respond_text(p->request, 500, "text/plain", "the page is larger than this agent shows\n");
 	else
 		http_respond(p->request, &(struct http_answer){ .status = 200,
-						 .content_type = page_format_type(&p->format),
+						 .content_type = type,
 						 .headers = packed ? packed_headers : plain_headers,
 						 .page = packed ? small->page : plain->page });
 }
@@ -287,7 +291,7 @@ static void show_page(struct metrics *m)
 	plain = show(m, &m->page, 0);
 	plain->plain = true;
 	answer_all(m, plain, small);
-	if (m->snapshot_now && m->wish.format == EXPOSITION_TEXT && !m->wish.only)
+	if (m->snapshot_now && m->wish.format == EXPOSITION_TEXT && !m->wish.escaping && !m->wish.only)
 		store(m, plain);
 	if (small)
 		http_page_release(small->page);
@@ -327,9 +331,34 @@ static bool may_pack(struct metrics *m)
 	return true;
 }
 
+/* Says when names that are escaped begin to clash, and when that is over: in each way to escape them. */
+static void tell_clashes(struct metrics *m)
+{
+	const struct series_cursor *c = &m->cursor;
+	enum exposition_escaping way = m->wish.escaping;
+	const char *name = page_escaping_name(way);
+
+	if (m->failed || m->wish.only || way == EXPOSITION_UTF8)
+		return;
+	*m->clashes = c->left_out > m->most_clashes ? c->left_out : m->most_clashes;
+	m->most_clashes = *m->clashes;
+	if (c->left_out > 0 && !m->clashed[way])
+		log_warn(m->in.core->log, "metrics",
+			"%llu samples are not shown where names are escaped with %s, the first of %s: its name, or "
+			"that "
+			"of one of its labels, is then another's; a reader that asks for escaping=allow-utf-8 gets "
+			"them",
+			(unsigned long long)c->left_out, name, c->first_left_out);
+	else if (c->left_out == 0 && m->clashed[way])
+		log_info(m->in.core->log, "metrics", "all samples are shown again where names are escaped with %s",
+			name);
+	m->clashed[way] = c->left_out > 0;
+}
+
 static void end_page(struct metrics *m)
 {
 	m->job = (struct job){ .work = pack, .done = packed };
+	tell_clashes(m);
 	if (!m->failed && m->wish.format == EXPOSITION_OPENMETRICS)
 		m->failed = buffer_text(&m->page, "# EOF\n");
 	m->packing = may_pack(m) && lane_run(m->in.core->cpu, &m->job) == 0;
@@ -385,6 +414,9 @@ void metrics_init(struct metrics *m, const struct metrics_options *o)
 	struct loop *loop = o->core->loop;
 
 	*m = (struct metrics){ .in = *o };
+	m->clashes = &counter_row(&o->core->counters, COUNTER_GAUGE, "metrics_name_clashes", "",
+		"Samples that the last pages with escaped names left out, since they were called like others.")
+			      ->value;
 	loop_timer_init(&m->late, loop, begin_pages, m);
 	loop_timer_init(&m->room, loop, begin_page, m);
 	loop_timer_init(&m->snapshot, loop, on_snapshot, m);

@@ -55,6 +55,9 @@ struct metrics {
 	size_t packed_charge; /* taken for the latter */
 	struct shown *shown; /* pages that are being read, the newest first */
 	struct page_wish wish; /* the page that is made; its `only` is held */
+	uint64_t *clashes; /* a row of the counters: the most of the pages of one round, */
+	uint64_t most_clashes; /* of this one so far */
+	bool clashed[EXPOSITION_ESCAPINGS]; /* and the log says so */
 	bool packing;
 	struct job job;
 	int failed;

@@ -14,6 +14,7 @@ struct series_only;
 /* Which page. Nobody's is changed while a page is made for it. */
 struct page_wish {
 	enum exposition_format format;
+	enum exposition_escaping escaping;
 	struct series_only *only; /* which families; NULL: all */
 };
 

@@ -20,7 +20,8 @@ struct family {
 	struct family *left, *right; /* in the tree */
 	struct group *groups;
 	size_t weight;
-	size_t size;
+	uint32_t size;
+	bool quoted; /* the name is not classic */
 	char name[];
 };
 

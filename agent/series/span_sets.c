@@ -331,7 +331,7 @@ bool span_label_name(struct bytes attribute, char *to)
 {
 	static const char *const own[] = { "service_name", "service", "span_kind", "span_name", "status_code",
 		"otel_metric_overflow", "le" };
-	size_t size = exposition_name_escape(attribute, true, to);
+	size_t size = exposition_name_escape(attribute, true, EXPOSITION_UNDERSCORES, to);
 	bool fine = size > 0;
 
 	to[size] = '\0';

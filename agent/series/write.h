@@ -14,6 +14,7 @@
 #ifndef OXP_SERIES_WRITE_H
 #define OXP_SERIES_WRITE_H
 
+#include "proto/exposition_write.h"
 #include "series/only.h"
 #include "series/series.h"
 #include "series/span_write.h"
@@ -38,11 +39,14 @@ struct group;
 struct entry;
 
 /*
+ * Of several cursors at a time, only the one that was made last knows what was escaped to the same name.
+ *
  * Invariant: `family`, `group` and `entry` are looked at only while the table's version is `version`.
  */
 struct series_cursor {
 	struct series *series;
 	enum exposition_format format;
+	enum exposition_escaping escaping; /* of names that are not classic */
 	const struct series_only *only; /* what is wanted; NULL: all of it */
 	/* Writes the agent's own families. 0, -ENOSPC or -ENOMEM. May be NULL. */
 	int (*own)(void *context, struct buffer *to);
@@ -56,10 +60,14 @@ struct series_cursor {
 	struct entry *entry; /* to be written next */
 	size_t start; /* where the family under way begins in the buffer */
 	unsigned restarts;
+	size_t spent; /* in this slice, in bytes that it might have written, on what is escaped or left out */
+	uint64_t left_out; /* samples whose names were those of others when they were escaped (escape.h) */
+	uint64_t left_out_before; /* the family under way */
+	char first_left_out[SERIES_NAME_SHOWN]; /* what the first of them, or its family, is called; maybe cut */
 	struct span_cursor spans;
 };
 
-/* `only` and `own` are set behind it, if at all. */
+/* `escaping`, `only` and `own` are set behind it, if at all. */
 void series_cursor_init(struct series_cursor *, struct series *, enum exposition_format);
 /* Appends about `budget` bytes. 1: there is more; 0: the page is whole; -ENOSPC or -ENOMEM: the page is to be
  * thrown away. */

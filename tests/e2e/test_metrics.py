@@ -114,7 +114,8 @@ def test_one_scrape_serves_concurrent_pulls(oxpecker, fault_server, tmp_path):
     for peer, kind in zip(peers, wanted):
         head, _, page = peer.makefile("rb").read().partition(b"\r\n\r\n")
         sent = kind.replace(";", "; ") if kind != "*/*" else "text/plain; version=0.0.4"
-        assert f"Content-Type: {sent}; charset=utf-8\r\n".encode() in head and WANTED[kind] in page, kind
+        assert f"Content-Type: {sent}; charset=utf-8; escaping=underscores\r\n".encode() in head, kind
+        assert WANTED[kind] in page, kind
         assert page.endswith(b"\n# EOF\n") == ("openmetrics" in kind)
         peer.close()
     assert len(server.taken("/metrics")) - before <= 2

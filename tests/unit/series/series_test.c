@@ -447,21 +447,6 @@ static void openmetrics_becomes_text(void **state)
 	series_free(t.series);
 }
 
-static void names_become_classic(void **state)
-{
-	struct table t = table_of(&limits);
-	struct series_counts c;
-
-	(void)state;
-	c = scrape(&t, t.app, "# TYPE \"my.name\" counter\n{\"my.name\",b=\"1\",\"a.b\"=\"2\"} 1\n"
-		"{\"my.name\",\"a.b\"=\"1\",\"a_b\"=\"2\"} 1\n"
-		"my_name{a_b=\"2\",b=\"1\"} 9\n");
-	assert_int_equal(c.dropped[SERIES_DROP_LABELS], 1);
-	assert_int_equal(c.dropped[SERIES_DROP_DUPLICATE], 1);
-	assert_page(&t, "# TYPE my_name counter\nmy_name{a_b=\"2\",b=\"1\"} 1\n");
-	series_free(t.series);
-}
-
 static void values_leave_as_they_came(void **state)
 {
 	struct table t = table_of(&limits);
@@ -668,7 +653,6 @@ int main(void)
 		cmocka_unit_test(families_hold_together),
 		cmocka_unit_test(text_becomes_openmetrics),
 		cmocka_unit_test(openmetrics_becomes_text),
-		cmocka_unit_test(names_become_classic),
 		cmocka_unit_test(values_leave_as_they_came),
 		cmocka_unit_test(labels_of_a_target_are_checked),
 		cmocka_unit_test(a_page_is_consistent_by_family),
