@@ -45,6 +45,15 @@ static inline bool bytes_same_word(struct bytes a, struct bytes b)
 	return a.size == b.size && (a.size == 0 || strncasecmp(a.data, b.data, a.size) == 0);
 }
 
+/* Below, equal or above 0, by the first byte that differs; what is shorter comes first. */
+static inline int bytes_compare(struct bytes a, struct bytes b)
+{
+	size_t n = a.size < b.size ? a.size : b.size;
+	int order = n ? memcmp(a.data, b.data, n) : 0;
+
+	return order ? order : (a.size > b.size) - (a.size < b.size);
+}
+
 static inline bool byte_is_blank(char c)
 {
 	return c == ' ' || c == '\t';
