@@ -136,7 +136,8 @@ def test_statsd_exporter_shows_the_same(twins):
 
 
 def client_of(place, **options):
-    return DogStatsd(disable_telemetry=True, disable_buffering=False, origin_detection_enabled=False, **place, **options)
+    return DogStatsd(disable_telemetry=True, disable_buffering=False, origin_detection_enabled=False, **place,
+                     **options)
 
 
 @pytest.mark.parametrize("way", ["udp", "unix", "stream"])

@@ -1,6 +1,6 @@
 /*
- * A target that is asked again and again: what its scrapes leave in the table is freed between them, a little at a time.
- * The test answers in its place.
+ * A target that is asked again and again: what its scrapes leave in the table is freed between them, a little at a
+ * time. The test answers in its place.
  */
 #include "unit/unit.h"
 
@@ -27,9 +27,8 @@ extern const struct collector_type collector_scrape;
 
 /* What the target was asked; its answer is the test's. */
 static struct {
-	struct series *series;
 	struct http_call_options asked;
-	size_t asks, collected;
+	size_t asks;
 } world;
 
 int __wrap_http_call_start(struct http_client *, const struct http_call_options *, struct http_call **ret);
@@ -48,12 +47,6 @@ void __wrap_http_call_cancel(struct http_call *call)
 	assert_ptr_equal(call, &world);
 }
 
-struct series *host_series(struct host *h)
-{
-	(void)h;
-	return world.series;
-}
-
 uint64_t *host_own_gauge(struct host *h, const char *label, const char *name, const char *help)
 {
 	(void)label;
@@ -63,17 +56,6 @@ uint64_t *host_own_gauge(struct host *h, const char *label, const char *name, co
 uint64_t *host_common_gauge(struct host *h, const char *name, const char *help)
 {
 	return host_gauge(h, name, help);
-}
-
-void host_samples(struct host *h, const struct series_counts *counts, uint64_t bytes)
-{
-	(void)h, (void)counts, (void)bytes;
-}
-
-void host_collected(struct host *h)
-{
-	(void)h;
-	world.collected++;
 }
 
 struct bench {
@@ -97,8 +79,8 @@ static void bench_init(struct bench *b)
 	assert_int_equal(sizeof options, collector_scrape.config_size);
 	assert_int_equal(loop_new(&b->clock.clock, &b->loop), 0);
 	fake_host_init(&b->host, b->loop, NULL, MEMORY);
-	world.series = series_new(&series_limits_default, 3);
-	assert_non_null(world.series);
+	b->host.series = series_new(&series_limits_default, 3);
+	assert_non_null(b->host.series);
 	assert_int_equal(collector_scrape.create(&options, &b->host, &b->scrape), 0);
 }
 
@@ -106,7 +88,7 @@ static void bench_done(struct bench *b)
 {
 	collector_scrape.stop(b->scrape);
 	collector_scrape.destroy(b->scrape);
-	series_free(world.series);
+	series_free(b->host.series);
 	fake_host_done(&b->host);
 	loop_free(b->loop);
 }
@@ -142,20 +124,20 @@ static void a_target_is_asked_once_what_it_left_is_freed(void **state)
 	answer('a');
 	pull(&b);
 	answer('b');
-	assert_int_equal(world.collected, 2);
-	assert_int_equal(world.series->entries.count, 2 * SERIES);
+	assert_int_equal(b.host.collected, 2);
+	assert_int_equal(b.host.series->entries.count, 2 * SERIES);
 	pull(&b);
 	pull(&b);
 	assert_int_equal(world.asks, 2);
 	for (; world.asks == 2 && turns < TURNS_MAX; turns++) {
-		size_t before = world.series->entries.count;
+		size_t before = b.host.series->entries.count;
 		loop_turn(b.loop, DURATION_MS(0));
-		assert_in_range(world.series->entries.count, before - SERIES / 5, before);
+		assert_in_range(b.host.series->entries.count, before - SERIES / 5, before);
 	}
 	assert_int_equal(world.asks, 3);
-	assert_int_equal(world.series->entries.count, SERIES);
+	assert_int_equal(b.host.series->entries.count, SERIES);
 	answer('c');
-	assert_int_equal(world.collected, 3);
+	assert_int_equal(b.host.collected, 3);
 	bench_done(&b);
 }
 
