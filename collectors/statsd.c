@@ -28,6 +28,7 @@
 enum {
 	LISTENERS_MAX = 8,
 	DATAGRAM_MAX = 64 << 10,
+	DATAGRAM_COST = 100, /* reading one costs as much as so many bytes of it */
 	PACE_MOST = 64 << 10, /* bytes of one callback, */
 	PACE_LEAST = 2 << 10, /* where they take long */
 	LAST_DATAGRAMS = 512, /* that are read of a socket whose file is gone */
@@ -176,7 +177,25 @@ static void statsd_collect(struct collector *c, struct mono_time deadline)
 
 /* Datagrams. */
 
-/* Some of those that were read. */
+static bool read_more(struct listener *l)
+{
+	l->at = 0;
+	return datagram_reader_next(&l->reader) > 0;
+}
+
+/* Returns how many bytes it is, with what reading it costs. */
+static size_t take_datagram(struct collector *c, const struct datagram_reader *r, size_t i)
+{
+	struct bytes datagram = datagram_bytes(r, i);
+
+	if (datagram_size(r, i) > datagram.size)
+		statsd_events_refuse(&c->events, STATSD_REFUSED_SIZE, datagram);
+	else
+		statsd_events_take(&c->events, datagram);
+	return datagram.size + DATAGRAM_COST;
+}
+
+/* Some of those that were read; as long as a read brings as many as it can, the next ones, too. */
 static void handle(struct listener *l)
 {
 	struct collector *c = l->collector;
@@ -184,19 +203,15 @@ static void handle(struct listener *l)
 	struct mono_time began = clock->mono(clock);
 	size_t size = 0;
 
-	while (l->at < l->reader.count && (size == 0 || size < c->pace.most)) {
-		struct bytes datagram = datagram_bytes(&l->reader, l->at);
-		if (datagram_size(&l->reader, l->at++) > datagram.size)
-			statsd_events_refuse(&c->events, STATSD_REFUSED_SIZE, datagram);
-		else
-			statsd_events_take(&c->events, datagram);
-		size += datagram.size;
-	}
+	do {
+		for (; l->at < l->reader.count && (size == 0 || size < c->pace.most); l->at++)
+			size += take_datagram(c, &l->reader, l->at);
+	} while (l->at == l->reader.count && l->reader.count == l->reader.at_once && size < c->pace.most &&
+		 read_more(l));
 	pace_learn(&c->pace, size, mono_since(clock->mono(clock), began));
 	if (l->at < l->reader.count)
 		loop_soon_run(&l->more);
-	else
-		loop_watch_set(&l->watch, WATCH_READ);
+	loop_watch_set(&l->watch, l->at < l->reader.count ? 0 : WATCH_READ);
 }
 
 static void on_datagrams(void *context, int fd, unsigned what)
@@ -205,11 +220,8 @@ static void on_datagrams(void *context, int fd, unsigned what)
 
 	(void)fd;
 	(void)what;
-	l->at = 0;
-	if (datagram_reader_next(&l->reader) == 0)
-		return;
-	loop_watch_set(&l->watch, 0);
-	handle(l);
+	if (read_more(l))
+		handle(l);
 }
 
 static void on_more(void *context)

@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 import socket
 import struct
 
@@ -264,6 +265,29 @@ def test_a_socket_file_that_is_removed_comes_back(oxpecker, tmp_path):
     wait_until(lambda: os.path.exists(path), 60, "the socket file is there again")
     send(path, b"a:2|c")
     wait_until(lambda: pushed(agent).get(("a", ())) == 3, 60, "both are there")
+
+
+def test_what_the_kernel_drops_is_counted(oxpecker):
+    """Nothing is read for a while: every datagram is read later, or counted as lost."""
+    port, sent = free_port(), 0
+    agent = oxpecker(config(f"127.0.0.1:{port}", buffer="4KiB"))
+    of = lambda name: agent.metric(name, component="metrics.collect.statsd") or 0  # noqa: E731
+    agent.process.signal(signal.SIGSTOP)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+        for sent in range(1, 3001):
+            peer.sendto(b"a:1|c", ("127.0.0.1", port))
+        agent.process.signal(signal.SIGCONT)
+
+        def is_whole():
+            nonlocal sent
+            sent += 1
+            peer.sendto(b"a:1|c", ("127.0.0.1", port))  # the kernel's count is looked at with each that comes
+            return of("oxpecker_datagrams_total") + of("oxpecker_kernel_lost_datagrams_total") == sent
+        wait_until(is_whole, 60, "all of them are accounted for")
+    lost, read = of("oxpecker_kernel_lost_datagrams_total"), of("oxpecker_statsd_lines_total")
+    assert lost > 0 and lost + read == sent and pushed(agent)["a", ()] == read
+    assert agent.booked("dropped", signal="metrics") == lost
+    agent.assert_balanced()
 
 
 def test_a_series_that_nothing_is_sent_for_ends(oxpecker, tmp_path):
