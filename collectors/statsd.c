@@ -28,6 +28,7 @@
 enum {
 	LISTENERS_MAX = 8,
 	DATAGRAM_MAX = 64 << 10,
+	DATAGRAM_COST = 100, /* reading one costs as much as so many bytes of it */
 	PACE_MOST = 64 << 10, /* bytes of one callback, */
 	PACE_LEAST = 2 << 10, /* where they take long */
 	LAST_DATAGRAMS = 512, /* that are read of a socket whose file is gone */
@@ -45,7 +46,7 @@ static const char *const kinds[] = { "datagram", "stream", NULL };
 struct statsd_config {
 	const struct option_list *listen, *buckets;
 	unsigned kind;
-	const char *mode;
+	const char *mode, *mapping;
 	uint64_t connections, buffer, series, family;
 	struct duration ttl;
 	bool gauge_deltas, container_label;
@@ -61,6 +62,8 @@ static const struct option statsd_options[] = {
 	{ OPT_TEXTS(struct statsd_config, buckets), .name = "buckets",
 		.text = "0.005 0.01 0.025 0.05 0.1 0.25 0.5 1 2.5 5 10",
 		.help = "Upper bounds of the histograms that ms (in seconds), h and d become." },
+	{ OPT_PATH(struct statsd_config, mapping), .name = "mapping", .example = "/etc/app/statsd_mapping.yml",
+		.help = "Mapping rules of statsd_exporter: its YAML file, as it is. Read at the start." },
 	{ OPT_DURATION(struct statsd_config, ttl), .name = "ttl", .text = "never", .zero = "never", .min = 1000,
 		.help = "A series that nothing was sent for in that time ends; it begins at 0 if it comes again." },
 	{ OPT_COUNT(struct statsd_config, series), .name = "series", .text = "20000", .min = 1, .max = 10000000,
@@ -110,6 +113,7 @@ struct collector {
 	unsigned mode;
 	double bounds[METER_BOUNDS_MAX];
 	struct meters *meters;
+	struct statsd_mapping mapping;
 	struct statsd_events events;
 	struct listener listeners[LISTENERS_MAX];
 	size_t listener_count;
@@ -173,7 +177,25 @@ static void statsd_collect(struct collector *c, struct mono_time deadline)
 
 /* Datagrams. */
 
-/* Some of those that were read. */
+static bool read_more(struct listener *l)
+{
+	l->at = 0;
+	return datagram_reader_next(&l->reader) > 0;
+}
+
+/* Returns how many bytes it is, with what reading it costs. */
+static size_t take_datagram(struct collector *c, const struct datagram_reader *r, size_t i)
+{
+	struct bytes datagram = datagram_bytes(r, i);
+
+	if (datagram_size(r, i) > datagram.size)
+		statsd_events_refuse(&c->events, STATSD_REFUSED_SIZE, datagram);
+	else
+		statsd_events_take(&c->events, datagram);
+	return datagram.size + DATAGRAM_COST;
+}
+
+/* Some of those that were read; as long as a read brings as many as it can, the next ones, too. */
 static void handle(struct listener *l)
 {
 	struct collector *c = l->collector;
@@ -181,19 +203,15 @@ static void handle(struct listener *l)
 	struct mono_time began = clock->mono(clock);
 	size_t size = 0;
 
-	while (l->at < l->reader.count && (size == 0 || size < c->pace.most)) {
-		struct bytes datagram = datagram_bytes(&l->reader, l->at);
-		if (datagram_size(&l->reader, l->at++) > datagram.size)
-			statsd_events_refuse(&c->events, STATSD_REFUSED_SIZE, datagram);
-		else
-			statsd_events_take(&c->events, datagram);
-		size += datagram.size;
-	}
+	do {
+		for (; l->at < l->reader.count && (size == 0 || size < c->pace.most); l->at++)
+			size += take_datagram(c, &l->reader, l->at);
+	} while (l->at == l->reader.count && l->reader.count == l->reader.at_once && size < c->pace.most &&
+		 read_more(l));
 	pace_learn(&c->pace, size, mono_since(clock->mono(clock), began));
 	if (l->at < l->reader.count)
 		loop_soon_run(&l->more);
-	else
-		loop_watch_set(&l->watch, WATCH_READ);
+	loop_watch_set(&l->watch, l->at < l->reader.count ? 0 : WATCH_READ);
 }
 
 static void on_datagrams(void *context, int fd, unsigned what)
@@ -202,11 +220,8 @@ static void on_datagrams(void *context, int fd, unsigned what)
 
 	(void)fd;
 	(void)what;
-	l->at = 0;
-	if (datagram_reader_next(&l->reader) == 0)
-		return;
-	loop_watch_set(&l->watch, 0);
-	handle(l);
+	if (read_more(l))
+		handle(l);
 }
 
 static void on_more(void *context)
@@ -482,6 +497,18 @@ static bool check_labels(const struct option_map *labels, char *why, size_t room
 	return true;
 }
 
+static bool check_mapping(const char *path, char *why, size_t room)
+{
+	struct statsd_mapping mapping;
+	bool fine;
+
+	if (!path)
+		return true;
+	fine = statsd_mapping_read(&mapping, path, why, room);
+	statsd_mapping_done(&mapping);
+	return fine;
+}
+
 static bool statsd_check(const void *config, char *why, size_t room)
 {
 	const struct statsd_config *s = config;
@@ -493,7 +520,8 @@ static bool statsd_check(const void *config, char *why, size_t room)
 	else if (s->listen->count > LISTENERS_MAX)
 		snprintf(why, room, "listen: %zu addresses, and %d are the most", s->listen->count, LISTENERS_MAX);
 	else
-		return read_bounds(s->buckets, bounds, why, room) && check_labels(s->labels, why, room);
+		return read_bounds(s->buckets, bounds, why, room) && check_labels(s->labels, why, room) &&
+		       check_mapping(s->mapping, why, room);
 	return false;
 }
 
@@ -516,6 +544,17 @@ static int new_meters(struct collector *c)
 	for (size_t i = 0; i < map->count; i++)
 		labels[i] = (struct series_label){ map->pairs[i].key, map->pairs[i].value };
 	return meters_new(host_series(c->host), labels, map->count, &limits, &c->meters);
+}
+
+/* The file may have changed since check(). */
+static int read_mapping(struct collector *c)
+{
+	char why[256];
+
+	if (!c->config->mapping || statsd_mapping_read(&c->mapping, c->config->mapping, why, sizeof why))
+		return 0;
+	host_log(c->host, LOG_LEVEL_ERROR, "mapping: %s", why);
+	return -EINVAL;
 }
 
 static void count_in(struct collector *c, struct host *host)
@@ -545,7 +584,9 @@ static int statsd_create(const void *config, struct host *host, struct collector
 	loop_timer_init(&c->look, c->loop, on_look, c);
 	loop_soon_init(&c->show, c->loop, on_show, c);
 	loop_soon_init(&c->tidy, c->loop, on_tidy, c);
-	failed = new_meters(c);
+	failed = read_mapping(c);
+	if (!failed)
+		failed = new_meters(c);
 	if (failed) {
 		statsd_destroy(c);
 		return failed;
@@ -555,7 +596,8 @@ static int statsd_create(const void *config, struct host *host, struct collector
 			.bound_count = c->config->buckets->count,
 			.ttl = c->config->ttl,
 			.gauge_deltas = c->config->gauge_deltas,
-			.container_label = c->config->container_label });
+			.container_label = c->config->container_label,
+			.mapping = c->config->mapping ? &c->mapping : NULL });
 	count_in(c, host);
 	*ret = c;
 	return 0;
@@ -599,6 +641,7 @@ static void statsd_destroy(struct collector *c)
 	loop_soon_done(&c->show);
 	loop_soon_done(&c->tidy);
 	statsd_events_done(&c->events);
+	statsd_mapping_done(&c->mapping);
 	meters_free(c->meters);
 	free(c);
 }

@@ -71,6 +71,7 @@ struct meter_wanted {
 	size_t label_count;
 	struct duration ttl; /* 0: it never ends */
 	const struct meter_raw *raw; /* it is found by this from now on. May be NULL */
+	double factor; /* kept with `raw`: what the numbers of such events are multiplied by */
 };
 
 /* Since the start, in events. */
@@ -89,7 +90,7 @@ void meters_free(struct meters *); /* they leave the page; NULL is fine */
 
 /* Pointers to meters are valid until meters_age(). */
 /* NULL: not known by that. */
-struct meter *meters_known(struct meters *, const struct meter_raw *);
+struct meter *meters_known(struct meters *, const struct meter_raw *, double *ret_factor);
 /* Finds or makes it. Beyond a ceiling: the family's overflow; NULL if there is none. Both are counted. */
 struct meter *meters_get(struct meters *, const struct meter_wanted *, struct mono_time now);
 

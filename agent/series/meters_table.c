@@ -59,19 +59,24 @@ static bool raw_is(const struct meter_raws *r, const struct meter_raw *raw)
 	       bytes_equal((struct bytes){ tags + r->tags, r->more }, raw->more);
 }
 
-static struct meter *find_raw(const struct meters *m, const struct meter_raw *raw, uint64_t hashed)
+static struct meter_raws *find_raw(const struct meters *m, const struct meter_raw *raw, uint64_t hashed)
 {
 	for (struct map_node *n = map_first(&m->raws, hashed); n; n = map_next(n)) {
 		struct meter_raws *r = CONTAINER_OF(n, struct meter_raws, node);
 		if (raw_is(r, raw))
-			return r->meter;
+			return r;
 	}
 	return NULL;
 }
 
-struct meter *meters_known(struct meters *m, const struct meter_raw *raw)
+struct meter *meters_known(struct meters *m, const struct meter_raw *raw, double *ret_factor)
 {
-	return find_raw(m, raw, raw_hash(m, raw));
+	const struct meter_raws *r = find_raw(m, raw, raw_hash(m, raw));
+
+	if (!r)
+		return NULL;
+	*ret_factor = r->factor;
+	return r->meter;
 }
 
 static size_t raws_size(const struct meter_raws *r)
@@ -80,7 +85,7 @@ static size_t raws_size(const struct meter_raws *r)
 }
 
 /* If there is no room, it is found by its labels each time. */
-static void remember(struct meters *m, struct meter *meter, const struct meter_raw *raw)
+static void remember(struct meters *m, struct meter *meter, const struct meter_raw *raw, double factor)
 {
 	uint64_t hashed = raw_hash(m, raw);
 	struct meter_raws *r;
@@ -96,6 +101,7 @@ static void remember(struct meters *m, struct meter *meter, const struct meter_r
 	r->more = raw->more.size;
 	(void)put(put(put(r->text, raw->name), raw->tags), raw->more);
 	r->meter = meter;
+	r->factor = factor;
 	r->next = meter->raws;
 	meter->raws = r;
 	meter->raw_count++;
@@ -441,7 +447,7 @@ struct meter *meters_get(struct meters *m, const struct meter_wanted *w, struct 
 	meter->touched = now;
 	meter->ttl = w->ttl;
 	if (w->raw)
-		remember(m, meter, w->raw);
+		remember(m, meter, w->raw, w->factor);
 	return meter;
 }
 

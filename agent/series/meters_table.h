@@ -24,6 +24,7 @@ struct meter_raws {
 	struct map_node node;
 	struct meter_raws *next; /* of the meter */
 	struct meter *meter;
+	double factor;
 	unsigned char kind;
 	size_t name, tags, more; /* sizes */
 	char text[];

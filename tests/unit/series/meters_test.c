@@ -47,9 +47,19 @@ static struct meter_wanted wanted(enum meter_kind kind, const char *name)
 		.name = bytes_of(name),
 		.kind = kind,
 		.help = "Help.",
+		.factor = 2,
 		.bounds = bounds,
 		.bound_count = kind == METER_HISTOGRAM ? COUNT_OF(bounds) : 0,
 	};
+}
+
+static struct meter *known(struct bench *b, const struct meter_raw *raw)
+{
+	double factor = 0;
+	struct meter *meter = meters_known(b->meters, raw, &factor);
+
+	assert_true(!meter || factor == 2);
+	return meter;
 }
 
 /* With one label a="value". */
@@ -141,17 +151,17 @@ static void a_meter_is_found_by_its_raw_bytes(void **state)
 
 	(void)state;
 	w.raw = &raw;
-	assert_null(meters_known(b.meters, &raw));
+	assert_null(known(&b, &raw));
 	made = meters_get(b.meters, &w, b.now);
-	assert_ptr_equal(meters_known(b.meters, &raw), made);
+	assert_ptr_equal(known(&b, &raw), made);
 	assert_ptr_equal(meters_get(b.meters, &w, b.now), made);
 	other.kind = 'g';
-	assert_null(meters_known(b.meters, &other));
+	assert_null(known(&b, &other));
 	other = raw;
 	other.more = bytes_of("x");
-	assert_null(meters_known(b.meters, &other));
+	assert_null(known(&b, &other));
 	other = (struct meter_raw){ 'c', bytes_of("hitsb"), bytes_of(":1,a:2"), bytes_of("") };
-	assert_null(meters_known(b.meters, &other));
+	assert_null(known(&b, &other));
 	meters_check(b.meters);
 	done(&b);
 }
@@ -160,7 +170,7 @@ static void only_so_many_spellings_of_a_meter_are_kept(void **state)
 {
 	struct bench b = plenty();
 	struct meter_wanted w = wanted(METER_COUNTER, "hits");
-	size_t known = 0;
+	size_t count = 0;
 
 	(void)state;
 	for (int i = 0; i < 3 * METER_RAWS_MAX; i++) {
@@ -169,10 +179,10 @@ static void only_so_many_spellings_of_a_meter_are_kept(void **state)
 		struct meter_raw raw = { 'c', bytes_of("hits"), bytes_of(text), bytes_of("") };
 		w.raw = &raw;
 		assert_non_null(meters_get(b.meters, &w, b.now));
-		known += meters_known(b.meters, &raw) != NULL;
+		count += known(&b, &raw) != NULL;
 		meters_check(b.meters);
 	}
-	assert_int_equal(known, METER_RAWS_MAX);
+	assert_int_equal(count, METER_RAWS_MAX);
 	done(&b);
 }
 
@@ -319,17 +329,17 @@ static void a_meter_ends_when_nothing_touches_it(void **state)
 	for (int i = 0; i < 5; i++) {
 		after(&b, 10000);
 		meters_age(b.meters, b.now, 100);
-		meter_add(meters_known(b.meters, &raw), 1, b.now); /* used: it does not fall */
+		meter_add(known(&b, &raw), 1, b.now); /* used: it does not fall */
 	}
-	assert_true(meters_known(b.meters, &raw)->whole == 6);
+	assert_true(known(&b, &raw)->whole == 6);
 	after(&b, 10001);
 	meters_show(b.meters);
 	meters_age(b.meters, b.now, 100);
-	assert_non_null(meters_known(b.meters, &raw)); /* not while it is shown */
+	assert_non_null(known(&b, &raw)); /* not while it is shown */
 	(void)show(&b, 1);
 	meters_age(b.meters, b.now, 100);
 	meters_check(b.meters);
-	assert_null(meters_known(b.meters, &raw));
+	assert_null(known(&b, &raw));
 	assert_int_equal(meters_families(b.meters), 1);
 	assert_shows(&b, "# HELP forever Help.\n# TYPE forever gauge\nforever{a=\"1\"} 1\n");
 	done(&b);
@@ -398,7 +408,7 @@ static void a_long_run_equals_a_plain_model(void **state)
 		struct meter_label label = { bytes_of("a"), bytes_of(value) };
 		struct meter_raw raw = { 'c', bytes_of("c"), bytes_of(value), bytes_of("") };
 		struct meter_wanted w = wanted(METER_COUNTER, "c");
-		struct meter *meter = meters_known(b.meters, &raw);
+		struct meter *meter = known(&b, &raw);
 		w.labels = &label;
 		w.label_count = 1;
 		w.raw = &raw;
