@@ -21,6 +21,7 @@ struct push_config {
 	uint64_t body_max, connections, groups;
 	struct duration ttl;
 	const struct option_list *origins;
+	const struct option_items *relabel;
 };
 
 static const struct option push_options[] = {
@@ -30,6 +31,7 @@ static const struct option push_options[] = {
 		.help = "A group goes when nothing was pushed to it for that long; never: when it is deleted." },
 	{ OPT_COUNT(struct push_config, groups), .name = "groups", .text = "1000", .min = 1, .max = 10000,
 		.help = "Most groups at a time; a push to a further one is answered 503." },
+	RELABELLING_ROW(struct push_config, relabel),
 	DOOR_BODY_MAX_OPTION(struct push_config, body_max, "a quarter", ""),
 	{ OPT_COUNT(struct push_config, connections), .name = "connections", .text = "64", .min = 1, .max = 4096,
 		.help = DOOR_CONNECTIONS_HELP },
@@ -252,12 +254,14 @@ static int push_create(const void *config, struct host *host, struct collector *
 	c->host = host;
 	c->config = config;
 	failed = door_init(&c->door, &type, host, door_body_max(host, c->config->body_max, DOOR_BODY_PART));
+	if (!failed)
+		failed = push_groups_init(&c->groups, host,
+			&(struct push_options){ c->config->ttl, c->config->groups, c->config->relabel });
 	if (failed) {
 		push_destroy(c);
 		return failed;
 	}
 	c->door.origins = c->config->origins;
-	push_groups_init(&c->groups, host, c->config->ttl, c->config->groups);
 	c->groups.idle = on_idle;
 	c->groups.context = c;
 	make_routes(c);

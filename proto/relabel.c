@@ -135,8 +135,6 @@ static struct bytes join(struct relabel *r, const struct relabel_rule *rule)
 
 /* Letters. */
 
-enum { UTF8_MAX = 4 };
-
 /* The character at p, which begins valid UTF-8, and its size. */
 static wint_t utf8_read(const unsigned char *p, size_t *ret)
 {

@@ -21,6 +21,7 @@ struct scrape_options {
 	const struct option_map *labels;
 	bool tls;
 	struct access_config access;
+	const struct option_items *relabel;
 };
 
 extern const struct collector_type collector_scrape;
