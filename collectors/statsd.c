@@ -48,7 +48,7 @@ struct statsd_config {
 	unsigned kind;
 	const char *mode, *mapping;
 	uint64_t connections, buffer, series, family;
-	struct duration ttl;
+	struct duration ttl, set_window;
 	bool gauge_deltas, container_label;
 	const struct option_map *labels;
 };
@@ -66,6 +66,9 @@ static const struct option statsd_options[] = {
 		.help = "Mapping rules of statsd_exporter: its YAML file, as it is. Read at the start." },
 	{ OPT_DURATION(struct statsd_config, ttl), .name = "ttl", .text = "never", .zero = "never", .min = 1000,
 		.help = "A series that nothing was sent for in that time ends; it begins at 0 if it comes again." },
+	{ OPT_DURATION(struct statsd_config, set_window), .name = "set_window", .text = "10s", .min = 1000,
+		.max = 86400000,
+		.help = "A set is shown as how many different values it had in the last such time that is over." },
 	{ OPT_COUNT(struct statsd_config, series), .name = "series", .text = "20000", .min = 1, .max = 10000000,
 		.help = "Most series; a histogram is one for each bucket, sum and count. Beyond it values count in a "
 			"series with overflow=\"true\"." },
@@ -171,7 +174,7 @@ static void statsd_collect(struct collector *c, struct mono_time deadline)
 	if (c->showing)
 		return;
 	c->showing = true;
-	meters_show(c->meters);
+	meters_show(c->meters, loop_now(c->loop));
 	loop_soon_run(&c->show);
 }
 
@@ -537,9 +540,10 @@ static int new_meters(struct collector *c)
 {
 	const struct option_map *map = c->config->labels;
 	struct series_label labels[SERIES_TARGET_LABELS_MAX];
-	const struct meters_limits limits = {
-		.series = c->config->series, .family_series = c->config->family, .label = METER_LABEL_MAX
-	};
+	const struct meters_limits limits = { .series = c->config->series,
+		.family_series = c->config->family,
+		.label = METER_LABEL_MAX,
+		.window = c->config->set_window };
 
 	for (size_t i = 0; i < map->count; i++)
 		labels[i] = (struct series_label){ map->pairs[i].key, map->pairs[i].value };

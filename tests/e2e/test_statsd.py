@@ -96,7 +96,6 @@ gauge.at:1|g|#a:b|T1656581400
 clash:1|c
 clash:1|g
 clash:1|ms
-sets:1|s
 negative:-1|c
 \xc3\xa4\xc3\xb6:1|c
 bad
@@ -248,7 +247,7 @@ def test_a_dogstatsd_client(oxpecker, tmp_path, way):
     assert samples["size_bucket", (labels[0], ("le", "0.25"), labels[1])] == 1
     assert agent.metric("oxpecker_statsd_events_total", **component) == 1
     assert agent.metric("oxpecker_statsd_service_checks_total", **component) == 1
-    assert agent.metric("oxpecker_statsd_refused_total", reason="set", **component) == 1
+    assert samples["users", labels] in (0, 1)  # its window may be over
     agent.assert_balanced()
 
 
