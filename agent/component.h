@@ -118,7 +118,8 @@ struct batch_item {
  * signal of a collector that has one. */
 bool host_takes(const struct host *, enum signal);
 /* NULL if there is no room within `memory` for this signal. Then do what when_full says; resume() is called when there
- * is room again. */
+ * is room again. Of metrics nothing is offered: such a batch is memory for what they are read from, and there is no
+ * resume(). */
 struct batch *host_batch_new(struct host *, enum signal) MUST_CHECK;
 /* Whether it is others that leave no room, and will give it back: a destination has enough to do, or other batches hold
  * a good part of `memory`. */

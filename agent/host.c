@@ -255,6 +255,9 @@ bool host_takes(const struct host *h, enum signal signal)
 
 struct batch *host_batch_new(struct host *h, enum signal signal)
 {
+	/* Metrics are not offered: what they are read from stays with their collector. */
+	if (signal == SIGNAL_METRICS)
+		return batch_new(h->from->budget, signal);
 	return source_batch_new(source_of(h, signal));
 }
 

@@ -23,7 +23,7 @@ enum { HOST_SOURCES_MAX = 2 }; /* one for each signal that goes through the pipe
 struct hosts {
 	struct core *core;
 	const struct agent_config *config;
-	const struct budget *budget;
+	struct budget *budget;
 	struct own_files written;
 	struct pens pens;
 	struct spool *spool; /* takes what is offered by host_offer_spooled() */

@@ -1,7 +1,7 @@
 #include "registry.h"
 
-extern const struct collector_type collector_bulk, collector_jaeger, collector_otlp, collector_pipe, collector_scrape,
-	collector_socket, collector_statsd, collector_tail, collector_zipkin;
+extern const struct collector_type collector_bulk, collector_jaeger, collector_otlp, collector_pipe, collector_push,
+	collector_scrape, collector_socket, collector_statsd, collector_tail, collector_zipkin;
 extern const struct exporter_type exporter_elasticsearch, exporter_file, exporter_otlp, exporter_otlp_logs,
 	exporter_store;
 extern const struct check_type check_http, check_tcp, check_unix;
@@ -10,8 +10,8 @@ extern const struct step_type step_add, step_drop, step_ecs, step_filter, step_f
 	step_span_metrics, step_span_redact, step_span_rename, step_span_sample;
 
 const struct collector_type *const registry_collectors[] = { &collector_bulk, &collector_jaeger, &collector_otlp,
-	&collector_pipe, &collector_scrape, &collector_socket, &collector_statsd, &collector_tail, &collector_zipkin,
-	NULL };
+	&collector_pipe, &collector_push, &collector_scrape, &collector_socket, &collector_statsd, &collector_tail,
+	&collector_zipkin, NULL };
 const struct exporter_type *const registry_exporters[] = { &exporter_elasticsearch, &exporter_file, &exporter_otlp,
 	&exporter_otlp_logs, &exporter_store, NULL };
 const struct check_type *const registry_checks[] = { &check_http, &check_tcp, &check_unix, NULL };

@@ -12,14 +12,10 @@ static const char *const reasons[SERIES_DROPS] = {
 	[SERIES_DROP_SERIES_CEILING] = "all targets have more than metrics.limits.series",
 	[SERIES_DROP_FAMILY_CEILING] = "its family has more series than metrics.limits.family",
 	[SERIES_DROP_BYTES] = "metrics.limits.bytes or memory has no room",
-	[SERIES_DROP_DUPLICATE] =
-		"another series has its name and labels, which are shown with _ for what is not classic; "
-		"give targets labels that tell them apart",
-	[SERIES_DROP_LABELS] = "two of its labels have one name, which is shown with _ for what is not classic",
+	[SERIES_DROP_DUPLICATE] = "another series has its name and labels; give targets labels that tell them apart",
+	[SERIES_DROP_LABELS] = "two of its labels have one name, once those of the target are there",
 	[SERIES_DROP_RESERVED] = "names that begin like this are the agent's own",
-	[SERIES_DROP_TIMESTAMP] =
-		"Prometheus would refuse the page for its timestamp, which is before 1970 or has too many "
-		"digits",
+	[SERIES_DROP_TIMESTAMP] = "Prometheus would refuse the page for its time, before 1970 or with too many digits",
 	[SERIES_DROP_SAMPLE_SIZE] = "it has over 128 labels, or a name, number or line that is too long",
 };
 

@@ -71,7 +71,8 @@ static bool scrape_check(const void *config, char *why, size_t room)
 }
 
 /*
- * Invariant: call != NULL while a scrape is under way; then the target is being staged once its head has come.
+ * Invariant: a scrape is under way while it `waits` until what earlier ones left is freed, or call != NULL; then the
+ * target is being staged once its head has come.
  */
 struct collector {
 	struct host *host;
@@ -82,6 +83,7 @@ struct collector {
 	struct exposition_parser parser;
 	struct loop_timer timer;
 	struct loop_soon tidy;
+	bool waits;
 	char url[URL_MAX], asked[URL_MAX]; /* the target's; what is asked now, behind redirects */
 	char location[URL_MAX]; /* of the answer that comes; "" for none */
 	bool location_cut; /* it is longer than that */
@@ -167,14 +169,6 @@ static void commit(struct collector *c)
 	refusals_tell(&c->refusals, c->host, c->config->target, &counts);
 }
 
-static void on_tidy(void *context)
-{
-	struct collector *c = context;
-
-	if (series_tidy(c->target, TIDIED_AT_ONCE))
-		loop_soon_run(&c->tidy);
-}
-
 /* Each reason is said when it is new. */
 static void tell_failure(struct collector *c, const char *why)
 {
@@ -227,6 +221,11 @@ static void end_scrape(struct collector *c, const char *why)
 		loop_timer_set(&c->timer, c->config->interval);
 	if (wanted)
 		host_collected(c->host);
+}
+
+static bool is_under_way(const struct collector *c)
+{
+	return c->call || c->waits;
 }
 
 static void ask(struct collector *c);
@@ -290,6 +289,22 @@ static void ask(struct collector *c)
 		end_scrape(c, "cannot start a request");
 }
 
+/* A page needs the place of the one before the last, and to free all of that at once takes long. */
+static void tidy(struct collector *c)
+{
+	if (series_tidy(c->target, TIDIED_AT_ONCE)) {
+		loop_soon_run(&c->tidy);
+	} else if (c->waits) {
+		c->waits = false;
+		ask(c);
+	}
+}
+
+static void on_tidy(void *context)
+{
+	tidy(context);
+}
+
 static void scrape(struct collector *c, struct duration timeout)
 {
 	memcpy(c->asked, c->url, sizeof c->url);
@@ -297,14 +312,15 @@ static void scrape(struct collector *c, struct duration timeout)
 	c->until = mono_after(loop_now(host_loop(c->host)), timeout);
 	c->bytes = 0;
 	++*c->scrapes;
-	ask(c);
+	c->waits = true;
+	tidy(c);
 }
 
 static void on_timer(void *context)
 {
 	struct collector *c = context;
 
-	if (!c->call)
+	if (!is_under_way(c))
 		scrape(c, c->config->timeout);
 }
 
@@ -317,7 +333,7 @@ static void scrape_collect(struct collector *c, struct mono_time deadline)
 		return;
 	}
 	c->wanted = true;
-	if (!c->call)
+	if (!is_under_way(c))
 		scrape(c, left.ns < timeout.ns ? left : timeout);
 }
 
@@ -357,6 +373,7 @@ static void scrape_stop(struct collector *c)
 	if (c->call)
 		http_call_cancel(c->call);
 	c->call = NULL;
+	c->waits = false;
 }
 
 static void scrape_destroy(struct collector *c)

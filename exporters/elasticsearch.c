@@ -83,7 +83,7 @@ static const struct option elasticsearch_options[] = {
 	ACCESS_ROWS(struct elasticsearch_config, access),
 	{ OPT_BOOL(struct elasticsearch_config, gzip), .name = "gzip", .text = "true",
 		.help = "Whether to compress requests." },
-	{ OPT_DURATION(struct elasticsearch_config, timeout), .name = "timeout", .text = "30s",
+	{ OPT_DURATION(struct elasticsearch_config, timeout), .name = "timeout", .text = "30s", .min = 10,
 		.help = "Longest time for one bulk, its answer included." },
 	{ .name = NULL },
 };

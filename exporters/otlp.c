@@ -3,8 +3,9 @@
  * HTTP or gRPC.
  *
  * A batch of spans consists of several checked requests, and their bytes one after another are one request: a repeated
- * field merges by concatenation (Protocol Buffers, "Encoding", Last One Wins). Log lines are made into one request by
- * otlp_logs.h. What an answer means is told by otlp_answer.h.
+ * field merges by concatenation (Protocol Buffers, "Encoding", Last One Wins). What stands in several of them goes out
+ * once (proto/otlp_group.h). Log lines are made into one request by otlp_logs.h. What an answer means is told by
+ * otlp_answer.h.
  *
  * Many servers take no message of gRPC over 4 MiB, so a send stays below; over HTTP it is the specification that asks
  * for a ceiling.
@@ -22,6 +23,7 @@
 #include "exporters/otlp_answer.h"
 #include "exporters/otlp_logs.h"
 #include "exporters/post.h"
+#include "proto/otlp_group.h"
 
 enum {
 	ANSWER_MAX = 4 << 20, /* the specification's ceiling for a response */
@@ -57,7 +59,7 @@ static const struct option otlp_options[] = {
 	ACCESS_ROWS(struct otlp_config, access),
 	ACCESS_HEADERS_ROW(struct otlp_config, access),
 	{ OPT_BOOL(struct otlp_config, gzip), .name = "gzip", .text = "true", .help = "Whether to compress requests." },
-	{ OPT_DURATION(struct otlp_config, timeout), .name = "timeout", .text = "10s",
+	{ OPT_DURATION(struct otlp_config, timeout), .name = "timeout", .text = "10s", .min = 10,
 		.help = "Longest time for one request, its answer included." },
 	{ .name = NULL },
 };
@@ -227,6 +229,19 @@ static size_t logs_send_max(const void *config)
 	return otlp_send_max(config) / 2;
 }
 
+static bool group_spans(const struct post_items *items, struct pieces *ret)
+{
+	struct otlp_group *group = items->count > 1 ? otlp_group_new(items->count) : NULL;
+
+	if (!group)
+		return false;
+	for (size_t i = 0; i < items->count; i++) {
+		const struct batch_item *item = post_items_at(items, i);
+		otlp_group_add(group, (struct bytes){ item->data, item->size });
+	}
+	return otlp_group_end(group, ret);
+}
+
 static int logs_build(
 	void *exporter, void *reader, const struct post_items *items, struct buffer *to, size_t *ret_start)
 {
@@ -267,6 +282,7 @@ static int new_poster(struct exporter *e, const struct otlp_config *c)
 				  .timeout = c->timeout,
 				  .answer_max = ANSWER_MAX,
 				  .build = e->logs ? logs_build : NULL,
+				  .gather = e->logs ? NULL : group_spans,
 				  .begin = otlp_begin,
 				  .line = e->grpc ? otlp_line : NULL,
 				  .ended = otlp_ended,

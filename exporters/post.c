@@ -38,6 +38,8 @@ struct post {
 	struct http_call *call;
 	size_t item; /* that is being framed */
 	struct frame frame;
+	struct pieces pieces; /* in place of items in frames, unless there are none */
+	struct pieces_place place;
 	uint64_t body_size;
 	struct buffer packed;
 	size_t packed_start, packed_out; /* where it begins; up to where it is out */
@@ -53,11 +55,13 @@ static bool is_made(const struct post *p)
 }
 
 /* Writes the next bytes of the body. */
-static size_t frame_next(struct post *p, char *to, size_t room)
+static size_t body_next(struct post *p, char *to, size_t room)
 {
 	size_t wrote = 0;
 	bool ended;
 
+	if (p->pieces.count > 0)
+		return pieces_read(&p->pieces, &p->place, to, room);
 	while (p->item < p->items.count && wrote < room) {
 		wrote += frame_put(&p->frame, post_items_at(&p->items, p->item), to + wrote, room - wrote, &ended);
 		p->item += ended;
@@ -68,6 +72,7 @@ static size_t frame_next(struct post *p, char *to, size_t room)
 static void frame_again(struct post *p)
 {
 	p->item = 0;
+	p->place = (struct pieces_place){ 0 };
 	p->packed_out = p->packed_start;
 	p->head_out = 0;
 	frame_init(&p->frame, &p->poster->o.form, p->reader);
@@ -97,14 +102,24 @@ static void build_body(struct post *p)
 	buffer_done(&plain);
 }
 
+/* The body may get shorter, never longer. */
+static void gather_body(struct post *p)
+{
+	if (!p->poster->o.gather || !p->poster->o.gather(&p->items, &p->pieces))
+		return;
+	OXP_ASSERT(p->pieces.size <= p->body_size);
+	p->body_size = p->pieces.size;
+}
+
 static void compress_body(struct post *p)
 {
 	struct gzip *z = p->poster->gzip;
 	char *chunk = malloc(FRAME_CHUNK);
 	size_t n;
 
+	gather_body(p);
 	p->failed = chunk ? gzip_begin(z, &p->packed) : -ENOMEM;
-	while (!p->failed && (n = frame_next(p, chunk, FRAME_CHUNK)) > 0)
+	while (!p->failed && (n = body_next(p, chunk, FRAME_CHUNK)) > 0)
 		p->failed = gzip_feed(z, chunk, n);
 	if (!p->failed)
 		p->failed = gzip_end(z);
@@ -128,6 +143,7 @@ static void post_free(struct post *p)
 		p->poster->o.discard(p->reader);
 	batch_unkeep(p->items.batch);
 	buffer_done(&p->packed);
+	pieces_done(&p->pieces);
 	free(p->items.picked);
 	free(p);
 }
@@ -158,7 +174,7 @@ static size_t on_read(void *context, char *to, size_t room)
 
 	if (p->head_out < p->head_size)
 		return copy_next((struct bytes){ p->head, p->head_size }, &p->head_out, to, room);
-	return is_made(p) ? copy_next(buffer_bytes(&p->packed), &p->packed_out, to, room) : frame_next(p, to, room);
+	return is_made(p) ? copy_next(buffer_bytes(&p->packed), &p->packed_out, to, room) : body_next(p, to, room);
 }
 
 static void on_rewind(void *context)
@@ -304,10 +320,12 @@ void poster_send(struct poster *poster, const struct batch *batch, struct send *
 		return;
 	}
 	buffer_init(&p->packed, p->body_size + p->body_size / 8 + FRAME_CHUNK);
-	if (!is_made(p))
+	if (!is_made(p)) {
+		gather_body(p);
 		start_call(p);
-	else if (lane_run(host_cpu_lane(poster->o.host), &p->job) < 0)
+	} else if (lane_run(host_cpu_lane(poster->o.host), &p->job) < 0) {
 		give_up(p, "the CPU lane is full");
+	}
 }
 
 void poster_cancel(struct poster *poster, struct send *send)

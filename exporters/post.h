@@ -1,9 +1,9 @@
 /*
  * A batch as the body of one POST: what the exporters that speak HTTP have in common.
  *
- * The body is, for each item the send wants, a prefix, the item's bytes, and a suffix. Plain, it is written straight
- * into libcurl's buffer when that asks for more; compressed, it is made in the CPU lane first. The exporter says how a
- * body is framed and what an answer means. A post never retries.
+ * The body is, for each item the send wants, a prefix, the item's bytes, and a suffix; or pieces of the items, if the
+ * exporter gathers them. Plain, it is written straight into libcurl's buffer when that asks for more; compressed, it is
+ * made in the CPU lane first. The exporter says how a body is framed and what an answer means. A post never retries.
  *
  * With `grpc` the same body is the message of a call (gRPC, "gRPC over HTTP2", Requests): five bytes before it tell its
  * size and whether it is compressed, and how is told in another header.
@@ -13,6 +13,7 @@
 
 #include "component.h"
 #include "access/access.h"
+#include "base/pieces.h"
 #include "exporters/frame.h"
 #include "http/client.h"
 
@@ -43,6 +44,9 @@ struct poster_options {
 	struct duration timeout; /* of the transfer; the sender's own comes on top */
 	size_t answer_max;
 	struct frame_form form;
+	/* In place of `form`: these items as the pieces that the body consists of, which stand in the items or belong
+	 * to *ret. False: what `form` says. On the loop or in the CPU lane, and within a millisecond. May be NULL. */
+	bool (*gather)(const struct post_items *, struct pieces *ret);
 	/* In place of `form`: appends the body of these items, which begins at *ret_start of the buffer. In the CPU
 	 * lane. 0, -ENOSPC or -ENOMEM. May be NULL. */
 	int (*build)(void *exporter, void *reader, const struct post_items *, struct buffer *, size_t *ret_start);

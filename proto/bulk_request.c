@@ -10,7 +10,7 @@ static const char *const names[] = { "index", "create", "update", "delete" };
 
 void bulk_request_init(struct bulk_request *r, const struct json_scan *scan, struct bytes body)
 {
-	*r = (struct bulk_request){ .scan = scan, .at = body.data, .end = body.data + body.size };
+	*r = (struct bulk_request){ .scan = scan, .at = body.data, .end = bytes_end(body) };
 }
 
 /* The next line without its end. The last one needs an end, too. */

@@ -25,7 +25,7 @@ static const unsigned char class_of[256] = {
 struct rest { const char *p, *end; };
 
 const struct exposition_limits exposition_limits_default = {
-	.line = 256 << 10, .page = 64 << 20, .name = 1024,
+	.line = 256 << 10, .page = 64 << 20, .name = EXPOSITION_NAME_MAX,
 };
 
 /* The value of `version` among the parameters behind the first semicolon. */
@@ -164,12 +164,13 @@ static struct bytes read_word(const struct exposition_parser *p, struct rest *r)
 /* As many bytes as may be in a name of the kind that `classes` says. Empty if the first does not fit. */
 static struct bytes read_name(struct rest *r, unsigned classes)
 {
-	const char *from = r->p;
+	const char *from = r->p, *p = from, *end = r->end;
 
-	if (from < r->end && class_of[(unsigned char)*from] & classes & ANY_FIRST)
-		while (++r->p < r->end && class_of[(unsigned char)*r->p] & classes & ANY_REST)
+	if (p < end && class_of[(unsigned char)*p] & classes & ANY_FIRST)
+		while (++p < end && class_of[(unsigned char)*p] & classes & ANY_REST)
 			;
-	return (struct bytes){ from, (size_t)(r->p - from) };
+	r->p = p;
+	return (struct bytes){ from, (size_t)(p - from) };
 }
 
 static bool check_name(struct exposition_parser *p, struct bytes name, const char *what)
@@ -198,20 +199,13 @@ static bool read_quoted(struct exposition_parser *p, struct rest *r, struct byte
 	return true;
 }
 
-static int compare(struct bytes a, struct bytes b)
-{
-	size_t n = a.size < b.size ? a.size : b.size;
-	int order = memcmp(a.data, b.data, n);
-
-	return order ? order : (a.size > b.size) - (a.size < b.size);
-}
-
 /* Labels being read; `all` has room for EXPOSITION_LABELS_MAX. */
 struct label_list {
 	struct exposition_label *all;
 	size_t count;
 	struct bytes name;	/* of the metric, if it was among the labels */
 	bool named;
+	bool quoted;		/* a label's name is in quotes */
 };
 
 /* Keeps the order of the names. */
@@ -222,13 +216,14 @@ static bool insert_label(struct exposition_parser *p, struct label_list *list, c
 
 	if (list->count == EXPOSITION_LABELS_MAX)
 		return exceed(p, EXPOSITION_LABELS);
-	while (i > 0 && (order = compare(label->name, list->all[i - 1].name)) < 0)
+	while (i > 0 && (order = bytes_compare(label->name, list->all[i - 1].name)) < 0)
 		i--;
 	if (order == 0)
 		return fail(p, EXPOSITION_DUPLICATE_LABEL, NULL, "a label is given twice");
 	memmove(list->all + i + 1, list->all + i, (list->count - i) * sizeof *label);
 	list->all[i] = *label;
 	list->count++;
+	list->quoted |= label->quoted;
 	return true;
 }
 
@@ -331,6 +326,7 @@ static bool read_head(struct exposition_parser *p, struct rest *r, struct exposi
 	if (s->quoted)
 		s->name = list->name;
 	s->label_count = list->count;
+	s->quoted_label = list->quoted;
 	return true;
 }
 
@@ -533,7 +529,7 @@ static bool take_openmetrics_comment(struct exposition_parser *p, struct rest *r
 
 static bool take_line(struct exposition_parser *p, struct bytes line)
 {
-	struct rest r = { line.data, line.data + line.size };
+	struct rest r = { line.data, bytes_end(line) };
 	bool text = p->format == EXPOSITION_TEXT;
 
 	p->line++;
@@ -568,8 +564,8 @@ static bool add_partial(struct exposition_parser *p, const char *data, size_t si
 /* From here on, the line is looked at no more. `data` is what follows its first part. */
 __attribute__((cold)) static void begin_skipping(struct exposition_parser *p, struct bytes data)
 {
-	struct rest first = { p->partial.data, p->partial.data + p->partial.size };
-	struct rest more = { data.data, data.data + data.size };
+	struct rest first = { p->partial.data, bytes_end(buffer_bytes(&p->partial)) };
+	struct rest more = { data.data, bytes_end(data) };
 
 	skip_blanks(p, &first);
 	skip_blanks(p, &more);

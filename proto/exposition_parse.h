@@ -73,6 +73,7 @@ struct exposition_sample {
 	struct bytes raw_labels; /* between the braces, as written */
 	const struct exposition_label *labels; /* in the order of their names, no name twice */
 	size_t label_count;
+	bool quoted_label; /* at least one of their names is */
 	double value;
 	struct bytes value_text;
 	bool has_timestamp;
@@ -99,7 +100,7 @@ struct exposition_events {
 	int (*sample)(void *context, const struct exposition_sample *);
 };
 
-enum { EXPOSITION_LABELS_MAX = 128, EXPOSITION_WHAT_MAX = 320 };
+enum { EXPOSITION_LABELS_MAX = 128, EXPOSITION_NAME_MAX = 1024, EXPOSITION_WHAT_MAX = 320 };
 
 struct exposition_limits {
 	size_t line, page, name; /* bytes; the latter of a metric's or a label's */

@@ -147,19 +147,76 @@ size_t exposition_value_copy(struct bytes value, char *to)
 	return n;
 }
 
-size_t exposition_name_escape(struct bytes name, bool label, char *to)
+/* One character of a name: where it ends, and what it is. */
+static const char *read_character(const char *p, const char *end, uint32_t *ret)
 {
-	size_t n = 0;
+	unsigned char first = (unsigned char)*p++;
+	uint32_t c = first < 0x80 ? first : first & (first < 0xe0 ? 0x1f : first < 0xf0 ? 0x0f : 0x07);
 
-	for (size_t i = 0; i < name.size; i++) {
-		bool first = n == 0, digit = name.data[i] >= '0' && name.data[i] <= '9';
-		if (((unsigned char)name.data[i] & 0xc0) == 0x80)
-			continue; /* the rest of a character that has already become an underscore */
-		if ((digit && !first) || (!digit && exposition_name_valid((struct bytes){ name.data + i, 1 }, label)))
-			to[n++] = name.data[i];
-		else
-			to[n++] = '_';
-		i += name.data[i] == '\\';
+	if (first == '\\' && p < end) {
+		c = *p == 'n' ? '\n' : (unsigned char)*p;
+		p++;
 	}
-	return n;
+	while (first >= 0xc0 && p < end && ((unsigned char)*p & 0xc0) == 0x80)
+		c = c << 6 | ((unsigned char)*p++ & 0x3f);
+	*ret = c;
+	return p;
+}
+
+static bool is_classic(uint32_t c, bool first, bool label)
+{
+	char byte = (char)c;
+
+	if (c >= '0' && c <= '9')
+		return !first;
+	return c < 0x80 && exposition_name_valid((struct bytes){ &byte, 1 }, label);
+}
+
+static char *put_text(char *to, const char *text)
+{
+	return put(to, text, strlen(text));
+}
+
+static char *put_hex(char *to, uint32_t c)
+{
+	int shift = 28;
+
+	*to++ = '_';
+	while (shift > 0 && c >> shift == 0)
+		shift -= 4;
+	for (; shift >= 0; shift -= 4)
+		*to++ = "0123456789abcdef"[c >> shift & 15];
+	*to++ = '_';
+	return to;
+}
+
+static char *put_character(char *to, uint32_t c, bool classic, enum exposition_escaping escaping)
+{
+	if (c == '_' && escaping != EXPOSITION_UNDERSCORES)
+		return put_text(to, "__");
+	if (classic) {
+		*to++ = (char)c;
+		return to;
+	}
+	if (escaping == EXPOSITION_VALUES)
+		return put_hex(to, c);
+	return put_text(to, escaping == EXPOSITION_UNDERSCORES ? "_" : c == '.' ? "_dot_" : "__");
+}
+
+size_t exposition_name_escape(struct bytes name, bool label, enum exposition_escaping escaping, char *to)
+{
+	const char *p = name.data, *end = p + name.size;
+	char *from = to;
+	uint32_t c;
+
+	if (escaping == EXPOSITION_UTF8)
+		return (size_t)(put_text(put(put_text(to, "\""), name.data, name.size), "\"") - from);
+	if (escaping == EXPOSITION_VALUES)
+		to = put_text(to, "U__");
+	while (p < end) {
+		bool first = p == name.data;
+		p = read_character(p, end, &c);
+		to = put_character(to, c, is_classic(c, first, label), escaping);
+	}
+	return (size_t)(to - from);
 }

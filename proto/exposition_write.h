@@ -39,8 +39,19 @@ size_t exposition_unescape(struct bytes text, enum exposition_format, char *to);
  * size. */
 size_t exposition_value_copy(struct bytes value, char *to);
 
-/* A name as text 0.0.4 can carry it: each character that a classic name may not have becomes an underscore (the
- * `underscores` scheme of Prometheus). `name` may have escapes; `to` has room for name.size bytes. */
-size_t exposition_name_escape(struct bytes name, bool label, char *to);
+/* How a name that is not classic is written (prometheus/common, model.EscapeName; prometheus.io "Escaping schemes"). */
+enum exposition_escaping {
+	EXPOSITION_UNDERSCORES, /* each character that a classic name may not have becomes an underscore */
+	EXPOSITION_DOTS, /* a dot becomes _dot_, an underscore or any other character two underscores */
+	EXPOSITION_VALUES, /* U__ stands first, underscores are doubled, others become _HEX_ */
+	EXPOSITION_UTF8, /* it stays as it is, in quotes */
+	EXPOSITION_ESCAPINGS,
+};
+
+enum { EXPOSITION_ESCAPED_MAX = 5 }; /* times its bytes, and as many more: no name becomes longer */
+
+/* Of a name that is not classic, as it stands in quotes, with its escapes. `to` has room for EXPOSITION_ESCAPED_MAX *
+ * (name.size + 1) bytes; returns how many it takes. */
+size_t exposition_name_escape(struct bytes name, bool label, enum exposition_escaping, char *to);
 
 #endif

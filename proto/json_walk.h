@@ -28,7 +28,7 @@ struct json_walk {
 
 static inline struct json_walk json_walk_of(const struct json_scan *scan, struct bytes text)
 {
-	return (struct json_walk){ .scan = scan, .p = text.data, .end = text.data + text.size };
+	return (struct json_walk){ .scan = scan, .p = text.data, .end = bytes_end(text) };
 }
 
 /* The colon behind a NAME is skipped. OBJECT and ARRAY are opening brackets. */

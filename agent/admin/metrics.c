@@ -3,18 +3,18 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "admin/own_numbers.h"
 #include "admin/snapshot.h"
 #include "core.h"
 #include "host.h"
-#include "http/accept.h"
 #include "intake.h"
 #include "pipeline/budget.h"
 #include "proto/gzip.h"
+#include "series/only.h"
 #include "series/span_table.h"
-#include "status/report.h"
 
 enum {
-	OWN_MAX = 1 << 20, /* bytes of the agent's own numbers on a page; more is answered with 500 */
+	PAGE_BESIDE = OWN_NUMBERS_MAX + 64, /* bytes of a page that are not of series; # EOF among them */
 	PAGE_SPARE = 128 << 10, /* bytes that a page may have taken beyond its size, which is what it is charged for */
 	PACKED_SPARE = 4 << 10, /* bytes gzip may take beyond half of the page; beyond that, the page goes out plain */
 	HELD_PART = 8, /* pages that are being read while another is made may take this part of `memory` */
@@ -23,12 +23,6 @@ enum {
 	SLICE_BYTES = 64 << 10, /* bytes written before the loop looks at other events */
 	TIME_LEFT_PART = 80, /* per cent of the time that Prometheus allows; a round takes no longer */
 	TIME_LEFT_MAX_S = 60,
-};
-
-struct pull {
-	struct pull *next;
-	struct http_request *request;
-	bool gzip, openmetrics; /* these are wanted */
 };
 
 /* A page that is being read: its bytes, and how much of `memory` was taken for it. */
@@ -44,6 +38,7 @@ struct shown {
 };
 
 static void write_slice(void *context);
+static void begin_round(struct metrics *m, struct duration within);
 
 /* Pages. */
 
@@ -71,7 +66,7 @@ static void page_gone(void *context, struct bytes bytes)
 	while (*at != s)
 		at = &(*at)->next;
 	*at = s->next;
-	if (s->plain && is_room_free(m) && s->bytes.room <= series_page_max(m->in.core->series) + OWN_MAX)
+	if (s->plain && is_room_free(m) && s->bytes.room <= series_page_max(m->in.core->series) + PAGE_BESIDE)
 		m->page = s->bytes; /* the next page reuses its memory */
 	else
 		buffer_done(&s->bytes);
@@ -134,24 +129,43 @@ static struct duration time_left(const struct http_request *request)
 	return (struct duration){ (int64_t)(seconds * TIME_LEFT_PART / 100 * 1e9) };
 }
 
-/* A round makes one page. It is in OpenMetrics, which has exemplars, if all who wait for it want that. */
-static void choose_format(struct metrics *m)
+/* The round has no more pages to make. What came meanwhile, and wants one that was not made any more, has the next. */
+static void end_round(struct metrics *m)
 {
-	bool openmetrics = m->pulls && !m->snapshot_due && series_has_exemplars(m->in.core->series);
+	const struct pull *p = m->pulls.first;
 
-	m->want_gzip = false;
-	for (const struct pull *p = m->pulls; p; p = p->next) {
-		openmetrics = openmetrics && p->openmetrics;
-		m->want_gzip = m->want_gzip || p->gzip;
-	}
-	m->format = openmetrics ? EXPOSITION_OPENMETRICS : EXPOSITION_TEXT;
+	m->state = METRICS_IDLE;
+	if (p || m->snapshot_due)
+		begin_round(m, time_left(p ? p->request : NULL));
 }
 
-static void begin_writing(void *context)
+static int write_own(void *context, struct buffer *to)
+{
+	const struct metrics *m = context;
+
+	return own_numbers_write(m->in.core, m->wish.format, m->wish.only, to);
+}
+
+/* Which page is made next. False: none. */
+static bool choose_page(struct metrics *m)
+{
+	static const struct page_wish snapshot = { .format = EXPOSITION_TEXT };
+	const struct pull *p = pulls_due(&m->pulls);
+
+	series_only_release(m->wish.only);
+	m->wish = p ? p->wish : snapshot;
+	series_only_hold(m->wish.only);
+	return p || m->snapshot_now;
+}
+
+static void begin_page(void *context)
 {
 	struct metrics *m = context;
 
-	loop_timer_clear(&m->late);
+	if (!choose_page(m)) {
+		end_round(m);
+		return;
+	}
 	m->state = METRICS_WAITING;
 	if (!has_room(m)) {
 		loop_timer_set(&m->room, DURATION_MS(ROOM_AGAIN_MS));
@@ -159,13 +173,28 @@ static void begin_writing(void *context)
 	}
 	m->state = METRICS_WRITING;
 	buffer_clear(&m->page);
-	if (m->page.room > series_page_max(m->in.core->series) + OWN_MAX)
+	if (m->page.room > series_page_max(m->in.core->series) + PAGE_BESIDE)
 		buffer_done(&m->page); /* the buffer is from a time with more series */
-	choose_format(m);
 	series_age(m->in.core->series, loop_now(m->in.core->loop));
-	series_cursor_init(&m->cursor, m->in.core->series, m->format);
+	series_cursor_init(&m->cursor, m->in.core->series, m->wish.format);
+	m->cursor.escaping = m->wish.escaping;
+	m->cursor.only = m->wish.only;
+	m->cursor.own = write_own;
+	m->cursor.own_context = m;
 	m->failed = 0;
 	loop_soon_run(&m->slice);
+}
+
+/* All collectors have answered, or it is too late for the others. */
+static void begin_pages(void *context)
+{
+	struct metrics *m = context;
+
+	loop_timer_clear(&m->late);
+	pulls_make_due(&m->pulls);
+	m->snapshot_now = m->snapshot_due;
+	m->most_clashes = 0;
+	begin_page(m);
 }
 
 static void on_collected(void *context)
@@ -173,7 +202,7 @@ static void on_collected(void *context)
 	struct metrics *m = context;
 
 	if (m->state == METRICS_COLLECTING && --m->collecting == 0)
-		begin_writing(m);
+		begin_pages(m);
 }
 
 /* Counts one more as collecting while it asks the collectors, since one may answer at once. */
@@ -192,55 +221,29 @@ static void begin_round(struct metrics *m, struct duration within)
 	on_collected(m);
 }
 
-static int write_own_numbers(struct metrics *m)
-{
-	const struct core *c = m->in.core;
-	bool openmetrics = m->format == EXPOSITION_OPENMETRICS;
-	int failed = counters_write(&c->counters, &m->page, openmetrics);
-
-	if (!failed)
-		failed = report_ledger_metrics(&c->ledger, &m->page);
-	if (!failed)
-		failed = report_slices(loop_slices(c->loop), &m->page);
-	if (failed || !openmetrics)
-		return failed;
-	return buffer_text(&m->page, "# EOF\n");
-}
-
 static void answer(const struct metrics *m, const struct pull *p, const struct shown *plain, const struct shown *small)
 {
 	static const char *const packed_headers[] = { "Content-Encoding", "gzip", "Vary", "Accept, Accept-Encoding",
 		NULL };
 	static const char *const plain_headers[] = { "Vary", "Accept, Accept-Encoding", NULL };
-	static const char *const types[] = { [EXPOSITION_TEXT] = "text/plain; version=0.0.4; charset=utf-8",
-		[EXPOSITION_OPENMETRICS] = "application/openmetrics-text; version=1.0.0; charset=utf-8" };
 	bool packed = p->gzip && small;
+	char type[PAGE_TYPE_SIZE];
 
+	page_format_type(&p->format, type);
 	if (m->failed)
 		http_respond_text(p->request, 500, "text/plain", "the page is larger than this agent shows\n");
 	else
 		http_respond(p->request, &(struct http_answer){ .status = 200,
-						 .content_type = types[m->format],
+						 .content_type = type,
 						 .headers = packed ? packed_headers : plain_headers,
 						 .page = packed ? small->page : plain->page });
 }
 
-/* Those who came while the page was made, and do not want it in that format, wait for the next. */
 static void answer_all(struct metrics *m, const struct shown *plain, const struct shown *small)
 {
-	struct pull *p, *pulls = m->pulls;
-
-	m->pulls = NULL;
-	while ((p = pulls)) {
-		pulls = p->next;
-		if (m->format == EXPOSITION_OPENMETRICS && !p->openmetrics) {
-			p->next = m->pulls;
-			m->pulls = p;
-			continue;
-		}
-		http_context_set(p->request, NULL);
+	for (struct pull *p; (p = pulls_take(&m->pulls, &m->wish));) {
 		answer(m, p, plain, small);
-		free(p);
+		pull_free(p);
 	}
 }
 
@@ -276,10 +279,10 @@ static void store(struct metrics *m, struct shown *plain)
 {
 	if (!m->failed && !is_storing(m) && pay(m, plain))
 		plain->storing = snapshot_take(m->in.core, plain->page, on_stored, plain);
-	m->snapshot_due = false;
+	m->snapshot_due = m->snapshot_now = false;
 }
 
-static void end_round(struct metrics *m)
+static void show_page(struct metrics *m)
 {
 	struct shown *small = show_packed(m), *plain;
 
@@ -287,15 +290,13 @@ static void end_round(struct metrics *m)
 		buffer_trim(&m->page);
 	plain = show(m, &m->page, 0);
 	plain->plain = true;
-	m->state = METRICS_IDLE;
 	answer_all(m, plain, small);
-	if (m->snapshot_due && m->format == EXPOSITION_TEXT)
+	if (m->snapshot_now && m->wish.format == EXPOSITION_TEXT && !m->wish.escaping && !m->wish.only)
 		store(m, plain);
 	if (small)
 		http_page_release(small->page);
 	http_page_release(plain->page);
-	if (m->pulls || m->snapshot_due)
-		begin_round(m, time_left(m->pulls ? m->pulls->request : NULL));
+	begin_page(m);
 }
 
 /* Runs in the CPU lane. */
@@ -315,7 +316,7 @@ static void packed(struct job *job)
 	struct metrics *m = CONTAINER_OF(job, struct metrics, job);
 
 	m->packing = false;
-	end_round(m);
+	show_page(m);
 }
 
 /* Takes room for the packed page. If there is none, the page goes out plain. */
@@ -323,27 +324,52 @@ static bool may_pack(struct metrics *m)
 {
 	size_t most = m->page.size / 2 + PACKED_SPARE;
 
-	if (!m->want_gzip || m->failed || !budget_take(budget(m), SIGNAL_METRICS, most))
+	if (m->failed || !pulls_want_gzip(&m->pulls, &m->wish) || !budget_take(budget(m), SIGNAL_METRICS, most))
 		return false;
 	m->packed_charge = most;
 	buffer_init(&m->packed, most);
 	return true;
 }
 
+/* Says when names that are escaped begin to clash, and when that is over: in each way to escape them. */
+static void tell_clashes(struct metrics *m)
+{
+	const struct series_cursor *c = &m->cursor;
+	enum exposition_escaping way = m->wish.escaping;
+	const char *name = page_escaping_name(way);
+
+	if (m->failed || m->wish.only || way == EXPOSITION_UTF8)
+		return;
+	*m->clashes = c->left_out > m->most_clashes ? c->left_out : m->most_clashes;
+	m->most_clashes = *m->clashes;
+	if (c->left_out > 0 && !m->clashed[way])
+		log_warn(m->in.core->log, "metrics",
+			"%llu samples are not shown where names are escaped with %s, the first of %s: its name, or "
+			"that "
+			"of one of its labels, is then another's; a reader that asks for escaping=allow-utf-8 gets "
+			"them",
+			(unsigned long long)c->left_out, name, c->first_left_out);
+	else if (c->left_out == 0 && m->clashed[way])
+		log_info(m->in.core->log, "metrics", "all samples are shown again where names are escaped with %s",
+			name);
+	m->clashed[way] = c->left_out > 0;
+}
+
 static void end_page(struct metrics *m)
 {
 	m->job = (struct job){ .work = pack, .done = packed };
-	if (!m->failed)
-		m->failed = write_own_numbers(m);
+	tell_clashes(m);
+	if (!m->failed && m->wish.format == EXPOSITION_OPENMETRICS)
+		m->failed = buffer_text(&m->page, "# EOF\n");
 	m->packing = may_pack(m) && lane_run(m->in.core->cpu, &m->job) == 0;
 	if (!m->packing)
-		end_round(m);
+		show_page(m);
 }
 
 static void write_slice(void *context)
 {
 	struct metrics *m = context;
-	size_t most = series_page_max(m->in.core->series) + OWN_MAX;
+	size_t most = series_page_max(m->in.core->series) + PAGE_BESIDE;
 	int more;
 
 	m->page.ceiling = most > m->page.ceiling ? most : m->page.ceiling;
@@ -359,14 +385,8 @@ static void write_slice(void *context)
 void metrics_pull(void *context, struct http_request *request)
 {
 	struct metrics *m = context;
-	struct pull *p = oxp_new(sizeof *p);
 
-	p->request = request;
-	p->gzip = http_accepts_gzip(http_request_header(request, "Accept-Encoding"));
-	p->openmetrics = http_accepts_openmetrics(http_request_header(request, "Accept"));
-	p->next = m->pulls;
-	m->pulls = p;
-	http_context_set(request, p);
+	pulls_add(&m->pulls, request);
 	if (m->state == METRICS_IDLE)
 		begin_round(m, time_left(request));
 }
@@ -374,14 +394,8 @@ void metrics_pull(void *context, struct http_request *request)
 void metrics_gone(void *context, struct http_request *request)
 {
 	struct metrics *m = context;
-	struct pull *p = http_context(request);
 
-	for (struct pull **at = &m->pulls; p && *at; at = &(*at)->next)
-		if (*at == p) {
-			*at = p->next;
-			free(p);
-			return;
-		}
+	pulls_gone(&m->pulls, request);
 }
 
 /* Gives the embedded store the page that a pull would show. */
@@ -400,8 +414,11 @@ void metrics_init(struct metrics *m, const struct metrics_options *o)
 	struct loop *loop = o->core->loop;
 
 	*m = (struct metrics){ .in = *o };
-	loop_timer_init(&m->late, loop, begin_writing, m);
-	loop_timer_init(&m->room, loop, begin_writing, m);
+	m->clashes = &counter_row(&o->core->counters, COUNTER_GAUGE, "metrics_name_clashes", "",
+		"Samples that the last pages with escaped names left out, since they were called like others.")
+			      ->value;
+	loop_timer_init(&m->late, loop, begin_pages, m);
+	loop_timer_init(&m->room, loop, begin_page, m);
 	loop_timer_init(&m->snapshot, loop, on_snapshot, m);
 	loop_soon_init(&m->slice, loop, write_slice, m);
 	m->gzip = gzip_new();
@@ -410,12 +427,8 @@ void metrics_init(struct metrics *m, const struct metrics_options *o)
 
 void metrics_done(struct metrics *m)
 {
-	struct pull *p;
-
-	while ((p = m->pulls)) {
-		m->pulls = p->next;
-		free(p);
-	}
+	pulls_done(&m->pulls);
+	series_only_release(m->wish.only);
 	loop_timer_done(&m->late);
 	loop_timer_done(&m->room);
 	loop_timer_done(&m->snapshot);

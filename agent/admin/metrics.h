@@ -1,15 +1,16 @@
 /*
  * GET /metrics: bring the series up to date, then show them with the agent's own numbers.
  *
- *   METRICS_IDLE → METRICS_COLLECTING (the collectors scrape) → METRICS_WAITING (for room) → METRICS_WRITING (the page
- *   is made in slices) → IDLE
+ *   METRICS_IDLE → METRICS_COLLECTING (the collectors scrape) → METRICS_WAITING (for room) → METRICS_WRITING (a
+ *   page is made in slices) → WAITING …, once for each page that is wanted → IDLE
  *
  * A pull that comes while a round is under way gets the page of that round: one scrape serves all concurrent pulls. A
  * round ends within the time that Prometheus allows (X-Prometheus-Scrape-Timeout-Seconds); a target that has not
  * answered by then is down. The embedded store takes its snapshots from rounds, too.
  *
- * A page is in OpenMetrics if there are exemplars and everybody who waits for the round wants it so; otherwise in text
- * 0.0.4, which everybody takes, and the embedded store alone.
+ * Each pull gets the format that its Accept asks for (page_format.h). A round makes a page for each format that is
+ * wanted when it has collected, one after the other. Who comes later gets one of these, if it is not made yet, or waits
+ * for the next round: so no round lasts for ever. The embedded store takes text.
  *
  * All readers of a page share one piece of memory. Room for the page in the making was taken with the series
  * (series.h). A page that is still being read when the next is made is paid for out of `memory`. Such pages are an
@@ -19,6 +20,7 @@
 #ifndef OXP_METRICS_H
 #define OXP_METRICS_H
 
+#include "admin/pulls.h"
 #include "http/server.h"
 #include "loop/lane.h"
 #include "series/series.h"
@@ -28,7 +30,6 @@ struct budget;
 struct core;
 struct intake;
 struct intakes;
-struct pull;
 struct shown;
 
 enum metrics_state { METRICS_IDLE, METRICS_COLLECTING, METRICS_WAITING, METRICS_WRITING };
@@ -44,7 +45,7 @@ struct metrics {
 	struct metrics_options in;
 	struct http_server *listen; /* whose readers are cut off; NULL: there are none */
 	enum metrics_state state;
-	struct pull *pulls; /* that wait for this round */
+	struct pulls pulls; /* that wait */
 	size_t collecting; /* collectors that have not answered */
 	struct loop_timer late; /* the round's deadline */
 	struct loop_timer room; /* when it is looked for again */
@@ -53,13 +54,16 @@ struct metrics {
 	struct buffer page, packed;
 	size_t packed_charge; /* taken for the latter */
 	struct shown *shown; /* pages that are being read, the newest first */
-	enum exposition_format format; /* of the page that is made */
-	bool want_gzip, packing;
+	struct page_wish wish; /* the page that is made; its `only` is held */
+	uint64_t *clashes; /* a row of the counters: the most of the pages of one round, */
+	uint64_t most_clashes; /* of this one so far */
+	bool clashed[EXPOSITION_ESCAPINGS]; /* and the log says so */
+	bool packing;
 	struct job job;
 	int failed;
 	struct gzip *gzip;
 	struct loop_timer snapshot;
-	bool snapshot_due;
+	bool snapshot_due, snapshot_now; /* now: in the round under way */
 };
 
 void metrics_init(struct metrics *, const struct metrics_options *);

@@ -23,6 +23,12 @@ static inline struct bytes bytes_of(const char *text)
 	return (struct bytes){ text, strlen(text) };
 }
 
+/* Behind the last byte. What is empty may be NULL, to which not even 0 can be added (C11, 6.5.6). */
+static inline const char *bytes_end(struct bytes b)
+{
+	return b.size > 0 ? b.data + b.size : b.data;
+}
+
 static inline bool bytes_equal(struct bytes a, struct bytes b)
 {
 	return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
@@ -37,6 +43,15 @@ static inline bool bytes_are(struct bytes a, const char *text)
 static inline bool bytes_same_word(struct bytes a, struct bytes b)
 {
 	return a.size == b.size && (a.size == 0 || strncasecmp(a.data, b.data, a.size) == 0);
+}
+
+/* Below, equal or above 0, by the first byte that differs; what is shorter comes first. */
+static inline int bytes_compare(struct bytes a, struct bytes b)
+{
+	size_t n = a.size < b.size ? a.size : b.size;
+	int order = n ? memcmp(a.data, b.data, n) : 0;
+
+	return order ? order : (a.size > b.size) - (a.size < b.size);
 }
 
 static inline bool byte_is_blank(char c)

@@ -51,37 +51,42 @@ static int weight_of(struct bytes parameters)
 	return weight;
 }
 
+bool http_accept_next(struct bytes *rest, struct http_accepted *ret)
+{
+	if (rest->size == 0)
+		return false;
+	ret->parameters = take(rest, ',');
+	ret->what = take(&ret->parameters, ';');
+	ret->weight = weight_of(ret->parameters);
+	return true;
+}
+
+struct bytes http_accept_parameter(struct bytes parameters, const char *name)
+{
+	while (parameters.size > 0) {
+		struct bytes value = take(&parameters, ';');
+		if (!is_word(take(&value, '='), name))
+			continue;
+		value = bytes_trimmed(value);
+		if (value.size > 1 && value.data[0] == '"' && value.data[value.size - 1] == '"')
+			value = (struct bytes){ value.data + 1, value.size - 2 };
+		return value;
+	}
+	return (struct bytes){ NULL, 0 };
+}
+
 bool http_accepts_gzip(const char *accept_encoding)
 {
 	struct bytes rest = bytes_of(accept_encoding ? accept_encoding : "");
 	int gzip = NOT_NAMED, identity = NOT_NAMED, any = NOT_NAMED;
 
-	while (rest.size > 0) {
-		struct bytes parameters = take(&rest, ','), coding = take(&parameters, ';');
-		int weight = weight_of(parameters);
-		if (is_word(coding, "gzip") || is_word(coding, "x-gzip"))
-			gzip = weight > gzip ? weight : gzip;
-		else if (is_word(coding, "identity"))
-			identity = weight;
-		else if (is_word(coding, "*"))
-			any = weight;
-	}
+	for (struct http_accepted a; http_accept_next(&rest, &a);)
+		if (is_word(a.what, "gzip") || is_word(a.what, "x-gzip"))
+			gzip = a.weight > gzip ? a.weight : gzip;
+		else if (is_word(a.what, "identity"))
+			identity = a.weight;
+		else if (is_word(a.what, "*"))
+			any = a.weight;
 	gzip = gzip == NOT_NAMED ? any : gzip;
 	return gzip > 0 && gzip >= identity;
-}
-
-bool http_accepts_openmetrics(const char *accept)
-{
-	struct bytes rest = bytes_of(accept ? accept : "");
-	int open = NOT_NAMED, plain = NOT_NAMED;
-
-	while (rest.size > 0) {
-		struct bytes parameters = take(&rest, ','), type = take(&parameters, ';');
-		int weight = weight_of(parameters);
-		if (is_word(type, "application/openmetrics-text"))
-			open = weight > open ? weight : open;
-		else if (is_word(type, "text/plain"))
-			plain = weight > plain ? weight : plain;
-	}
-	return open > 0 && open >= plain;
 }

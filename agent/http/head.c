@@ -333,7 +333,13 @@ const char *http_head_field(const struct http_head *h, const char *text, const c
 
 const char *http_head_query(const struct http_head *h, const char *text, const char *name)
 {
-	const char *p = text + h->query.at, *end = p + h->query.size;
+	return http_head_query_next(h, text, name, NULL);
+}
+
+const char *http_head_query_next(const struct http_head *h, const char *text, const char *name, const char *before)
+{
+	const char *from = text + h->query.at, *end = from + h->query.size;
+	const char *p = before ? before + strlen(before) + 1 : from;
 
 	while (p < end) {
 		const char *value = p + strlen(p) + 1;

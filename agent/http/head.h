@@ -62,6 +62,8 @@ void http_head_strings(struct http_head *, char *text);
 const char *http_head_field(const struct http_head *, const char *text, const char *name);
 /* After http_head_strings(). NULL when absent or without a value. */
 const char *http_head_query(const struct http_head *, const char *text, const char *name);
+/* The value behind that one of the same name, which NULL stands before. */
+const char *http_head_query_next(const struct http_head *, const char *text, const char *name, const char *value);
 const char *http_head_path(const struct http_head *, const char *text);
 
 #endif

@@ -682,6 +682,11 @@ const char *http_request_query(const struct http_request *r, const char *name)
 	return http_head_query(r->head, r->text, name);
 }
 
+const char *http_request_query_next(const struct http_request *r, const char *name, const char *value)
+{
+	return http_head_query_next(r->head, r->text, name, value);
+}
+
 int64_t http_request_content_length(const struct http_request *r)
 {
 	return r->content_length;

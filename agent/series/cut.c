@@ -14,16 +14,23 @@ static bool is_within(struct bytes name)
 	return bytes_are(name, "le") || bytes_are(name, "quantile");
 }
 
-/* Of `a="…"` and what follows: the end of the label, behind its closing quote. */
+/* Behind the quote that ends what p is in. */
+static const char *quote_end(const char *p)
+{
+	for (; *p != '"'; p++)
+		p += *p == '\\';
+	return p + 1;
+}
+
+/* Of `a="…"` or `"a"="…"` and what follows: the end of the label, behind its closing quote. `"a"` alone is a metric's
+ * name, and its own end. */
 static const char *label_end(const char *p, const char *end, struct bytes *ret_name)
 {
-	const char *equals = memchr(p, '=', (size_t)(end - p));
+	const char *equals = *p == '"' ? quote_end(p + 1) : memchr(p, '=', (size_t)(end - p));
 
 	OXP_ASSERT(equals);
 	*ret_name = (struct bytes){ p, (size_t)(equals - p) };
-	for (p = equals + 2; *p != '"'; p++)
-		p += *p == '\\';
-	return p + 1;
+	return *equals == '=' ? quote_end(equals + 2) : equals;
 }
 
 uint64_t cut_set_of(const struct series *s, struct bytes text)
@@ -34,7 +41,7 @@ uint64_t cut_set_of(const struct series *s, struct bytes text)
 
 	while (p && *p != '}' && ++p < end) {
 		stop = label_end(p, end, &name);
-		if (!is_within(name))
+		if (!is_within(name) && name.data + name.size < stop)
 			hash = XXH3_64bits_withSeed(p, (size_t)(stop - p), hash);
 		p = stop;
 	}

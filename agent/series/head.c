@@ -1,8 +1,9 @@
 /*
  * The heads of samples: name and labels as they stand on the page, which are a series' key as well.
  *
- * Nearly every sample is rendered straight from the parser's spans. Only when a name is not classic or the target has
- * labels of its own is the list of labels built anew first.
+ * Nearly every sample is rendered straight from the parser's spans. Only when a name is in quotes or the target has
+ * labels of its own is the list of labels built anew first. A name that is not classic stays in quotes, with no escapes
+ * but those it needs.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -10,21 +11,12 @@
 #include "proto/exposition_write.h"
 #include "series/table.h"
 
-static int compare(struct bytes a, struct bytes b)
-{
-	size_t n = a.size < b.size ? a.size : b.size;
-	int order = memcmp(a.data, b.data, n);
-
-	return order ? order : (a.size > b.size) - (a.size < b.size);
-}
-
-/* Keeps the order of the names. */
-static int insert(struct head *h, const struct exposition_label *label)
+int head_insert(struct head *h, const struct exposition_label *label)
 {
 	size_t i = h->count;
 	int order = 1;
 
-	while (i > 0 && (order = compare(label->name, h->own[i - 1].name)) < 0)
+	while (i > 0 && (order = bytes_compare(label->name, h->own[i - 1].name)) < 0)
 		i--;
 	if (order == 0)
 		return -EEXIST;
@@ -35,10 +27,10 @@ static int insert(struct head *h, const struct exposition_label *label)
 }
 
 /* `names` has the room: names_room() saw to it. */
-static struct bytes make_classic(struct series *s, struct bytes name, bool label)
+static struct bytes copy_quoted(struct series *s, struct bytes name)
 {
 	char *to = s->names.data + s->names.size;
-	size_t size = exposition_name_escape(name, label, to);
+	size_t size = exposition_value_copy(name, to);
 
 	s->names.size += size;
 	return (struct bytes){ to, size };
@@ -52,7 +44,7 @@ static bool names_room(struct series *s, const struct exposition_sample *sample)
 	for (size_t i = 0; i < sample->label_count; i++)
 		size += sample->labels[i].name.size;
 	buffer_clear(&s->names);
-	return buffer_reserve(&s->names, size);
+	return buffer_reserve(&s->names, 2 * size);
 }
 
 /* The target's own label wins; the scraped one steps aside. */
@@ -69,9 +61,10 @@ static int insert_scraped(struct series_target *t, struct head *h, const struct 
 	struct exposition_label label = *scraped;
 
 	if (label.quoted)
-		label.name = make_classic(t->series, label.name, true);
+		label.name = copy_quoted(t->series, label.name);
+	label.quoted = label.quoted && !exposition_name_valid(label.name, true);
 	label.name = step_aside(t, label.name);
-	return insert(h, &label);
+	return head_insert(h, &label);
 }
 
 static int insert_target(struct head *h, const struct target_label *own)
@@ -81,17 +74,7 @@ static int insert_target(struct head *h, const struct target_label *own)
 		.value = { own->value.data, own->value.size },
 	};
 
-	return insert(h, &label);
-}
-
-static bool is_plain(const struct series_target *t, const struct exposition_sample *sample)
-{
-	if (t->label_count > 0 || sample->quoted)
-		return false;
-	for (size_t i = 0; i < sample->label_count; i++)
-		if (sample->labels[i].quoted)
-			return false;
-	return true;
+	return head_insert(h, &label);
 }
 
 int head_prepare(struct series_target *t, const struct exposition_sample *sample, struct head *h)
@@ -99,16 +82,18 @@ int head_prepare(struct series_target *t, const struct exposition_sample *sample
 	int failed = 0;
 
 	h->name = sample->name;
+	h->quoted = false;
 	h->labels = sample->labels;
 	h->count = sample->label_count;
-	if (is_plain(t, sample))
+	if (t->label_count == 0 && !sample->quoted && !sample->quoted_label)
 		return 0;
 	if (!names_room(t->series, sample))
 		return -ENOMEM;
 	h->labels = h->own;
 	h->count = 0;
 	if (sample->quoted)
-		h->name = make_classic(t->series, sample->name, false);
+		h->name = copy_quoted(t->series, sample->name);
+	h->quoted = sample->quoted && !exposition_name_valid(h->name, false);
 	for (size_t i = 0; i < sample->label_count && !failed; i++)
 		failed = insert_scraped(t, h, &sample->labels[i]);
 	for (size_t i = 0; i < t->label_count && !failed; i++)
@@ -122,9 +107,19 @@ static char *put(char *to, struct bytes b)
 	return to + b.size;
 }
 
+static char *put_name(char *to, struct bytes name, bool quoted)
+{
+	if (LIKELY(!quoted))
+		return put(to, name);
+	*to++ = '"';
+	to = put(to, name);
+	*to++ = '"';
+	return to;
+}
+
 static char *put_label(char *to, const struct exposition_label *label)
 {
-	to = put(to, label->name);
+	to = put_name(to, label->name, label->quoted);
 	*to++ = '=';
 	*to++ = '"';
 	if (UNLIKELY(label->escaped))
@@ -138,37 +133,52 @@ static char *put_label(char *to, const struct exposition_label *label)
 
 struct bytes head_render(struct series *s, const struct head *h)
 {
-	size_t most = h->name.size + 2;
+	size_t most = h->name.size + 5;
 	char *to;
 
 	for (size_t i = 0; i < h->count; i++)
-		most += h->labels[i].name.size + 2 * h->labels[i].value.size + 4;
+		most += h->labels[i].name.size + 2 * h->labels[i].value.size + 6;
 	buffer_clear(&s->scratch);
 	to = buffer_reserve(&s->scratch, most);
 	if (!to)
 		return (struct bytes){ NULL, 0 };
-	to = put(to, h->name);
-	if (h->count > 0)
+	if (UNLIKELY(h->quoted)) {
+		*to++ = '{';
+		to = put_name(to, h->name, true);
+		*to++ = ',';
+	} else {
+		to = put(to, h->name);
+	}
+	if (h->count > 0 && !h->quoted)
 		*to++ = '{';
 	for (size_t i = 0; i < h->count; i++)
 		to = put_label(to, &h->labels[i]);
-	if (h->count > 0)
+	if (h->count > 0 || h->quoted)
 		to[-1] = '}'; /* in place of the last comma */
 	s->scratch.size = (size_t)(to - s->scratch.data);
 	return buffer_bytes(&s->scratch);
 }
 
-struct bytes name_classic(struct series *s, struct bytes name, bool quoted)
+bool head_is_quoted(const struct head *h)
+{
+	bool quoted = h->quoted;
+
+	for (size_t i = 0; i < h->count && h->labels == h->own && !quoted; i++)
+		quoted = h->labels[i].quoted;
+	return quoted;
+}
+
+struct bytes name_kept(struct series *s, struct bytes name, bool quoted)
 {
 	char *to;
 
 	if (!quoted)
 		return name;
 	buffer_clear(&s->scratch);
-	to = buffer_reserve(&s->scratch, name.size);
+	to = buffer_reserve(&s->scratch, 2 * name.size);
 	if (!to)
 		return (struct bytes){ NULL, 0 };
-	return (struct bytes){ to, exposition_name_escape(name, false, to) };
+	return (struct bytes){ to, exposition_value_copy(name, to) };
 }
 
 /* Plain text as a label value is written. */

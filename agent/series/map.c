@@ -3,18 +3,31 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { BUCKETS_MIN = 16 };
+enum {
+	BUCKETS_MIN = 16,
+	MOVED_AT_ONCE = 4, /* one would do: all are moved before the map is full again */
+};
 
 int map_init(struct map *m)
 {
-	*m = (struct map){ calloc(BUCKETS_MIN, sizeof *m->buckets), BUCKETS_MIN - 1, 0 };
-	return m->buckets ? 0 : -ENOMEM;
+	*m = (struct map){ .wide = { calloc(BUCKETS_MIN, sizeof *m->wide.buckets), BUCKETS_MIN - 1 } };
+	return m->wide.buckets ? 0 : -ENOMEM;
 }
 
 void map_done(struct map *m)
 {
-	free(m->buckets);
-	m->buckets = NULL;
+	free(m->wide.buckets);
+	free(m->narrow.buckets);
+	m->wide.buckets = m->narrow.buckets = NULL;
+}
+
+/* Where a node of that hash hangs. */
+static struct map_node **bucket_of(const struct map *m, uint64_t hash)
+{
+	bool waits = m->narrow.buckets && (hash & m->narrow.mask) >= m->moved;
+	const struct map_table *t = waits ? &m->narrow : &m->wide;
+
+	return &t->buckets[hash & t->mask];
 }
 
 static struct map_node *with_hash(struct map_node *n, uint64_t hash)
@@ -26,7 +39,7 @@ static struct map_node *with_hash(struct map_node *n, uint64_t hash)
 
 struct map_node *map_first(const struct map *m, uint64_t hash)
 {
-	return with_hash(m->buckets[hash & m->mask], hash);
+	return with_hash(*bucket_of(m, hash), hash);
 }
 
 struct map_node *map_next(const struct map_node *n)
@@ -36,38 +49,50 @@ struct map_node *map_next(const struct map_node *n)
 
 static void hang(struct map *m, struct map_node *n)
 {
-	struct map_node **bucket = &m->buckets[n->hash & m->mask];
+	struct map_node **bucket = bucket_of(m, n->hash);
 
 	n->next = *bucket;
 	*bucket = n;
 }
 
-static void grow(struct map *m)
+static void begin_growing(struct map *m)
 {
-	struct map wider = { calloc((m->mask + 1) * 2, sizeof *m->buckets), m->mask * 2 + 1, m->count };
+	struct map_table wider = { calloc((m->wide.mask + 1) * 2, sizeof *wider.buckets), m->wide.mask * 2 + 1 };
 
 	if (!wider.buckets)
 		return;
-	for (size_t i = 0; i <= m->mask; i++)
-		for (struct map_node *n = m->buckets[i], *next; n; n = next) {
-			next = n->next;
-			hang(&wider, n);
-		}
-	free(m->buckets);
-	*m = wider;
+	m->narrow = m->wide;
+	m->wide = wider;
+	m->moved = 0;
+}
+
+static void move_bucket(struct map *m)
+{
+	struct map_node *n = m->narrow.buckets[m->moved++], *next;
+
+	for (; n; n = next) {
+		next = n->next;
+		hang(m, n);
+	}
+	if (m->moved <= m->narrow.mask)
+		return;
+	free(m->narrow.buckets);
+	m->narrow.buckets = NULL;
 }
 
 void map_put(struct map *m, struct map_node *n)
 {
-	if (m->count > m->mask)
-		grow(m);
+	if (m->count > m->wide.mask && !m->narrow.buckets)
+		begin_growing(m);
+	for (int i = 0; i < MOVED_AT_ONCE && m->narrow.buckets; i++)
+		move_bucket(m);
 	hang(m, n);
 	m->count++;
 }
 
 void map_remove(struct map *m, struct map_node *n)
 {
-	struct map_node **at = &m->buckets[n->hash & m->mask];
+	struct map_node **at = bucket_of(m, n->hash);
 
 	while (*at && *at != n)
 		at = &(*at)->next;
@@ -78,11 +103,12 @@ void map_remove(struct map *m, struct map_node *n)
 
 bool map_each_in(struct map *m, size_t bucket, void (*visit)(void *context, struct map_node *), void *context)
 {
-	if (bucket > m->mask)
+	if (bucket > m->wide.mask)
 		return false;
-	for (struct map_node *n = m->buckets[bucket], *next; n; n = next) {
+	for (struct map_node *n = *bucket_of(m, bucket), *next; n; n = next) {
 		next = n->next;
-		visit(context, n);
+		if ((n->hash & m->wide.mask) == bucket)
+			visit(context, n);
 	}
 	return true;
 }

@@ -5,10 +5,10 @@
  * is committed; if it is abandoned, it leaves no trace. The page shows only series of a target's last committed scrape.
  * Between two commits nothing on the page changes.
  *
- * The table speaks text 0.0.4. What OpenMetrics adds is turned into what Prometheus' own libraries write for it: the
+ * The table speaks text. What OpenMetrics adds is turned into what Prometheus' own libraries write for it: the
  * samples of counter `x` are family `x_total`, those of info `x` are gauge `x_info`, `_created`, `_gsum` and `_gcount`
- * are gauge families of their own, and exemplars are left out. Names that are not classic get underscores. Labels stand
- * in the order of their names.
+ * are gauge families of their own, and exemplars are left out. Names that are not classic stay as they came, and are
+ * escaped when a page is written (escape.h). Labels stand in the order of their names.
  *
  * A page cannot have two series with the same name and labels, nor one family with two types. The first one stays; the
  * other is refused and counted. So is a series that exceeds a ceiling, and a sample that Prometheus would refuse the
@@ -42,7 +42,7 @@ enum series_drop {
 	SERIES_DROP_FAMILY_CEILING,
 	SERIES_DROP_BYTES, /* that ceiling, or out of memory */
 	SERIES_DROP_DUPLICATE, /* twice in one scrape, or another target has it */
-	SERIES_DROP_LABELS, /* two of one name, once names are classic and the target's are there */
+	SERIES_DROP_LABELS, /* two of one name, once the target's are there */
 	SERIES_DROP_RESERVED,
 	SERIES_DROP_TIMESTAMP, /* before 1970, for which Prometheus refuses a page of text, or beyond 2^53 ms */
 	SERIES_DROP_SAMPLE_SIZE, /* a ceiling of proto/exposition_parse.h */

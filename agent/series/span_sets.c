@@ -320,8 +320,7 @@ void span_table_free(struct span_table *t)
 		return;
 	while ((set = t->first))
 		set_free(t, set);
-	if (t->map.buckets)
-		map_done(&t->map);
+	map_done(&t->map);
 	if (t->series->spans == t)
 		t->series->spans = NULL;
 	series_release(t->series, t, sizeof *t, FAMILY_LINES);
@@ -331,18 +330,13 @@ bool span_label_name(struct bytes attribute, char *to)
 {
 	static const char *const own[] = { "service_name", "service", "span_kind", "span_name", "status_code",
 		"otel_metric_overflow", "le" };
-	size_t size = exposition_name_escape(attribute, true, to);
+	size_t size = exposition_name_escape(attribute, true, EXPOSITION_UNDERSCORES, to);
 	bool fine = size > 0;
 
 	to[size] = '\0';
 	for (size_t i = 0; i < COUNT_OF(own); i++)
 		fine = fine && strcmp(to, own[i]) != 0;
 	return fine;
-}
-
-bool series_has_exemplars(const struct series *s)
-{
-	return s->spans && s->spans->exemplars;
 }
 
 void series_age(struct series *s, struct mono_time now)

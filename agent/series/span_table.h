@@ -71,8 +71,6 @@ void span_tally_close(struct span_tally *);
 /* Of a closed one: counts what was added if `taken`, and frees it. */
 void span_tally_end(struct span_tally *, bool taken, struct mono_time now, struct wall_time wall);
 
-/* Whether the page has exemplars for those who read OpenMetrics. */
-bool series_has_exemplars(const struct series *);
 /* Before a page is made: label sets that have gone old are freed, a part of them if they are many. */
 void series_age(struct series *, struct mono_time now);
 

@@ -4,6 +4,8 @@
 #include "proto/exposition_write.h"
 #include "series/span_sets.h"
 
+enum { FAMILY_NAME_MAX = 64 };
+
 void span_cursor_init(struct span_cursor *c, const struct span_table *t, enum exposition_format format)
 {
 	*c = (struct span_cursor){ .table = t, .format = format };
@@ -118,25 +120,46 @@ static int write_set(struct span_cursor *c, const struct span_set *set, struct b
 	return 0;
 }
 
-/* A counter is named without _total in OpenMetrics, and with it in text 0.0.4. */
+/* The family's name as text has it; in OpenMetrics a counter is named without _total. */
+static struct bytes family_name_of(const struct span_cursor *c, char to[FAMILY_NAME_MAX])
+{
+	const struct span_words *words = &c->table->words;
+	bool calls = c->family == SPAN_CALLS;
+	int size =
+		snprintf(to, FAMILY_NAME_MAX, "%s%s", calls ? words->calls : words->durations, calls ? "_total" : "");
+
+	OXP_ASSERT(size > 0 && size < FAMILY_NAME_MAX);
+	return (struct bytes){ to, (size_t)size };
+}
+
+static enum exposition_type type_of(const struct span_cursor *c)
+{
+	return c->family == SPAN_CALLS ? EXPOSITION_COUNTER : EXPOSITION_HISTOGRAM;
+}
+
+static bool is_wanted(const struct span_cursor *c)
+{
+	char name[FAMILY_NAME_MAX];
+
+	return !c->only || series_only_has(c->only, family_name_of(c, name), type_of(c));
+}
+
 static int write_head(struct span_cursor *c, struct buffer *to)
 {
 	static const struct bytes help[] = {
 		[SPAN_CALLS] = { "Spans, by what they are about.", sizeof "Spans, by what they are about." - 1 },
 		[SPAN_DURATIONS] = { "How long spans took.", sizeof "How long spans took." - 1 },
 	};
-	char name[64];
-	const struct span_words *words = &c->table->words;
-	bool calls = c->family == SPAN_CALLS;
-	const char *suffix = calls && c->format != EXPOSITION_OPENMETRICS ? "_total" : "";
-	int size = snprintf(name, sizeof name, "%s%s", calls ? words->calls : words->durations, suffix);
+	char text[FAMILY_NAME_MAX];
+	struct bytes name = family_name_of(c, text);
 	int failed;
 
-	OXP_ASSERT(size > 0 && (size_t)size < sizeof name);
-	failed = exposition_write_help(to, bytes_of(name), help[c->family], c->format);
+	if (c->family == SPAN_CALLS && c->format == EXPOSITION_OPENMETRICS)
+		name.size -= sizeof "_total" - 1;
+	failed = exposition_write_help(to, name, help[c->family], c->format);
 	if (failed)
 		return failed;
-	return exposition_write_type(to, bytes_of(name), calls ? EXPOSITION_COUNTER : EXPOSITION_HISTOGRAM, c->format);
+	return exposition_write_type(to, name, type_of(c), c->format);
 }
 
 static void next_family(struct span_cursor *c)
@@ -152,7 +175,7 @@ int span_write_some(struct span_cursor *c, struct buffer *to, size_t end)
 	int failed = 0;
 
 	while (c->table && c->family < SPAN_FAMILIES && !failed && to->size < end) {
-		const struct span_set *set = next_set(c);
+		const struct span_set *set = is_wanted(c) ? next_set(c) : NULL;
 		if (set && !c->begun)
 			failed = write_head(c, to);
 		c->begun = set;

@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "proto/exposition_parse.h"
+#include "series/only.h"
 
 struct span_set;
 struct span_table;
@@ -16,6 +17,7 @@ enum span_family { SPAN_CALLS, SPAN_DURATIONS, SPAN_FAMILIES };
 struct span_cursor {
 	const struct span_table *table; /* NULL: there is none */
 	enum exposition_format format;
+	const struct series_only *only; /* what is wanted; NULL: both families */
 	enum span_family family;
 	bool begun; /* the family has its head */
 	uint64_t written; /* the number of the last set that has been */

@@ -14,6 +14,8 @@
 #define TYPE(name) (1u << EXPOSITION_##name)
 #define TIMESTAMP_MAX (INT64_C(1) << 53)
 
+enum { RESERVED_MAX = 128 }; /* no prefix that is reserved is longer */
+
 /* Which suffixes a family's samples may have, by its type, and what family of the page they make. */
 static const struct suffix {
 	const char *text;
@@ -108,7 +110,7 @@ static void take_help(struct series_target *t, struct origin *o, const struct ex
 static int on_meta(void *context, const struct exposition_meta *m)
 {
 	struct series_target *t = context;
-	struct bytes name = name_classic(t->series, m->name, m->quoted);
+	struct bytes name = name_kept(t->series, m->name, m->quoted);
 	struct origin *o = name.data ? origin_touch(t, name) : NULL;
 
 	if (!o)
@@ -186,11 +188,18 @@ static struct bytes page_name(struct series *s, const struct origin *o, enum rol
 	return buffer_bytes(&s->scratch);
 }
 
+/* Where most readers see it: no other way to escape a name makes it begin with more of what is reserved. */
 static bool begins_with(struct bytes name, const char *prefix)
 {
 	size_t size = strlen(prefix);
+	char classic[RESERVED_MAX];
 
-	return size > 0 && name.size >= size && memcmp(name.data, prefix, size) == 0;
+	if (size == 0 || name.size == 0 || *name.data != *prefix)
+		return false;
+	name.size = name.size < sizeof classic ? name.size : sizeof classic;
+	if (!exposition_name_valid(name, false))
+		name = (struct bytes){ classic, exposition_name_escape(name, false, EXPOSITION_UNDERSCORES, classic) };
+	return name.size >= size && memcmp(name.data, prefix, size) == 0;
 }
 
 static bool is_reserved(const struct series *s, struct bytes name)
@@ -245,7 +254,7 @@ static int group_open(struct series_target *t, struct origin *o, enum role role,
 		return -1;
 	*why = SERIES_DROP_BYTES;
 	g = name.data ? group_find(t, name) : NULL;
-	if (!g && name.data && tidy_table(t->series))
+	while (!g && name.data && tidy_some(t->series))
 		g = group_find(t, name);
 	if (!g)
 		return -1;
@@ -352,7 +361,7 @@ static struct entry *claim(struct series_target *t, struct group *g, const struc
 	if (!has_room(t, g, why))
 		return NULL;
 	*why = SERIES_DROP_BYTES;
-	return e || !text.data ? e : entry_new(t, text, cut_set_of(t->series, text));
+	return e || !text.data ? e : entry_new(t, text, cut_set_of(t->series, text), head_is_quoted(h));
 }
 
 /* Prometheus refuses a whole page of text for a time before 1970, such as Go's zero time. In OpenMetrics times are

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
+#include "proto/exposition_write.h"
 #include "series/table.h"
 
 enum {
@@ -79,12 +80,14 @@ static void *alloc(struct series *s, struct share share)
 	return made;
 }
 
-/* The same, once what is left is gone. Whoever calls it holds nothing but what is visible or staged. */
+/* The same; what is left makes room. Whoever calls it holds nothing but what is visible or staged. */
 static void *alloc_tidied(struct series *s, struct share share)
 {
-	void *made = alloc(s, share);
+	void *made;
 
-	return made || !tidy_table(s) ? made : alloc(s, share);
+	while (!(made = alloc(s, share)) && tidy_some(s))
+		;
+	return made;
 }
 
 static void release(struct series *s, void *memory, struct share share)
@@ -107,13 +110,14 @@ void series_release(struct series *s, void *memory, size_t size, size_t line)
 	release(s, memory, (struct share){ size, line });
 }
 
-/* Help is written with its escapes, for each of the families that samples of one source make. */
+/* Help is written with the escapes of OpenMetrics, which has one more than text, for each of the families that samples
+ * of one source make. */
 static struct share text_share(struct bytes text)
 {
 	size_t escapes = 0;
 
 	for (size_t i = 0; i < text.size; i++)
-		escapes += text.data[i] == '\\' || text.data[i] == '\n';
+		escapes += text.data[i] == '\\' || text.data[i] == '\n' || text.data[i] == '"';
 	return (struct share){ text.size, HELPS * (text.size + escapes) };
 }
 
@@ -122,14 +126,19 @@ static void text_free(struct series *s, struct text *text)
 	release(s, text->data, text_share((struct bytes){ text->data, text->size }));
 }
 
-static struct share family_share(size_t name)
+static struct share family_share(size_t name, bool quoted)
 {
-	return (struct share){ sizeof(struct family) + name, 2 * name + FAMILY_LINES };
+	size_t line = quoted ? EXPOSITION_ESCAPED_MAX * (name + 1) : name;
+
+	return (struct share){ sizeof(struct family) + name, 2 * line + FAMILY_LINES + (quoted ? SEEN_SHARE : 0) };
 }
 
-static struct share entry_share(size_t text)
+/* Names that are escaped may become longer, each by a factor and three bytes. */
+static struct share entry_share(size_t text, bool quoted)
 {
-	return (struct share){ sizeof(struct entry) + text, text + VALUE_LINE };
+	size_t line = quoted ? (EXPOSITION_ESCAPED_MAX + 1) * text + SEEN_SHARE : text;
+
+	return (struct share){ sizeof(struct entry) + text, line + VALUE_LINE };
 }
 
 static struct share group_share(void)
@@ -172,18 +181,18 @@ struct family *family_find(struct series *s, struct bytes name)
 
 struct family *family_new(struct series *s, struct bytes name)
 {
-	struct family *f = alloc_tidied(s, family_share(name.size));
+	bool quoted = !exposition_name_valid(name, false);
+	struct family *f = alloc_tidied(s, family_share(name.size, quoted));
 
 	if (!f)
 		return NULL;
 	memcpy(f->name, name.data, name.size);
-	f->size = name.size;
-	f->number = ++s->family_numbers;
-	f->prev = s->last;
-	*(s->last ? &s->last->next : &s->first) = f;
-	s->last = f;
+	f->size = (uint32_t)name.size;
+	f->quoted = quoted;
 	f->node.hash = hash(s, name);
 	map_put(&s->families, &f->node);
+	order_insert(&s->order, f);
+	s->quoted += quoted;
 	return f;
 }
 
@@ -192,10 +201,10 @@ void family_drop_empty(struct series *s, struct family *f)
 	if (f->groups)
 		return;
 	OXP_ASSERT(f->weight == 0);
-	*(f->prev ? &f->prev->next : &s->first) = f->next;
-	*(f->next ? &f->next->prev : &s->last) = f->prev;
+	order_remove(&s->order, f);
 	map_remove(&s->families, &f->node);
-	release(s, f, family_share(f->size));
+	s->quoted -= f->quoted;
+	release(s, f, family_share(f->size, f->quoted));
 }
 
 /* At the end: the page shows targets in the order in which they came to the family. */
@@ -251,14 +260,16 @@ struct entry *entry_find(struct series *s, struct bytes text)
 	return NULL;
 }
 
-struct entry *entry_new(struct series_target *t, struct bytes text, uint64_t set)
+struct entry *entry_new(struct series_target *t, struct bytes text, uint64_t set, bool quoted)
 {
-	struct entry *e = alloc_tidied(t->series, entry_share(text.size));
+	struct entry *e = alloc_tidied(t->series, entry_share(text.size, quoted));
 
 	if (!e)
 		return NULL;
 	memcpy(e->text, text.data, text.size);
-	e->size = text.size;
+	e->size = (uint32_t)text.size;
+	e->quoted = quoted;
+	t->series->quoted += quoted;
 	e->target = t;
 	e->set = set;
 	e->node.hash = hash(t->series, text);
@@ -269,7 +280,8 @@ struct entry *entry_new(struct series_target *t, struct bytes text, uint64_t set
 void entry_free(struct series *s, struct entry *e)
 {
 	map_remove(&s->entries, &e->node);
-	release(s, e, entry_share(e->size));
+	s->quoted -= e->quoted;
+	release(s, e, entry_share(e->size, e->quoted));
 }
 
 void entry_unstage(struct series_target *t, struct entry *e)
@@ -376,6 +388,7 @@ void series_free(struct series *s)
 	map_done(&s->families);
 	buffer_done(&s->scratch);
 	buffer_done(&s->names);
+	seen_done(&s->seen);
 	free(s);
 }
 
@@ -475,9 +488,10 @@ void series_check(const struct series *s)
 		most += t->groups[0].count + t->groups[1].count;
 	}
 	OXP_ASSERT(weight == s->weight && weight + s->counted <= s->limits.series && s->bytes <= s->limits.bytes);
-	for (const struct family *f = s->first; f; f = f->next) {
+	for (const struct family *f = s->order.first; f; f = f->next) {
 		shared += check_family(s, f);
 		families++;
 	}
+	order_check(&s->order);
 	OXP_ASSERT(families == s->families.count && s->entries.count <= most && shared == s->shared);
 }

@@ -17,7 +17,8 @@
 #ifndef OXP_SERIES_TABLE_H
 #define OXP_SERIES_TABLE_H
 
-#include "series/map.h"
+#include "series/order.h"
+#include "series/seen.h"
 #include "series/series.h"
 
 enum { SLOTS = 2, VALUE_TEXT_MAX = 22 };
@@ -45,7 +46,8 @@ struct entry {
 		struct value value;
 	} slot[SLOTS];
 	uint64_t set;			/* the label set it belongs to (cut.h) */
-	size_t size;
+	uint32_t size;
+	bool quoted;			/* a name in it is not classic, and in quotes */
 	char text[];
 };
 
@@ -64,17 +66,6 @@ struct group {
 		size_t count;
 		size_t shown;		/* of them: visible in this group when they were staged */
 	} slot[SLOTS];
-};
-
-/* A family of the page, found by its name. Families stand in the order in which they came. */
-struct family {
-	struct map_node node;
-	struct family *prev, *next;
-	uint64_t number;		/* grows along the list */
-	struct group *groups;
-	size_t weight;
-	size_t size;
-	char name[];
 };
 
 struct text {
@@ -143,15 +134,17 @@ struct series {
 	uint64_t seed;
 	struct series_target *targets;
 	struct map entries, families;
-	struct family *first, *last;
-	uint64_t scrapes, family_numbers;
+	struct order order;		/* of the families */
+	uint64_t scrapes;
 	uint64_t version;		/* changes whenever something is visible no more */
 	size_t weight, bytes;
+	size_t quoted;			/* names of families, and series, that are escaped for most readers */
 	size_t shared;			/* groups that are not the only one of their family */
 	size_t lines;			/* bytes that all of it takes on a page, at most */
 	struct span_table *spans;	/* what is counted here; NULL: nothing */
 	size_t counted;			/* series of that */
-	struct buffer scratch, names;	/* for what is being built, and for names made classic */
+	struct seen seen;		/* of the page under way */
+	struct buffer scratch, names;	/* for what is being built, and for names that are copied */
 };
 
 static inline unsigned staged_slot(const struct series_target *t) { return !t->slot; }
@@ -188,8 +181,6 @@ static inline bool slot_left(const struct series_target *t, unsigned slot)
 	return t->groups[slot].scrape != 0 && !is_live(t, slot, t->groups[slot].scrape);
 }
 
-static inline struct bytes family_name(const struct family *f) { return (struct bytes){ f->name, f->size }; }
-
 /* What a group shows for its family, by that slot. */
 enum exposition_type group_type(const struct group *, unsigned slot);
 /* NULL when there is none, or no memory. */
@@ -203,7 +194,7 @@ void entry_free(struct series *, struct entry *);
 void entry_unstage(struct series_target *, struct entry *);
 void origin_free(struct series_target *, struct origin *);
 struct entry *entry_find(struct series *, struct bytes text);
-struct entry *entry_new(struct series_target *, struct bytes text, uint64_t set) MUST_CHECK;
+struct entry *entry_new(struct series_target *, struct bytes text, uint64_t set, bool quoted) MUST_CHECK;
 struct origin *origin_find(struct series_target *, struct bytes name);
 struct origin *origin_new(struct series_target *, struct bytes name) MUST_CHECK;
 /* Replaces the text; if out of memory, it stays as it was. */
@@ -217,17 +208,20 @@ void weigh_target(struct series_target *);
 void count_dropped(struct series_target *, enum series_drop, struct bytes name, uint64_t samples);
 /* The scrape in that slot is over. */
 void slot_leave(struct series_target *, unsigned slot);
-/* Frees all that is left, of a target or of all; false if nothing was. Only what is visible or staged stays. */
+/* Frees all that is left of a target, or some of what is left of any; false if nothing was. What is visible or staged
+ * stays. */
 bool tidy_all(struct series_target *);
-bool tidy_table(struct series *);
+bool tidy_some(struct series *);
 
 /* Zeroed memory that counts, with that many bytes of a page; NULL beyond a ceiling. Released with the same sizes. */
 void *series_alloc(struct series *, size_t size, size_t line) MUST_CHECK;
 void series_release(struct series *, void *, size_t size, size_t line);
 
-/* A sample's name and labels as they belong on the page: classic names, the target's labels among them, in order. */
+/* A sample's name and labels as they belong on the page: the target's labels among them, in order. What is not classic
+ * is in quotes. */
 struct head {
 	struct bytes name;
+	bool quoted;			/* the name */
 	const struct exposition_label *labels;
 	size_t count;
 	struct exposition_label own[EXPOSITION_LABELS_MAX + SERIES_TARGET_LABELS_MAX];
@@ -235,10 +229,14 @@ struct head {
 
 /* Points into the sample, the target and series.names. 0; -EEXIST: two labels have one name; -ENOMEM. */
 int head_prepare(struct series_target *, const struct exposition_sample *, struct head *) MUST_CHECK;
-/* name{labels}, in series.scratch; without data when out of memory. */
+/* Into its own labels, which keep the order of their names. 0 or -EEXIST. */
+int head_insert(struct head *, const struct exposition_label *) MUST_CHECK;
+/* Whether anything of it is in quotes that is not a value. */
+bool head_is_quoted(const struct head *);
+/* name{labels} or {"name",labels}, in series.scratch; without data when out of memory. */
 struct bytes head_render(struct series *, const struct head *);
-/* A classic name, in series.scratch when it has to be made. Without data when out of memory. */
-struct bytes name_classic(struct series *, struct bytes name, bool quoted);
+/* A name as the table keeps it, in series.scratch when it was in quotes. Without data when out of memory. */
+struct bytes name_kept(struct series *, struct bytes name, bool quoted);
 /* Checks and copies the labels of a target. 0, -EINVAL or -ENOMEM. */
 int target_labels_set(struct series_target *, const struct series_label *, size_t count) MUST_CHECK;
 void target_labels_done(struct series_target *);

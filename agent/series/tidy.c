@@ -6,6 +6,8 @@
  */
 #include "series/table.h"
 
+enum { TIDIED_FOR_ROOM = 32 }; /* steps: most free a series, which is what is wanted most often */
+
 void slot_leave(struct series_target *t, unsigned slot)
 {
 	if (!slot_left(t, !slot))
@@ -87,20 +89,27 @@ bool series_tidy(struct series_target *t, size_t count)
 	return true;
 }
 
+static bool has_left(const struct series_target *t)
+{
+	return slot_left(t, t->left) || t->sweeping;
+}
+
 bool tidy_all(struct series_target *t)
 {
-	bool any = slot_left(t, t->left) || t->sweeping;
+	bool any = has_left(t);
 
 	while (series_tidy(t, SIZE_MAX))
 		;
 	return any;
 }
 
-bool tidy_table(struct series *s)
+bool tidy_some(struct series *s)
 {
-	bool any = false;
+	struct series_target *t = s->targets;
 
-	for (struct series_target *t = s->targets; t; t = t->next)
-		any = tidy_all(t) || any;
-	return any;
+	while (t && !has_left(t))
+		t = t->next;
+	if (t)
+		(void)series_tidy(t, TIDIED_FOR_ROOM);
+	return t;
 }

@@ -1,11 +1,20 @@
 #include "series/write.h"
 
+#include <errno.h>
+#include <stdio.h>
+#include <xxhash.h>
+
 #include "proto/exposition_write.h"
+#include "series/escape.h"
+#include "series/span_sets.h"
 #include "series/table.h"
+
+enum { LEFT_OUT_COST = 100 }; /* as bytes that are written */
 
 void series_cursor_init(struct series_cursor *c, struct series *s, enum exposition_format format)
 {
 	*c = (struct series_cursor){ .series = s, .format = format, .version = s->version };
+	seen_begin(&s->seen, s->quoted);
 	span_cursor_init(&c->spans, s->spans, format);
 }
 
@@ -19,24 +28,64 @@ static void enter_group(struct series_cursor *c, struct group *g)
 	c->entry = g ? g->slot[g->target->slot].first : NULL;
 }
 
-/* Behind the families that are written; their numbers give the order. */
-static struct family *next_family(const struct series_cursor *c)
+/* Where the part under way ends: names from there on are not its. NULL: it has no end. */
+static const char *end_of_part(const struct series_cursor *c)
 {
-	struct family *f = c->family ? c->family->next : c->series->first;
+	const struct series *s = c->series;
 
-	while (f && f->number <= c->done)
-		f = f->next;
+	switch (c->part) {
+	case SERIES_PART_FIRST:
+		return s->limits.reserved ? s->limits.reserved : "";
+	case SERIES_PART_BETWEEN:
+		return s->spans ? s->spans->words.prefix : "";
+	default:
+		return NULL;
+	}
+}
+
+static bool is_wanted(const struct series_cursor *c, const struct family *f)
+{
+	return !c->only || series_only_has(c->only, family_name(f), group_type(c->group, c->group->target->slot));
+}
+
+static struct bytes done(const struct series_cursor *c)
+{
+	return (struct bytes){ c->done, c->done_size };
+}
+
+/* Of those that are asked for by name. */
+static struct family *next_of_names(const struct series_cursor *c)
+{
+	struct bytes name = c->family ? family_name(c->family) : done(c);
+	struct family *f = NULL;
+
+	while (!f && (name = series_only_behind(c->only, name)).data)
+		f = family_find(c->series, name);
 	return f;
 }
 
-/* Moves to the next family that has a visible entry; false at the end. */
+/* Behind the families that are written, or that have nothing to be written. */
+static struct family *next_family(const struct series_cursor *c)
+{
+	const char *end = end_of_part(c);
+	struct family *f;
+
+	if (c->only)
+		f = next_of_names(c);
+	else
+		f = c->family ? c->family->next : order_behind(&c->series->order, done(c));
+	return f && end && bytes_compare(family_name(f), bytes_of(end)) >= 0 ? NULL : f;
+}
+
+/* Moves to the next family that has a visible entry; false at the end of the part. */
 static bool enter_family(struct series_cursor *c)
 {
-	for (c->family = next_family(c); c->family; c->family = c->family->next) {
+	while ((c->family = next_family(c))) {
 		enter_group(c, c->family->groups);
-		if (c->group)
+		if (c->group && is_wanted(c, c->family))
 			return true;
 	}
+	c->group = NULL;
 	return false;
 }
 
@@ -62,34 +111,112 @@ static bool is_shown(const struct series *s, struct bytes name)
 	return g;
 }
 
+/* Whether names are escaped on this page, and there are any. */
+static bool escapes(const struct series_cursor *c)
+{
+	return c->escaping != EXPOSITION_UTF8 && c->series->quoted > 0;
+}
+
+/* Whether no other family of the page is called so. */
+static bool is_free(const struct series_cursor *c, struct bytes escaped)
+{
+	struct series *s = c->series;
+
+	return !is_shown(s, escaped) && seen_add(&s->seen, XXH3_64bits_withSeed(escaped.data, escaped.size, ~s->seed));
+}
+
+/* Whether the family has a name of its own on this page. */
+static bool admit(const struct series_cursor *c)
+{
+	struct bytes escaped;
+
+	if (!escapes(c))
+		return true;
+	seen_begin_family(&c->series->seen);
+	if (!c->family->quoted)
+		return true;
+	escaped = escape_family(c->series, c->family, c->escaping);
+	return escaped.data && is_free(c, escaped);
+}
+
+static void leave_out(struct series_cursor *c, struct bytes name, uint64_t samples)
+{
+	if (c->left_out == 0)
+		snprintf(c->first_left_out, sizeof c->first_left_out, "%.*s", (int)name.size, name.data);
+	c->left_out += samples;
+	c->spent += LEFT_OUT_COST + name.size;
+}
+
+static void leave_out_family(struct series_cursor *c)
+{
+	uint64_t samples = 0;
+
+	for (; c->group; enter_group(c, c->group->sibling))
+		samples += c->group->slot[c->group->target->slot].count;
+	leave_out(c, family_name(c->family), samples);
+}
+
 /* In OpenMetrics a counter `x` has samples `x_total`. One that cannot be called so is of unknown type there: its name
- * does not end like this, or something else is called `x`. */
-static void name_counter(const struct series *s, struct bytes *name, enum exposition_type *type)
+ * does not end like this, or something else is called `x`. `shown` is its name on this page. */
+static void name_counter(const struct series_cursor *c, struct bytes *shown, enum exposition_type *type)
 {
 	static const char total[] = "_total";
 	size_t end = sizeof total - 1;
-	struct bytes stem = { name->data, name->size > end ? name->size - end : 0 };
+	struct bytes name = family_name(c->family), stem = { name.data, name.size > end ? name.size - end : 0 };
+	bool fine = stem.size > 0 && memcmp(name.data + stem.size, total, end) == 0 && !is_shown(c->series, stem);
 
-	if (stem.size > 0 && memcmp(name->data + stem.size, total, end) == 0 && !is_shown(s, stem))
-		*name = stem;
-	else
+	if (!fine) {
 		*type = EXPOSITION_UNTYPED;
+	} else if (c->escaping == EXPOSITION_UTF8) {
+		shown->size -= end;
+		if (c->family->quoted)
+			c->series->names.data[shown->size - 1] = '"'; /* closes it earlier */
+	} else {
+		stem = (struct bytes){ shown->data, shown->size - end };
+		fine = !escapes(c) || is_free(c, stem);
+		*shown = fine ? stem : *shown;
+		*type = fine ? *type : EXPOSITION_UNTYPED;
+	}
 }
 
 static int begin_family(struct series_cursor *c, struct buffer *to)
 {
-	struct bytes name = family_name(c->family), help = help_of(c->group);
+	struct bytes name = escape_family(c->series, c->family, c->escaping), help = help_of(c->group);
 	enum exposition_type type = group_type(c->group, c->group->target->slot);
-	int failed = 0;
+	int failed = name.data ? 0 : -ENOMEM;
 
-	if (type == EXPOSITION_COUNTER && c->format == EXPOSITION_OPENMETRICS)
-		name_counter(c->series, &name, &type);
+	if (!failed && type == EXPOSITION_COUNTER && c->format == EXPOSITION_OPENMETRICS)
+		name_counter(c, &name, &type);
 	c->start = to->size;
-	if (help.data)
+	c->left_out_before = c->left_out;
+	if (!failed && help.data)
 		failed = exposition_write_help(to, name, help, c->format);
 	if (!failed)
 		failed = exposition_write_type(to, name, type, c->format);
 	return failed;
+}
+
+static bool clashes(struct series *s, struct bytes text)
+{
+	const struct entry *classic = entry_find(s, text);
+
+	return (classic && entry_visible(classic)) ||
+	       !seen_add(&s->seen, XXH3_64bits_withSeed(text.data, text.size, s->seed));
+}
+
+/* A series whose name or labels are not classic. */
+static int write_escaped(struct series_cursor *c, struct buffer *to, struct exposition_line *line)
+{
+	int failed = escape_series(c->series, c->family, c->entry, c->escaping, &line->head);
+
+	if (failed == -EEXIST || (!failed && clashes(c->series, line->head))) {
+		leave_out(c, (struct bytes){ c->entry->text, c->entry->size }, 1);
+		return 0;
+	}
+	if (failed)
+		return failed;
+	c->spent += c->entry->size;
+	return exposition_write_sample(to, line, c->format);
 }
 
 static int write_entry(struct series_cursor *c, struct buffer *to)
@@ -103,8 +230,12 @@ static int write_entry(struct series_cursor *c, struct buffer *to)
 		.has_timestamp = v->has_timestamp,
 		.timestamp_ms = v->timestamp_ms,
 	};
-	int failed = exposition_write_sample(to, &line, c->format);
+	int failed;
 
+	if (UNLIKELY(c->entry->quoted) && c->escaping != EXPOSITION_UTF8)
+		failed = write_escaped(c, to, &line);
+	else
+		failed = exposition_write_sample(to, &line, c->format);
 	c->entry = c->entry->slot[slot].next;
 	if (!c->entry)
 		enter_group(c, c->group->sibling);
@@ -116,7 +247,7 @@ static int write_entries(struct series_cursor *c, struct buffer *to, size_t end)
 {
 	int failed = 0;
 
-	while (c->group && !failed && (to->size < end || c->restarts >= SERIES_RESTARTS_MAX))
+	while (c->group && !failed && (to->size + c->spent < end || c->restarts >= SERIES_RESTARTS_MAX))
 		failed = write_entry(c, to);
 	return failed;
 }
@@ -126,6 +257,7 @@ static void start_again(struct series_cursor *c, struct buffer *to)
 {
 	if (c->group) {
 		to->size = c->start;
+		c->left_out = c->left_out_before;
 		c->restarts++;
 	}
 	c->family = NULL;
@@ -135,8 +267,63 @@ static void start_again(struct series_cursor *c, struct buffer *to)
 
 static void end_family(struct series_cursor *c)
 {
-	c->done = c->family->number;
+	OXP_ASSERT(c->family->size <= sizeof c->done);
+	memcpy(c->done, c->family->name, c->family->size);
+	c->done_size = c->family->size;
 	c->restarts = 0;
+	seen_end_family(&c->series->seen);
+}
+
+static int next_family_begins(struct series_cursor *c, struct buffer *to)
+{
+	if (!enter_family(c)) {
+		c->part++;
+		return 0;
+	}
+	if (admit(c))
+		return begin_family(c, to);
+	leave_out_family(c);
+	return 0;
+}
+
+static int write_families(struct series_cursor *c, struct buffer *to, size_t end)
+{
+	int failed = 0;
+
+	if (!c->group)
+		failed = next_family_begins(c, to);
+	if (!failed)
+		failed = write_entries(c, to, end);
+	if (c->family && !c->group)
+		end_family(c);
+	return failed;
+}
+
+static int write_own(struct series_cursor *c, struct buffer *to)
+{
+	c->part++;
+	return c->own ? c->own(c->own_context, to) : 0;
+}
+
+static int write_spans(struct series_cursor *c, struct buffer *to, size_t end)
+{
+	int more;
+
+	c->spans.only = c->only;
+	more = span_write_some(&c->spans, to, end);
+	if (more > 0)
+		return 0;
+	c->part++;
+	return more;
+}
+
+static int write_part(struct series_cursor *c, struct buffer *to, size_t end)
+{
+	if (c->part == SERIES_PART_OWN)
+		return write_own(c, to);
+	if (c->part == SERIES_PART_SPANS)
+		return write_spans(c, to, end);
+	return write_families(c, to, end);
 }
 
 int series_write_some(struct series_cursor *c, struct buffer *to, size_t budget)
@@ -144,21 +331,16 @@ int series_write_some(struct series_cursor *c, struct buffer *to, size_t budget)
 	size_t end = to->size + budget;
 	int failed = 0;
 
-	if (!c->finished && c->version != c->series->version) {
+	c->spent = 0;
+	if (c->version != c->series->version) {
 		start_again(c, to);
 		end = to->size + budget;
 	}
-	while (!failed && !c->finished && to->size < end) {
-		if (!c->group) {
-			c->finished = !enter_family(c);
-			failed = c->finished ? 0 : begin_family(c, to);
-		}
-		if (!failed && c->group)
-			failed = write_entries(c, to, end);
-		if (c->family && !c->group)
-			end_family(c);
-	}
+	while (!failed && c->part != SERIES_PART_END && to->size + c->spent < end)
+		failed = write_part(c, to, end);
 	if (failed)
 		return failed;
-	return c->finished ? span_write_some(&c->spans, to, end) : 1;
+	if (c->part == SERIES_PART_END)
+		seen_done(&c->series->seen);
+	return c->part != SERIES_PART_END;
 }

@@ -32,8 +32,8 @@ PEERS = {"exporter_elasticsearch": ("logs", lambda url: {"elasticsearch": {"url"
          "exporter_otlp_logs": ("logs", lambda url: {"otlp": {"endpoint": url, "timeout": "1s"}})}
 LOCAL = {"exporter_file": (("logs", "traces"), lambda folder: {"file": f"{folder}/out"}),
          "exporter_store": (("logs", "traces"), lambda folder: {"store": {}})}
-COLLECTORS = {"collector_bulk", "collector_jaeger", "collector_otlp", "collector_pipe", "collector_scrape",
-              "collector_socket", "collector_statsd", "collector_tail", "collector_zipkin"}
+COLLECTORS = {"collector_bulk", "collector_jaeger", "collector_otlp", "collector_pipe", "collector_push",
+              "collector_scrape", "collector_socket", "collector_statsd", "collector_tail", "collector_zipkin"}
 CHECKS = {"check_http": lambda web, folder: web.url, "check_tcp": lambda web, folder: f"tcp://127.0.0.1:{web.port}",
           "check_unix": lambda web, folder: f"unix:{folder}/app.sock"}
 # Steps: their options, a line that must come through as another, and one that must come through as it is.
@@ -86,6 +86,7 @@ REFUSED = {"exporter_elasticsearch": ({"logs": {"export": {"elasticsearch": {"ur
            "collector_zipkin": ({"receive": {"zipkin": {"http": ["nonsense"]}}}, "nonsense"),
            "collector_otlp": ({"receive": {"otlp": {"http": ["nonsense"]}}}, "nonsense"),
            "collector_pipe": ({"logs": {"collect": {"pipe": {"path": "{}/fifo", "mode": "rw"}}}}, "octal"),
+           "collector_push": ({"metrics": {"collect": {"push": {"http": ["nonsense"]}}}}, "nonsense"),
            "collector_scrape": ({"metrics": {"collect": {"scrape": {"target": "ftp://x"}}}}, "target"),
            "collector_socket": ({"logs": {"collect": {"socket": {"listen": "unix:{}/s", "mode": "rw"}}}}, "octal"),
            "collector_statsd": ({"metrics": {"collect": {"statsd": {"listen": "unix:{}/s", "mode": "rw"}}}}, "octal"),
@@ -130,9 +131,9 @@ def feed(agent, tmp_path, signal, count=COUNT):
             assert requests.post(agent.otlp_url + "/v1/traces", data=body, headers=PROTOBUF, timeout=10).ok
 
 
-def settled(agent, signal):
+def settled(agent, signal, count=COUNT):
     ended = sum(agent.booked(term, signal=signal) for term in ("delivered", "parked", "rejected"))
-    return ended == agent.booked("received", signal=signal) == COUNT and not agent.booked("held", signal=signal)
+    return ended == agent.booked("received", signal=signal) == count and not agent.booked("held", signal=signal)
 
 
 def ends(agent):
@@ -217,14 +218,14 @@ def test_an_exporter_finds_what_is_never_answered(oxpecker, fault_server, tmp_pa
 @pytest.mark.parametrize("row", sorted(PEERS))
 def test_an_exporter_finds_the_few_that_are_answered(oxpecker, fault_server, tmp_path, row, poison):
     signal, export = PEERS[row]
-    server, every = fault_server(), 10
+    server, count, every = fault_server(), 20, 10
     server.plan(fault.poisoned(POISON.encode(), POISONS[poison]))
     export = {name: {**options, **SOON} for name, options in export(server.url).items()}
     agent = start(oxpecker, tmp_path, signal, export, **{signal: {"batch": {"age": "300ms"}}})
-    feed_poison(agent, tmp_path, signal, 40, lambda n: n % every != every - 1)
-    agent.wait_until(lambda: agent.booked("held", signal=signal) == 0 and settled(agent, signal), 60, "all settle")
-    assert agent.booked("delivered", signal=signal) == 40 // every
-    assert agent.booked("parked", signal=signal) == 40 - 40 // every
+    feed_poison(agent, tmp_path, signal, count, lambda n: n % every != every - 1)
+    agent.wait_until(lambda: settled(agent, signal, count), 60, "all settle")
+    assert agent.booked("delivered", signal=signal) == count // every
+    assert agent.booked("parked", signal=signal) == count - count // every
     agent.assert_balanced()
 
 
@@ -407,6 +408,21 @@ def test_scrape_keeps_within_its_ceilings(oxpecker, fault_server, tmp_path):
     agent.get("/metrics", timeout=30)
     assert agent.booked("dropped", signal="metrics") > 0
     assert agent.booked("received", signal="metrics") % 60000 == 0
+    agent.assert_balanced()
+
+
+def test_push_refuses_when_full_and_takes_again(oxpecker):
+    """Pages are kept within `memory`: a group that goes makes room."""
+    port = free_port()
+    agent = oxpecker({"metrics": {"collect": {"push": f"127.0.0.1:{port}"}}, "memory": "2MiB"})
+    page = "".join(f'many{{n="{n}"}} 1\n' for n in range(2000))
+    put = lambda n: requests.put(f"http://127.0.0.1:{port}/metrics/job/{n}", data=page, timeout=30)  # noqa: E731
+    answers = [put(n) for n in range(100)]
+    assert {answer.status_code for answer in answers} == {200, 503}
+    assert all(int(answer.headers["Retry-After"]) >= 1 for answer in answers if answer.status_code == 503)
+    for n, answer in enumerate(answers):
+        assert requests.delete(f"http://127.0.0.1:{port}/metrics/job/{n}", timeout=30).status_code == 202
+    agent.wait_until(lambda: put(1).ok, 30, "room again")
     agent.assert_balanced()
 
 

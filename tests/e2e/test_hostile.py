@@ -9,7 +9,7 @@ import pytest
 from lib import agent as agents, need, unix_http
 from lib.cpu import Waits
 from lib.flood import Flood
-from lib.prober import kept_waiting
+from lib.prober import Clock
 from lib.wait import free_port, wait_until
 
 ROWS = os.path.join(need.TESTS, "hostile", "requests.txt")
@@ -45,20 +45,24 @@ def connected(address):
     return peer
 
 
-def said(address, text):
+def exchanged(peer, text):
     """All that comes back until the end of the stream."""
+    try:
+        peer.sendall(text)
+    except (BrokenPipeError, ConnectionResetError):
+        pass  # the answer is there before the last of it
+    got = b""
+    try:
+        while piece := peer.recv(65536):
+            got += piece
+    except ConnectionResetError:
+        pass
+    return got
+
+
+def said(address, text):
     with connected(address) as peer:
-        try:
-            peer.sendall(text)
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # the answer is there before the last of it
-        got = b""
-        try:
-            while piece := peer.recv(65536):
-                got += piece
-        except ConnectionResetError:
-            pass
-        return got
+        return exchanged(peer, text)
 
 
 @pytest.fixture
@@ -91,13 +95,11 @@ def test_no_listener_takes_a_row_of_the_table(doors, door):
     assert agents.run("status", "--config", agent.config_path).returncode == 0
 
 
-def probe(agent, port, text=PROBE):
-    """How long the answer took, less what the machine kept agent and prober waiting for a processor."""
-    waited, began = kept_waiting(agent.pid) + kept_waiting("self"), time.monotonic()
-    got = said(("127.0.0.1", port), text)
+def probe(clock, port, text=PROBE):
+    """How long the answer took."""
+    seconds, got = clock.took(lambda: connected(("127.0.0.1", port)), lambda peer: exchanged(peer, text))
     assert got.startswith(b"HTTP/1.1 200 "), got[:200]
-    took = time.monotonic() - began
-    return max(0, took - (kept_waiting(agent.pid) + kept_waiting("self") - waited))
+    return seconds
 
 
 def assert_prompt(times, limit):
@@ -117,12 +119,12 @@ LISTEN_FLOODS = [("silent", 64), ("silent", 10_000), ("half a head", 10_000), ("
 def test_probes_and_pages_come_and_deliveries_go_on(doors, tmp_path, kind, count):
     need.descriptors(20_000)
     agent, lines = doors[0], 0
-    flood = Flood(kind, agent.port, count)
+    flood, clock = Flood(kind, agent.port, count), Clock(agent.pid)
     try:
         times, pages = [], []
         for _ in range(20):
-            times.append(probe(agent, agent.port))
-            pages.append(probe(agent, agent.port, b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"))
+            times.append(probe(clock, agent.port))
+            pages.append(probe(clock, agent.port, b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"))
             answer = said(("127.0.0.1", agent.bulk_port), b"POST /_bulk HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
                           b"Content-Type: application/x-ndjson\r\nContent-Length: 26\r\n\r\n"
                           b'{"create":{}}\n{"n":1%04d}\n' % lines)
@@ -143,10 +145,10 @@ def test_probes_and_pages_come_and_deliveries_go_on(doors, tmp_path, kind, count
 def test_the_door_of_spans_is_open_within_a_second(doors, kind, count):
     need.descriptors(20_000)
     agent = doors[0]
-    flood = Flood(kind, agent.otlp_port, count)
+    flood, clock = Flood(kind, agent.otlp_port, count), Clock(agent.pid)
     try:
         for _ in range(5):
-            assert probe(agent, agent.otlp_port, b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nConnection: close"
+            assert probe(clock, agent.otlp_port, b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nConnection: close"
                          b"\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n") < 1
     finally:
         flood.stop()
@@ -157,10 +159,10 @@ def test_the_door_of_spans_is_open_within_a_second(doors, kind, count):
 def test_the_door_of_logs_is_open_within_a_second(doors, kind, count):
     need.descriptors(20_000)
     agent = doors[0]
-    flood = Flood(kind, agent.bulk_port, count)
+    flood, clock = Flood(kind, agent.bulk_port, count), Clock(agent.pid)
     try:
         for _ in range(5):
-            assert probe(agent, agent.bulk_port, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n") < 1
+            assert probe(clock, agent.bulk_port, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n") < 1
     finally:
         flood.stop()
 

@@ -18,7 +18,7 @@ from lib.counting import Counting
 from lib.cpu import Waits
 from lib.flood import Flood
 from lib.hostile import Crowd
-from lib.prober import Prober
+from lib.prober import Clock, Prober
 from lib.wait import free_port, wait_until
 from test_hostile import assert_prompt, probe
 from test_traces import PROTOBUF, request_of
@@ -190,8 +190,9 @@ def test_the_door_of_logs_is_open_beside_bulks_that_nobody_waits_for(oxpecker, f
     agent = oxpecker(logs_config(tmp_path, bulk, server))
     floods = [Flood("new bulks", bulk, each) for _ in range(8)]
     try:
-        times = [probe(agent, bulk, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n") for _ in range(20)]
-        probes = [probe(agent, agent.port) for _ in range(20)]
+        clock = Clock(agent.pid)
+        times = [probe(clock, bulk, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n") for _ in range(20)]
+        probes = [probe(clock, agent.port) for _ in range(20)]
     finally:
         for flood in floods:
             flood.stop()

@@ -9,6 +9,7 @@ import threading
 import time
 
 import pytest
+import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from lib import fault, need
@@ -91,20 +92,61 @@ def test_gzip_when_asked(oxpecker, host_python):
     assert stable(gzip.decompress(packed.raw.read()).decode()) == stable(plain.text)
 
 
+WANTED = {"text/plain;version=0.0.4": b"# TYPE demo_total counter\ndemo_total 3\n",
+          "text/plain;version=1.0.0": b"# TYPE demo_total counter\ndemo_total 3\n",
+          "application/openmetrics-text;version=1.0.0": b"# TYPE demo counter\ndemo_total 3\n",
+          "*/*": b"# TYPE demo_total counter\ndemo_total 3\n"}
+
+
 def test_one_scrape_serves_concurrent_pulls(oxpecker, fault_server, tmp_path):
+    """Of those too that want other formats."""
     server = fault_server(unix=str(tmp_path / "app.sock"))
-    all_asked, answer = threading.Event(), fault.slow(0.5, fault.ok(b"demo_total 3\n", "text/plain; version=0.0.4"))
+    all_asked = threading.Event()
+    answer = fault.slow(0.5, fault.ok(b"# TYPE demo_total counter\ndemo_total 3\n", "text/plain; version=0.0.4"))
     server.plan(lambda handler, request: all_asked.wait(20) and answer(handler, request))
     agent = oxpecker(config(tmp_path / "app.sock", timeout="30s"))
-    before, peers = len(server.taken("/metrics")), [socket.create_connection(("127.0.0.1", agent.port), 30)
-                                                    for _ in range(8)]
-    for peer in peers:
-        peer.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    wanted = list(WANTED) * 2
+    before, peers = len(server.taken("/metrics")), [socket.create_connection(("127.0.0.1", agent.port), 60)
+                                                    for _ in wanted]
+    for peer, kind in zip(peers, wanted):
+        peer.sendall(f"GET /metrics HTTP/1.1\r\nHost: x\r\nAccept: {kind}\r\nConnection: close\r\n\r\n".encode())
     all_asked.set()
-    for peer in peers:
-        assert b"demo_total 3" in peer.makefile("rb").read()
+    for peer, kind in zip(peers, wanted):
+        head, _, page = peer.makefile("rb").read().partition(b"\r\n\r\n")
+        sent = kind.replace(";", "; ") if kind != "*/*" else "text/plain; version=0.0.4"
+        assert f"Content-Type: {sent}; charset=utf-8; escaping=underscores\r\n".encode() in head, kind
+        assert WANTED[kind] in page, kind
+        assert page.endswith(b"\n# EOF\n") == ("openmetrics" in kind)
         peer.close()
     assert len(server.taken("/metrics")) - before <= 2
+
+
+def heads(page):
+    return [line.split()[2] for line in page.splitlines() if line.startswith("# TYPE ")]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in WANTED if kind != "*/*"])
+def test_families_are_sorted_and_a_reader_names_those_it_wants(oxpecker, fault_server, tmp_path, kind):
+    """As client libraries do. HEAD is answered as GET, without the page."""
+    server = fault_server(unix=str(tmp_path / "app.sock"))
+    server.plan(fault.ok(b"z 1\np 2\n# TYPE demo_total counter\ndemo_total 3\na 4\nz{x=\"1\"} 5\n", "text/plain"))
+    agent = oxpecker(config(tmp_path / "app.sock"))
+    accept = {"Accept": kind}
+    page = agent.get("/metrics", headers=accept)
+    names = heads(agent.get("/metrics").text)
+    assert names == sorted(names) and len(set(names)) == len(names) > 30
+    assert {"a", "demo_total", "oxpecker_ledger_records", "p", "z"} <= set(names)
+    assert [name.removesuffix("_total") for name in names] == [n.removesuffix("_total") for n in heads(page.text)]
+    some = agent.get("/metrics?name[]=z&name%5B%5D=oxpecker_target_up&name[]=demo_total&name[]=no", headers=accept)
+    assert [name.removesuffix("_total") for name in heads(some.text)] == ["demo", "oxpecker_target_up", "z"]
+    assert some.headers["Content-Type"] == page.headers["Content-Type"]
+    none = agent.get("/metrics?name[]=", headers=accept)
+    assert none.text == ("# EOF\n" if "openmetrics" in kind else "")
+    for query, got in (("", page), ("?name[]=z", agent.get("/metrics?name[]=z", headers=accept))):
+        head = requests.head(f"http://127.0.0.1:{agent.port}/metrics{query}", headers=accept, timeout=60)
+        assert head.status_code == 200 and not head.content
+        assert head.headers["Content-Type"] == got.headers["Content-Type"]
+        assert (int(head.headers["Content-Length"]) < 200) == bool(query)
 
 
 def reader_that_takes_nothing(port):

@@ -1,13 +1,14 @@
 """Pages of targets, judged by Prometheus' own parsers: what is shown is always taken by them, and what they take is
 shown."""
 
+import itertools
 import pathlib
 import random
 
 import pytest
 
 from lib import fault, parsers
-from lib.parsers import OPENMETRICS, TEXT
+from lib.parsers import OPENMETRICS, SCHEMES, TEXT
 
 TESTS = pathlib.Path(__file__).parent.parent
 
@@ -39,6 +40,11 @@ TAKEN = {
                       "# TYPE b summary", 'b{quantile="0.5"} 1', "b_sum 3", "b_count 2"),
     "exemplar": openmetrics("# TYPE a histogram", 'a_bucket{le="1"} 1 # {trace_id="1"} 0.5', 'a_bucket{le="+Inf"} 2',
                             "a_count 2", "a_sum 3"),
+    "one name when escaped": text('{"a.b"} 1', "a_b 2", 'a{"x.y"="1"} 3', 'a{x_y="1"} 4', 'c{"x.y"="1","x_y"="2"} 1'),
+    "names in UTF-8": text('{"héllo wörld", "ключ"="1"} 1', "# TYPE \"d.e\" histogram", '{"d.e_bucket",le="+Inf"} 1',
+                           '{"d.e_sum"} 2', '{"d.e_count"} 1', '{"\\"\\n\\\\","\\"\\n="="}{,\\n\\""} 3'),
+    "counters in UTF-8": openmetrics('# TYPE "a.b" counter', '# HELP "a.b" Some', '{"a.b_total","ключ"="1"} 1',
+                                     '{"a.b_created","ключ"="1"} 2'),
 }
 
 # Of these a sample, or all, are refused: by us, by Prometheus or by both.
@@ -50,8 +56,6 @@ OTHERS = {
     "value without end": text('a{x="' + "v" * (1 << 20) + '"} 1', "b 2"),
     "digits without end": text("a 0." + "3" * 5000, "b 2"),
     "name without end": text("a" * 5000 + " 1", "b 2"),
-    "one name when escaped": text('{"a.b"} 1', "a_b 2", "b 2"),
-    "one label when escaped": text('a{"x.y"="1","x_y"="2"} 1', "b 2"),
     "twice": text("a 1", "a 2", "b 2"),
     "two types": text("# TYPE a gauge", "# TYPE a counter", "a 1", "b 2"),
     "type behind": text("a 1", "# TYPE a counter", "a{x=\"1\"} 2", "b 2"),
@@ -64,7 +68,8 @@ OTHERS = {
     "another type": ("application/json", b"{}"),
     "help of quotes": openmetrics("# TYPE a gauge", '# HELP a \\"x\\" \\n \\\\ "', "a 1"),
     "names": text('{"\\"\\n"} 1', '{"", x="1"} 1', "b 2"),
-    "names in UTF-8": text('{"héllo wörld", "ключ"="1"} 1', "b 2"),
+    "clashes": text('{"a.b"} 1', "a_b 2", '{"a-b"} 3', 'c{"x.y"="1"} 4', 'c{"x-y"="1"} 5', 'c{x_y="1"} 6', "b 2",
+                    'd{"x.y"="1","x-y"="2"} 7', '{"e_count"} 8', "# TYPE \"e\" summary", '{"e_sum"} 9', '{"e.sum"} 10'),
 }
 
 PARTS = ("a", "b_total", "c_bucket", "d.e", "f g", "_", ":", "9", '"', "\\", "\\n", "{", "}", "=", ",", " ", "\t", "#",
@@ -100,7 +105,7 @@ def shown(oxpecker, fault_server, tmp_path):
     server = fault_server(unix=str(tmp_path / "app.sock"))
     agent = oxpecker({"metrics": {"collect": {"app": {"type": "scrape", "target": f"unix:{tmp_path}/app.sock"}}}})
 
-    def show(page, kinds=(TEXT, OPENMETRICS)):
+    def show(page, kinds):
         server.plan(fault.ok(page[1], page[0]))
         answers = [agent.get("/metrics", headers={"Accept": kind}) for kind in kinds]
         return [(answer.headers["Content-Type"], answer.content) for answer in answers]
@@ -114,19 +119,26 @@ def of_the_target(read):
 
 
 def test_what_prometheus_takes_is_shown(shown):
+    """In each format, with each way to escape names: these are as they came only with allow-utf-8."""
     pages = list(TAKEN.values())
-    served = [page for source in pages for page in shown(source)]
-    wanted, got = parsers.read_all(pages), parsers.read_all(served)
-    for name, source, one, other in zip(TAKEN, wanted, got[::2], got[1::2]):
-        assert not source.error and not one.error and not other.error, (name, source.error, one.error, other.error)
-        assert of_the_target(one) == source.samples, name
-        assert of_the_target(other) == source.samples, name
+    served = [page for source in pages for page in shown(source, parsers.ALL)]
+    assert [kind for kind, _ in served] == parsers.ALL * len(pages)
+    wanted, got = parsers.read_all(pages), iter(parsers.read_all(served))
+    for name, source in zip(TAKEN, wanted):
+        for kind in parsers.ALL:
+            read = next(got)
+            assert not source.error and not read.error, (name, kind, source.error, read.error)
+            if kind.endswith("allow-utf-8") or "UTF-8" not in name and "escaped" not in name:
+                assert of_the_target(read) == source.samples, (name, kind)
+            elif "UTF-8" in name:
+                assert len(of_the_target(read)) == len(source.samples), (name, kind)
 
 
 def test_what_is_shown_prometheus_takes(shown):
     """Whatever a target sends, its page or ours is not lost to the others."""
     sources = [*OTHERS.values(), *of_files(), *map(made_up, range(150))]
-    served = [page for source in sources for page in shown(source, [source[0]])]
+    kinds = [source[0] + f"; escaping={scheme}" for source, scheme in zip(sources, itertools.cycle(SCHEMES))]
+    served = [page for source, kind in zip(sources, kinds) for page in shown(source, [kind])]
     for source, read in zip(sources, parsers.read_all(served)):
         assert not read.error, (source, read.error)
         assert ("oxpecker_target_up", (("target", "app"),)) in read.samples
@@ -136,10 +148,28 @@ def test_what_is_shown_prometheus_takes(shown):
 def test_a_sample_that_is_refused_costs_itself(shown):
     """And what was refused is on /status by its name."""
     for name in ("zero time of Go", "before 1970", "beyond time", "labels without end", "value without end",
-                 "digits without end", "name without end", "one name when escaped", "one label when escaped", "twice"):
-        read = parsers.read(*shown(OTHERS[name])[0])
+                 "digits without end", "name without end", "twice"):
+        read = parsers.read(*shown(OTHERS[name], [TEXT])[0])
         assert of_the_target(read).get(("b", ())) == ("2", None), name
         row, = (row for row in shown.agent.status()["sources"] if row.get("dropped"))
         assert sum(drop["samples"] for drop in row["dropped"]) == 1, name
         assert row["dropped"][0]["first"][:1] in ("a", '"', "") and row["dropped"][0]["why"]
     shown.agent.assert_balanced()
+
+
+def test_names_that_clash_when_they_are_escaped_are_told(shown):
+    """Each reader gets what its names allow, nothing twice under one name. The log and a metric say what not."""
+    lost = {}
+    for kind in parsers.ALL:
+        read = parsers.read(*shown(OTHERS["clashes"], [kind])[0])
+        assert not read.error, kind
+        names = [key for key in of_the_target(read) if not key[0].startswith("oxpecker")]
+        scheme = kind.rsplit("=")[-1]
+        lost.setdefault(scheme, 11 - len(names))
+        assert lost[scheme] == 11 - len(names) and ("b", ()) in names
+        again = parsers.read(*shown(OTHERS["clashes"], [kind])[0])
+        clashes = again.samples["oxpecker_metrics_name_clashes", ()][0]
+        assert scheme == "allow-utf-8" or clashes == str(lost[scheme]), kind
+    assert lost == {"underscores": 6, "dots": 0, "values": 0, "allow-utf-8": 0}
+    said = [line for line in shown.agent.err().splitlines() if "where names are escaped" in line]
+    assert len(said) == 1 and "6 samples are not shown where names are escaped with underscores" in said[0], said

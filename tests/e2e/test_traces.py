@@ -109,6 +109,9 @@ def test_requests_are_merged_into_batches(oxpecker, fault_server):
     wait_settled(agent)
     assert sorted(spans_at(server)) == list(range(1, 101))
     assert len(server.taken("/v1/traces")) < 10
+    for request in server.taken("/v1/traces"):  # the resource and the scope stand there once
+        resource, = ExportTraceServiceRequest.FromString(request.body).resource_spans
+        assert len(resource.scope_spans) == 1
     assert server.taken("/v1/traces")[0].headers["Content-Encoding"] == "gzip"
 
 

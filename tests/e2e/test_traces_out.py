@@ -35,9 +35,9 @@ def spans_of(message):
     return message.resource_spans[0].scope_spans[0].spans
 
 
-def rich_request(service):
+def rich_request(service, first=1):
     """Everything that a span can have, in three spans of one trace."""
-    message = request_of(3, service)
+    message = request_of(3, service, first)
     for number, span in enumerate(spans_of(message)):
         span.trace_id, span.kind, span.trace_state = trace_id(service), number + 1, "a=b"
         span.end_time_unix_nano = span.start_time_unix_nano + 1234567
@@ -83,6 +83,43 @@ def test_what_jaeger_has_over_grpc_is_what_was_sent(oxpecker, jaeger, packed):
     assert as_stored(jaeger, through) == as_stored(jaeger, straight)
     wait_settled(agent)
     assert agent.booked("delivered", signal="traces") == 3
+
+
+def with_two_scopes(message):
+    """The last span gets a scope of its own, and both have a schema."""
+    resource = message.resource_spans[0]
+    other = resource.scope_spans.add()
+    other.scope.name, other.schema_url, resource.schema_url = "other", "scope/1", "resource/1"
+    other.spans.add().CopyFrom(spans_of(message)[2])
+    del spans_of(message)[2]
+    return message
+
+
+def of_another(message, service):
+    """The same spans as those of another app, in a trace of its own."""
+    other = ExportTraceServiceRequest.FromString(message.SerializeToString())
+    other.resource_spans[0].resource.attributes[0].value.string_value = service
+    for scope in other.resource_spans[0].scope_spans:
+        for span in scope.spans:
+            span.trace_id = trace_id(service)
+    return other
+
+
+@pytest.mark.parametrize("way", [{"protocol": "grpc"}, {"gzip": False}], ids=["grpc", "http"])
+def test_what_jaeger_has_of_requests_that_became_one_is_what_was_sent(oxpecker, jaeger, way):
+    through, straight = (f"{name}-{next(iter(way))}" for name in ("together", "apart"))
+    agent = oxpecker({"traces": {"batch": {"age": "1s"}, "export": {"otlp": {
+        "endpoint": f"http://{jaeger.otlp_grpc}" if "protocol" in way else jaeger.otlp_http, **way}}}})
+    for first in range(1, 16, 3):
+        message = with_two_scopes(rich_request(through, first))
+        assert post(agent, message.SerializeToString()).status_code == 200
+        assert requests.post(jaeger.otlp_http + "/v1/traces", data=of_another(message, straight).SerializeToString(),
+                             headers=PROTOBUF, timeout=60).ok
+    for service in (through, straight):
+        wait_until(lambda: len(jaeger.spans(service)) == 15, 60, f"the spans of {service}")
+    assert as_stored(jaeger, through) == as_stored(jaeger, straight)
+    wait_settled(agent)
+    assert agent.booked("delivered", signal="traces") == 15
 
 
 def test_what_a_call_of_grpc_looks_like(oxpecker, grpc_fault_server):

@@ -1,6 +1,7 @@
 /*
  * OTLP requests: what the check lets through, generated code decodes to the same counts, every span is visited and
- * has its ids, it can be written as JSON, and cut up it loses no span. What can be mended passes the check then, with
+ * has its ids, it can be written as JSON, and neither cut up nor put together with others it loses a span. What can be
+ * mended passes the check then, with
  * the spans that were not refused, and mending it again changes nothing. Whatever it is, nothing reads beyond it.
  */
 #include <errno.h>
@@ -8,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/text.h"
+#include "proto/otlp_group.h"
 #include "proto/otlp_mend.h"
 #include "proto/otlp_response.h"
 #include "proto/otlp_split.h"
@@ -85,6 +87,52 @@ static void comes_apart(struct bytes body, size_t max, uint64_t spans)
 	free(to);
 }
 
+static uint64_t hash(uint64_t sum, struct bytes bytes)
+{
+	for (size_t i = 0; i < bytes.size; i++)
+		sum = (sum ^ (unsigned char)bytes.data[i]) * 0x100000001b3;
+	return sum * 31 + bytes.size;
+}
+
+/* In whatever order they come. */
+static int sum_up(void *context, const struct otlp_span *s)
+{
+	*(uint64_t *)context += hash(hash(hash(7, s->resource), s->scope), s->span);
+	return 0;
+}
+
+/* Twice itself, what its second half is if that is a request, and itself again: each span keeps its resource and its
+ * scope. */
+static void comes_together(struct bytes body)
+{
+	struct bytes half = { body.data + body.size / 2, body.size - body.size / 2 };
+	struct otlp_group *group = otlp_group_new(4);
+	uint64_t before = 0, after = 0;
+	struct pieces_place at = { 0 };
+	struct otlp_summary sum;
+	struct pieces pieces;
+	size_t fault_at;
+	char *to;
+
+	need(group != NULL);
+	if (otlp_traces_check(half.data, half.size, &sum, &fault_at))
+		half.size = 0;
+	const struct bytes all[] = { body, body, half, body };
+	for (size_t i = 0; i < COUNT_OF(all); i++) {
+		otlp_group_add(group, all[i]);
+		need(otlp_traces_each(all[i], sum_up, &before) == 0);
+	}
+	if (!otlp_group_end(group, &pieces))
+		return;
+	to = malloc(pieces.size + 1);
+	need(to && pieces.size <= 3 * body.size + half.size);
+	need(pieces_read(&pieces, &at, to, pieces.size + 1) == pieces.size);
+	need(otlp_traces_check(to, pieces.size, &sum, &fault_at) == OTLP_OK);
+	need(otlp_traces_each((struct bytes){ to, pieces.size }, sum_up, &after) == 0 && after == before);
+	pieces_done(&pieces);
+	free(to);
+}
+
 static uint64_t texts_of(const struct otlp_mend *m)
 {
 	char text[OTLP_MEND_TEXT];
@@ -147,6 +195,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		request_is_fine(data, size, &sum);
 		comes_apart((struct bytes){ (const char *)data, size }, 64, sum.spans);
 		comes_apart((struct bytes){ (const char *)data, size }, size / 2 + 1, sum.spans);
+		comes_together((struct bytes){ (const char *)data, size });
 	}
 	may_be_mended((struct bytes){ (const char *)data, size }, fault);
 	if (otlp_response_parse((struct bytes){ (const char *)data, size }, &rejected, message, sizeof message))

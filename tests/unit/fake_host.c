@@ -1,5 +1,7 @@
 #include "unit/fake_host.h"
 
+#include "series/series.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <errno.h>
@@ -280,7 +282,13 @@ void host_collected(struct host *h)
 
 void host_samples(struct host *h, const struct series_counts *counts, uint64_t bytes)
 {
-	(void)h, (void)counts, (void)bytes;
+	uint64_t dropped = 0;
+
+	(void)bytes;
+	for (int i = 0; i < SERIES_DROPS; i++)
+		dropped += counts->dropped[i];
+	OXP_ASSERT(counts->received == counts->merged + dropped);
+	h->samples_dropped += dropped;
 }
 
 void host_refused(struct host *h, enum signal signal, uint64_t records, uint64_t bytes)

@@ -61,6 +61,7 @@ struct host {
 	size_t broke_off; /* told by host_broke_off() */
 	struct series *series; /* the test's, lent to collectors of metrics */
 	size_t collected; /* told by host_collected() */
+	uint64_t samples_dropped; /* told by host_samples() */
 	bool refuse; /* every offer is answered FULL */
 	/* host_offer_long() answers WAITS, and host_offer_spooled() TAKEN; `waiting` is what was offered */
 	bool offers_wait;

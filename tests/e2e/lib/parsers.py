@@ -9,6 +9,9 @@ from . import need
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+SCHEMES = ("underscores", "dots", "values", "allow-utf-8")
+ALL = [f"{kind}; escaping={scheme}"
+       for kind in (TEXT, TEXT.replace("0.0.4", "1.0.0"), OPENMETRICS) for scheme in SCHEMES]
 
 
 class Read:

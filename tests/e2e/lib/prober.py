@@ -1,5 +1,8 @@
-"""Asks for a path again and again, each time over a new connection, in a process of its own: what the test beside it
-does with its threads is nobody's delay. Used as a class by tests; run as a program it is what the class starts."""
+"""How soon probes are answered, each over a new connection, less what the machine and not the agent took.
+
+Prober asks for a path again and again in a process of its own: what the test beside it does with its threads is
+nobody's delay. Run as a program, this file is what the class starts.
+"""
 
 import json
 import select
@@ -9,6 +12,11 @@ import sys
 import time
 
 PAUSE = 0.02
+# A flood fills the queue of connections (BACKLOG of agent/http/listen.c) in about that many seconds, if nobody lets
+# them in.
+QUEUE_FILLS = 0.02
+# Who comes then is let in at the kernel's next try, which is this many seconds later at the least.
+NEXT_TRY = 0.9
 
 
 class Prober:
@@ -38,24 +46,48 @@ def kept_waiting(pid):
         return 0  # a kernel that does not count it
 
 
-def probe(port, pid, request):
-    before, began = kept_waiting(pid) + kept_waiting("self"), time.monotonic()
+class Clock:
+    """Times what peers of a process get: the seconds less those in which it or we were ready to run and the machine ran
+    others, and without the kernel's pause where the queue was full since the process had been kept from emptying it."""
+
+    def __init__(self, pid):
+        self.pid, self.waited_at_last = pid, kept_waiting(pid)
+
+    def now(self):
+        return time.monotonic() - kept_waiting(self.pid) - kept_waiting("self")
+
+    def took(self, connect, ask):
+        """(seconds, what ask() made of the connection that connect() made)"""
+        began, asked = self.now(), time.monotonic()
+        with connect() as peer:
+            tried_again = time.monotonic() - asked > NEXT_TRY
+            connected = self.now()
+            answer = ask(peer)
+        ended, waited = self.now(), kept_waiting(self.pid)
+        starved = waited - self.waited_at_last > QUEUE_FILLS
+        seconds = ended - (connected if tried_again and starved else began)
+        self.waited_at_last = waited
+        return max(0, seconds), answer
+
+
+def probe(clock, port, request):
+    def ask(peer):
+        peer.settimeout(60)
+        peer.sendall(request)
+        return peer.recv(64).startswith(b"HTTP/1.1 200 ")
+
     try:
-        with socket.create_connection(("127.0.0.1", port), 60) as peer:
-            peer.settimeout(60)
-            peer.sendall(request)
-            fine = peer.recv(64).startswith(b"HTTP/1.1 200 ")
+        seconds, fine = clock.took(lambda: socket.create_connection(("127.0.0.1", port), 60), ask)
     except OSError:
-        fine = False
-    took = time.monotonic() - began
-    return max(0, took - (kept_waiting(pid) + kept_waiting("self") - before)) if fine else None
+        return None
+    return seconds if fine else None
 
 
 def main(port, pid, path):
     request = f"GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode()
-    seconds = []
+    seconds, clock = [], Clock(pid)
     while not select.select([sys.stdin], [], [], PAUSE)[0]:
-        seconds.append(probe(port, pid, request))
+        seconds.append(probe(clock, port, request))
     print(json.dumps(seconds))
 
 

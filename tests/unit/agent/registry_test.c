@@ -3,6 +3,7 @@
  */
 #include "unit/unit.h"
 
+#include "config/option.h"
 #include "registry.h"
 
 static void assert_named(const char *name, const char *summary)
@@ -17,6 +18,27 @@ static void assert_leaves(const struct collector_type *t)
 	bool saved = t->rewind == REWIND_SAVED;
 
 	assert_true(saved == !!t->lasting && saved == !!t->leave && saved == !!t->abandon && saved == !!t->lost);
+}
+
+/* With a time-out of 0 nothing is ever answered in time, and no word would say so. To have no patience is a choice. */
+static void assert_times(const struct option *options)
+{
+	for (const struct option *o = options; o && o->name; o++)
+		if (o->kind == OPTION_DURATION)
+			assert_true(o->min > 0 || o->zero || strcmp(o->name, "patience") == 0);
+}
+
+static void test_no_time_is_0_by_mistake(void **state)
+{
+	(void)state;
+	for (const struct collector_type *const *t = registry_collectors; *t; t++)
+		assert_times((*t)->options);
+	for (const struct exporter_type *const *t = registry_exporters; *t; t++)
+		assert_times((*t)->options);
+	for (const struct step_type *const *t = registry_steps; *t; t++)
+		assert_times((*t)->options);
+	for (const struct check_type *const *t = registry_checks; *t; t++)
+		assert_times((*t)->options);
 }
 
 static void test_collectors(void **state)
@@ -71,6 +93,7 @@ int main(void)
 		cmocka_unit_test(test_exporters),
 		cmocka_unit_test(test_steps),
 		cmocka_unit_test(test_checks),
+		cmocka_unit_test(test_no_time_is_0_by_mistake),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

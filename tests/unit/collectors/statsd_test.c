@@ -94,9 +94,9 @@ static void lines_become_series(void **state)
 	take(&b, "level:5|g\nlevel:-2|g\nlevel:+0.5|g");
 	take(&b, "took:400:600|ms|@0.5\ntook:9|h\ntook:0.1|d");
 	take(&b, "odd:1|c|#bare,x:,:y,k:v");
-	assert_shows(&b, "web_hits{a=\"b\",c_d=\"e\"} 6\n_9lives_x 1\nfoo{t=\"1\"} 1\nfoobar{t=\"2\"} 1\nlevel 3.5\n"
+	assert_shows(&b, "_9lives_x 1\nfoo{t=\"1\"} 1\nfoobar{t=\"2\"} 1\nlevel 3.5\nodd{k=\"v\"} 1\n"
 			 "took_bucket{le=\"0.5\"} 3\ntook_bucket{le=\"5\"} 5\ntook_bucket{le=\"+Inf\"} 6\n"
-			 "took_sum 11.1\ntook_count 6\nodd{k=\"v\"} 1\n");
+			 "took_sum 11.1\ntook_count 6\nweb_hits{a=\"b\",c_d=\"e\"} 6\n");
 	assert_int_equal(fake_host_number(&b.host, "statsd_bare_tags_total"), 3);
 	assert_int_equal(fake_host_number(&b.host, "statsd_lines_total"), 13);
 	bench_done(&b);

@@ -1,5 +1,5 @@
 /*
- * Accept-Encoding as clients write it, and as they should not. Sections are those of RFC 9110.
+ * Accept and Accept-Encoding as clients write them, and as they should not. Sections are those of RFC 9110.
  */
 #include "http/accept.h"
 
@@ -63,42 +63,29 @@ static void what_is_wanted(void **state)
 			fail_msg("row %zu: %s", i, rows[i].header);
 }
 
-/* What Prometheus 2 and 3, browsers and curl send among them. */
-static const struct {
-	const char *header;
-	bool openmetrics;
-} pages[] = {
-	{ NULL, false },
-	{ "*/*", false },
-	{ "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
-	  "text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
-		true },
-	{ "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,"
-	  "application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,"
-	  "text/plain;version=0.0.4;q=0.2,*/*;q=0.1",
-		true },
-	{ "application/openmetrics-text", true },
-	{ "text/plain;q=0.5, Application/OpenMetrics-Text; q=0.5", true },
-	{ "text/plain, application/openmetrics-text;q=0.9", false },
-	{ "application/openmetrics-text;q=0", false },
-	{ "application/openmetrics-text2", false },
-	{ "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", false },
-	{ "text/plain;version=0.0.4", false },
-};
-
-static void which_page_is_wanted(void **state)
+static void elements_come_one_by_one(void **state)
 {
+	struct bytes rest = bytes_of("text/plain ; Version = \"1.0.0\";q=0.5;empty=;q2, , x/y");
+	struct http_accepted a;
+
 	(void)state;
-	for (size_t i = 0; i < COUNT_OF(pages); i++)
-		if (http_accepts_openmetrics(pages[i].header) != pages[i].openmetrics)
-			fail_msg("row %zu: %s", i, pages[i].header);
+	assert_true(http_accept_next(&rest, &a));
+	assert_true(bytes_are(a.what, "text/plain") && a.weight == 500);
+	assert_true(bytes_are(http_accept_parameter(a.parameters, "version"), "1.0.0"));
+	assert_int_equal(http_accept_parameter(a.parameters, "empty").size, 0);
+	assert_null(http_accept_parameter(a.parameters, "charset").data);
+	assert_true(http_accept_next(&rest, &a));
+	assert_int_equal(a.what.size, 0);
+	assert_true(http_accept_next(&rest, &a));
+	assert_true(bytes_are(a.what, "x/y") && a.weight == 1000);
+	assert_false(http_accept_next(&rest, &a));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_wanted),
-		cmocka_unit_test(which_page_is_wanted),
+		cmocka_unit_test(elements_come_one_by_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -390,6 +390,24 @@ static void queries_are_decoded(void **state)
 	expect_query("a=%00", "a", "%00");
 }
 
+static void an_argument_may_come_again(void **state)
+{
+	char text[] = "GET /p?a[]=1&b=2&a%5B%5D=3&a[]&a[]= HTTP/1.1\r\nHost: x\r\n\r\n";
+	const char *value = NULL;
+	struct strings s;
+
+	(void)state;
+	strings_of(&s, text);
+	value = http_head_query_next(&s.h, s.text, "a[]", value);
+	assert_string_equal(value, "1");
+	value = http_head_query_next(&s.h, s.text, "a[]", value);
+	assert_string_equal(value, "3");
+	value = http_head_query_next(&s.h, s.text, "a[]", value);
+	assert_string_equal(value, "");
+	assert_null(http_head_query_next(&s.h, s.text, "a[]", value));
+	free(s.text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -405,6 +423,7 @@ int main(void)
 		cmocka_unit_test(fields_are_found_in_any_case),
 		cmocka_unit_test(paths_are_decoded),
 		cmocka_unit_test(queries_are_decoded),
+		cmocka_unit_test(an_argument_may_come_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -151,7 +151,7 @@ static void escapes_and_names(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(names); i++)
 		assert_true(bytes_are((struct bytes){ to, exposition_name_escape(bytes_of(names[i].name),
-			names[i].label, to) },
+			names[i].label, EXPOSITION_UNDERSCORES, to) },
 			names[i].classic));
 	assert_true(bytes_are((struct bytes){ to, exposition_unescape(bytes_of("a\\\\n\\n\\\"\\q\\"), EXPOSITION_TEXT,
 		to) },
@@ -160,6 +160,41 @@ static void escapes_and_names(void **state)
 		to) }, "\"\n"));
 	assert_true(bytes_are((struct bytes){ to, exposition_value_copy(bytes_of("\\\\q\\q\\\"\\n"), to) },
 		"\\\\q\\\\q\\\"\\n"));
+}
+
+/* What prometheus/common makes of them (model.EscapeName). */
+static void names_are_escaped_by_each_scheme(void **state)
+{
+	static const struct { const char *name, *underscores, *dots, *values, *utf8; } rows[] = {
+		{ "no:escaping.required", "no:escaping_required", "no:escaping_dot_required",
+			"U__no:escaping_2e_required", "\"no:escaping.required\"" },
+		{ "mysystem.prod.west.cpu.load", "mysystem_prod_west_cpu_load",
+			"mysystem_dot_prod_dot_west_dot_cpu_dot_load", "U__mysystem_2e_prod_2e_west_2e_cpu_2e_load",
+			"\"mysystem.prod.west.cpu.load\"" },
+		{ "mysystem.prod.west.cpu.load_total", "mysystem_prod_west_cpu_load_total",
+			"mysystem_dot_prod_dot_west_dot_cpu_dot_load__total",
+			"U__mysystem_2e_prod_2e_west_2e_cpu_2e_load__total", "\"mysystem.prod.west.cpu.load_total\"" },
+		{ "http.status:sum", "http_status:sum", "http_dot_status:sum", "U__http_2e_status:sum",
+			"\"http.status:sum\"" },
+		{ "label with \xf0\x9f\x98\xb1", "label_with__", "label__with____", "U__label_20_with_20__1f631_",
+			"\"label with \xf0\x9f\x98\xb1\"" },
+		{ "\xe8\x8a\xb1\xe7\x81\xab", "__", "____", "U___82b1__706b_", "\"\xe8\x8a\xb1\xe7\x81\xab\"" },
+		{ "\xc4\x8f", "_", "__", "U___10f_", "\"\xc4\x8f\"" },
+		{ "0a\\n\\\"\\\\", "_a___", "__a______", "U___30_a_a__22__5c_", "\"0a\\n\\\"\\\\\"" },
+	};
+	char to[256];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		const char *const wanted[] = { rows[i].underscores, rows[i].dots, rows[i].values, rows[i].utf8 };
+		for (unsigned e = 0; e < EXPOSITION_ESCAPINGS; e++) {
+			struct bytes name = bytes_of(rows[i].name);
+			size_t size = exposition_name_escape(name, false, (enum exposition_escaping)e, to);
+			if (!bytes_are((struct bytes){ to, size }, wanted[e]))
+				fail_msg("%s becomes %.*s, not %s", rows[i].name, (int)size, to, wanted[e]);
+			assert_true(size <= EXPOSITION_ESCAPED_MAX * (name.size + 1));
+		}
+	}
 }
 
 int main(void)
@@ -173,6 +208,7 @@ int main(void)
 		cmocka_unit_test(a_full_buffer_stays_as_it_was),
 		cmocka_unit_test(type_words),
 		cmocka_unit_test(escapes_and_names),
+		cmocka_unit_test(names_are_escaped_by_each_scheme),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

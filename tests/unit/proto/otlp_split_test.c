@@ -7,49 +7,11 @@
 #include "base/random.h"
 #include "proto/otlp_split.h"
 #include "proto/otlp_walk.h"
-#include "unit/proto/otlp_builder.h"
-#include "otlp.pb-c.h"
+#include "unit/proto/otlp_flat.h"
 
 enum { ROOM = 16 << 20, REQUESTS = 3000, MAX = 1000, MANY = 20000 };
 
 static const char span_id[] = "01234567";
-
-/* Each span as a line of three packed messages: its resource spans without what is in them, its scope spans, itself. */
-static void put_packed(struct buffer *to, const ProtobufCMessage *message)
-{
-	size_t size = protobuf_c_message_get_packed_size(message);
-	uint8_t *data = malloc(size + 1);
-
-	assert_non_null(data);
-	protobuf_c_message_pack(message, data);
-	put_bytes(to, 1, data, size);
-	free(data);
-}
-
-static void flatten_scope(Otlp__ResourceSpans *outer, Otlp__ScopeSpans *inner, struct buffer *to)
-{
-	size_t inners = outer->n_scope_spans, spans = inner->n_spans;
-
-	for (size_t i = 0; i < spans; i++) {
-		outer->n_scope_spans = inner->n_spans = 0;
-		put_packed(to, &outer->base);
-		put_packed(to, &inner->base);
-		outer->n_scope_spans = inners;
-		inner->n_spans = spans;
-		put_packed(to, &inner->spans[i]->base);
-	}
-}
-
-static void flatten(struct bytes body, struct buffer *to)
-{
-	Otlp__TracesRequest *r = otlp__traces_request__unpack(NULL, body.size, (const uint8_t *)body.data);
-
-	assert_non_null(r);
-	for (size_t i = 0; i < r->n_resource_spans; i++)
-		for (size_t k = 0; k < r->resource_spans[i]->n_scope_spans; k++)
-			flatten_scope(r->resource_spans[i], r->resource_spans[i]->scope_spans[k], to);
-	otlp__traces_request__free_unpacked(r, NULL);
-}
 
 /* How a request came apart. */
 struct cut_up {

@@ -210,9 +210,9 @@ static void beyond_a_ceiling_the_family_has_one_overflow(void **state)
 	assert_null(get(&b, METER_GAUGE, "c", "1"));
 	assert_int_equal(counts->by[METER_SERIES_CEILING], 2);
 	assert_string_equal(counts->latest[METER_SERIES_CEILING], "c");
-	assert_shows(&b, "# HELP many Help.\n# TYPE many counter\nmany{a=\"0\"} 1\nmany{a=\"1\"} 2\nmany{a=\"2\"} 1\n"
-			 "many{overflow=\"true\"} 4\n"
-			 "# HELP b Help.\n# TYPE b gauge\nb{a=\"1\"} 1\nb{a=\"2\"} 2\nb{overflow=\"true\"} 3\n");
+	assert_shows(&b, "# HELP b Help.\n# TYPE b gauge\nb{a=\"1\"} 1\nb{a=\"2\"} 2\nb{overflow=\"true\"} 3\n"
+			 "# HELP many Help.\n# TYPE many counter\nmany{a=\"0\"} 1\nmany{a=\"1\"} 2\nmany{a=\"2\"} 1\n"
+			 "many{overflow=\"true\"} 4\n");
 	done(&b);
 }
 

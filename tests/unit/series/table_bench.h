@@ -95,14 +95,14 @@ static inline void assert_page_in_slices(struct table *t, const char *wanted, si
 	buffer_done(&b);
 }
 
-static inline size_t page_size(struct table *t)
+static inline size_t page_size(struct table *t, enum exposition_format format)
 {
 	struct series_cursor c;
 	struct buffer b;
 	size_t size;
 
 	buffer_init(&b, 1 << 20);
-	series_cursor_init(&c, t->series, EXPOSITION_TEXT);
+	series_cursor_init(&c, t->series, format);
 	assert_int_equal(series_write_some(&c, &b, 1 << 20), 0);
 	size = b.size;
 	buffer_done(&b);

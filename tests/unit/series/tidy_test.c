@@ -217,6 +217,30 @@ static void what_is_left_is_in_nobodys_way(void **state)
 	series_free(t.series);
 }
 
+/* To free all of it for one sample would take as long as all of it is large. */
+static void no_more_is_freed_than_is_wanted(void **state)
+{
+	enum { SERIES = 1000, ROOM = 40 * SERIES };
+	struct table t = table_of(&series_limits_default);
+	char *page = oxp_new(ROOM);
+	size_t size = 0;
+
+	(void)state;
+	for (int i = 0; i < SERIES; i++)
+		size += (size_t)snprintf(page + size, ROOM - size, "a{n=\"%d\"} 1\n", i);
+	scrape(&t, 1, page);
+	scrape(&t, 1, "b 1\n");
+	assert_int_equal(t.series->entries.count, SERIES + 1);
+	series_begin(t.targets[0]);
+	t.series->limits.bytes = t.series->bytes;
+	feed(t.targets[0], "c 1\nd 2\n# TYPE e counter\ne 3\n");
+	assert_in_range(t.series->entries.count, SERIES / 2, SERIES);
+	assert_int_equal(t.targets[0]->groups[staged_slot(t.targets[0])].count, 3);
+	series_check(t.series);
+	free(page);
+	series_free(t.series);
+}
+
 static int64_t cpu_ns(void)
 {
 	struct timespec t;
@@ -279,6 +303,7 @@ int main(void)
 		cmocka_unit_test(what_is_left_is_never_seen),
 		cmocka_unit_test(it_is_freed_in_as_many_steps_as_it_is_large),
 		cmocka_unit_test(what_is_left_is_in_nobodys_way),
+		cmocka_unit_test(no_more_is_freed_than_is_wanted),
 		cmocka_unit_test(a_commit_is_short_whatever_stays_or_vanishes),
 	};
 

@@ -1,0 +1,479 @@
+#include "collectors/push_groups.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/json_writer.h"
+#include "base/random.h"
+#include "base/text.h"
+
+enum {
+	PIECE = 8 << 10, /* of a page, in a callback */
+	TIDIED_AT_ONCE = 300, /* as in scrape.c */
+	SHOWN_MAX = 20, /* groups on /status */
+};
+
+struct push_group {
+	struct push_group *next;
+	struct push_key key;
+	struct series_target *target;
+	struct push_page *newest; /* that was applied */
+	size_t pages; /* of it, and waiting */
+	struct wall_time pushed, failed;
+	struct mono_time last; /* pushed to */
+};
+
+static const char pushed_name[] = "push_time_seconds", failed_name[] = "push_failure_time_seconds";
+
+static void page_free(struct push_page *p)
+{
+	batch_free(p->batch);
+	free(p);
+}
+
+/* What is staged. */
+
+static void put_time(struct push_group *g, const char *name, const char *help, struct wall_time at)
+{
+	char text[DOUBLE_TEXT_SIZE];
+	struct exposition_meta meta = { .format = EXPOSITION_TEXT,
+		.what = EXPOSITION_TYPE,
+		.name = bytes_of(name),
+		.type = EXPOSITION_GAUGE,
+		.text = bytes_of(help) };
+	struct exposition_sample sample = { .name = bytes_of(name), .value = (double)at.ns / 1e9 };
+
+	double_format(sample.value, text);
+	sample.value_text = bytes_of(text);
+	series_events.meta(g->target, &meta);
+	meta.what = EXPOSITION_HELP;
+	series_events.meta(g->target, &meta);
+	series_events.sample(g->target, &sample);
+}
+
+static void put_times(struct push_group *g)
+{
+	put_time(g, pushed_name, "Last Unix time when changing this group succeeded.", g->pushed);
+	put_time(g, failed_name, "Last Unix time when changing this group failed.", g->failed);
+}
+
+static bool is_in_key(const struct push_key *k, struct bytes name)
+{
+	for (size_t i = 0; i < k->count; i++)
+		if (bytes_are(name, k->labels[i].name))
+			return true;
+	return false;
+}
+
+static int on_meta(void *context, const struct exposition_meta *m)
+{
+	struct push_groups *all = context;
+
+	push_family_meta(&all->family, m);
+	if (!push_families_show(&all->families, &all->family, all->number))
+		return 0;
+	all->page->shown++;
+	return series_events.meta(all->applied->group->target, m);
+}
+
+/* Labels of the grouping key replace those of a sample. */
+static int on_sample(void *context, const struct exposition_sample *sample)
+{
+	struct push_groups *all = context;
+	struct push_group *g = all->applied->group;
+	struct exposition_label labels[EXPOSITION_LABELS_MAX];
+	struct exposition_sample own = *sample;
+
+	push_family_sample(&all->family, sample->name);
+	if (!push_families_show(&all->families, &all->family, all->number))
+		return 0;
+	all->page->shown++;
+	own.labels = labels;
+	own.label_count = 0;
+	for (size_t i = 0; i < sample->label_count; i++)
+		if (!is_in_key(&g->key, sample->labels[i].name))
+			labels[own.label_count++] = sample->labels[i];
+	return series_events.sample(g->target, &own);
+}
+
+static const struct exposition_events events = { .meta = on_meta, .sample = on_sample };
+
+static void begin_page(struct push_groups *all, struct push_page *p)
+{
+	all->page = p;
+	all->number++;
+	all->at = 0;
+	p->shown = 0;
+	all->family = (struct push_family){ .seed = all->seed };
+	exposition_init(&all->parser, p->format, &exposition_limits_default, &events, all);
+}
+
+static void free_pages(struct push_group *g)
+{
+	for (struct push_page *p = g->newest, *older; p; p = older) {
+		older = p->older;
+		page_free(p);
+		g->pages--;
+	}
+	g->newest = NULL;
+}
+
+static void begin(struct push_groups *all)
+{
+	struct push_page *p = all->waiting;
+	struct push_group *g = p->group;
+
+	if (p->replaces)
+		free_pages(g);
+	p->older = g->newest;
+	all->applied = p;
+	all->number = 0;
+	series_begin(g->target);
+	put_times(g);
+	if (!push_families_hide(&all->families, pushed_name, all->seed) ||
+		!push_families_hide(&all->families, failed_name, all->seed))
+		host_log(all->host, LOG_LEVEL_WARN, "no memory for the families of what was pushed");
+	begin_page(all, p);
+}
+
+/* Pages of which nothing is shown any more go. */
+static void drop_replaced(struct push_group *g)
+{
+	for (struct push_page **at = &g->newest; *at;) {
+		struct push_page *p = *at;
+		if (p->shown > 0) {
+			at = &p->older;
+			continue;
+		}
+		*at = p->older;
+		page_free(p);
+		g->pages--;
+	}
+}
+
+static const char *job_of(const struct push_group *g)
+{
+	for (size_t i = 0; i < g->key.count; i++)
+		if (strcmp(g->key.labels[i].name, "job") == 0)
+			return g->key.labels[i].value;
+	return "";
+}
+
+static void stop_staging(struct push_groups *all)
+{
+	exposition_done(&all->parser);
+	push_families_done(&all->families);
+	all->waiting = all->applied->next;
+	if (!all->waiting)
+		all->waiting_last = &all->waiting;
+	all->applied->next = NULL;
+	all->applied = all->page = NULL;
+}
+
+static void commit(struct push_groups *all)
+{
+	struct push_page *p = all->applied;
+	struct push_group *g = p->group;
+	struct series_counts counts;
+
+	series_commit(g->target, &counts);
+	host_samples(all->host, &counts, p->text.size);
+	refusals_tell(&all->refusals, all->host, job_of(g), &counts);
+	g->newest = p;
+	stop_staging(all);
+	drop_replaced(g);
+	loop_soon_run(&all->tidy);
+}
+
+/* The page was found fine before, so it is read to its end. */
+static void read_some(struct push_groups *all)
+{
+	struct push_page *p = all->page;
+	size_t size = smaller(PIECE, p->text.size - all->at);
+
+	(void)exposition_feed(&all->parser, p->text.data + all->at, size);
+	all->at += size;
+	if (all->at < p->text.size)
+		return;
+	if (exposition_end(&all->parser) != EXPOSITION_FINE)
+		host_log(all->host, LOG_LEVEL_ERROR, "a page of job \"%s\": %s", job_of(p->group), all->parser.what);
+	exposition_done(&all->parser);
+	if (p->older)
+		begin_page(all, p->older);
+	else
+		commit(all);
+}
+
+static void on_work(void *context)
+{
+	struct push_groups *all = context;
+
+	if (all->waiting && !all->applied)
+		begin(all);
+	if (all->applied)
+		read_some(all);
+	if (all->waiting)
+		loop_soon_run(&all->work);
+	else if (all->idle)
+		all->idle(all->context);
+}
+
+/* Groups come and go. */
+
+static struct push_group **place_of(struct push_groups *all, const struct push_key *key)
+{
+	struct push_group **at = &all->first;
+
+	while (*at && !push_key_equal(&(*at)->key, key))
+		at = &(*at)->next;
+	return at;
+}
+
+static struct push_group *find(const struct push_groups *all, const struct push_key *key)
+{
+	for (struct push_group *g = all->first; g; g = g->next)
+		if (push_key_equal(&g->key, key))
+			return g;
+	return NULL;
+}
+
+/* The strings of the copy stand in the copy. */
+static void copy_key(struct push_key *to, const struct push_key *from)
+{
+	*to = *from;
+	for (size_t i = 0; i < to->count; i++) {
+		to->labels[i].name = to->text + (from->labels[i].name - from->text);
+		to->labels[i].value = to->text + (from->labels[i].value - from->text);
+	}
+}
+
+static struct push_group *new_group(struct push_groups *all, const struct push_key *key)
+{
+	struct push_group *g = calloc(1, sizeof *g);
+	struct series_label labels[PUSH_LABELS_MAX];
+
+	if (!g)
+		return NULL;
+	copy_key(&g->key, key);
+	for (size_t i = 0; i < key->count; i++)
+		labels[i] = (struct series_label){ g->key.labels[i].name, g->key.labels[i].value };
+	if (series_target_new(host_series(all->host), labels, key->count, &g->target) < 0) {
+		free(g);
+		return NULL;
+	}
+	*place_of(all, key) = g;
+	all->count++;
+	++*all->groups;
+	return g;
+}
+
+static void drop_waiting(struct push_groups *all, const struct push_group *g)
+{
+	struct push_page **at = &all->waiting;
+
+	while (*at) {
+		struct push_page *p = *at;
+		if (p->group != g) {
+			at = &p->next;
+			continue;
+		}
+		*at = p->next;
+		page_free(p);
+	}
+	all->waiting_last = at;
+}
+
+/* It shows nothing from now on; what it has is freed bit by bit. */
+static void remove_group(struct push_groups *all, struct push_group **at)
+{
+	struct push_group *g = *at;
+
+	if (all->applied && all->applied->group == g) {
+		struct push_page *p = all->applied;
+		series_abandon(g->target);
+		stop_staging(all);
+		page_free(p);
+	}
+	drop_waiting(all, g);
+	free_pages(g);
+	series_target_down(g->target);
+	*at = g->next;
+	g->next = all->leaving;
+	all->leaving = g;
+	all->count--;
+	--*all->groups;
+	loop_soon_run(&all->tidy);
+	loop_soon_run(&all->work);
+}
+
+static void free_leaving(struct push_groups *all)
+{
+	struct push_group *g = all->leaving;
+
+	all->leaving = g->next;
+	series_target_free(g->target);
+	free(g);
+}
+
+static void on_tidy(void *context)
+{
+	struct push_groups *all = context;
+	bool more = false;
+
+	if (all->leaving && !series_tidy(all->leaving->target, TIDIED_AT_ONCE))
+		free_leaving(all);
+	else if (!all->leaving)
+		for (struct push_group *g = all->first; g && !more; g = g->next)
+			more = series_tidy(g->target, TIDIED_AT_ONCE);
+	if (more || all->leaving)
+		loop_soon_run(&all->tidy);
+}
+
+static void on_expiry(void *context)
+{
+	struct push_groups *all = context;
+	struct mono_time now = loop_now(host_loop(all->host));
+	struct duration left = all->ttl;
+
+	for (struct push_group **at = &all->first; *at;) {
+		struct duration age = mono_since(now, (*at)->last);
+		if (age.ns >= all->ttl.ns) {
+			++*all->expired;
+			remove_group(all, at);
+			continue;
+		}
+		left.ns = (int64_t)smaller((uint64_t)left.ns, (uint64_t)(all->ttl.ns - age.ns));
+		at = &(*at)->next;
+	}
+	if (all->first)
+		loop_timer_set(&all->expiry, left);
+}
+
+void push_groups_init(struct push_groups *all, struct host *host, struct duration ttl, size_t groups_max)
+{
+	*all = (struct push_groups){ .host = host, .ttl = ttl, .groups_max = groups_max };
+	all->waiting_last = &all->waiting;
+	all->seed = random_next(host_random(host));
+	loop_soon_init(&all->work, host_loop(host), on_work, all);
+	loop_soon_init(&all->tidy, host_loop(host), on_tidy, all);
+	loop_timer_init(&all->expiry, host_loop(host), on_expiry, all);
+	all->groups = host_gauge(host, "push_groups", "Groups that metrics were pushed to.");
+	all->expired = host_counter(host, "push_groups_expired_total", "Groups that went by `ttl`.");
+}
+
+const char *push_groups_full(const struct push_groups *all, const struct push_key *key, bool replaces)
+{
+	const struct push_group *g = find(all, key);
+
+	if (!g && all->count >= all->groups_max)
+		return "there are as many groups as `groups` allows: delete some, or set `ttl`";
+	if (g && !replaces && g->pages >= PUSH_PAGES_MAX)
+		return "what was posted to this group has other families each time: PUT replaces all of them";
+	return NULL;
+}
+
+static void wait_in_line(struct push_groups *all, struct push_group *g, struct push_page *p)
+{
+	p->group = g;
+	p->next = p->older = NULL;
+	g->pages++;
+	*all->waiting_last = p;
+	all->waiting_last = &p->next;
+	loop_soon_run(&all->work);
+}
+
+bool push_groups_take(struct push_groups *all, const struct push_key *key, const struct push_page *page)
+{
+	struct push_page *p = malloc(sizeof *p);
+	struct push_group *g = p ? find(all, key) : NULL;
+
+	if (p && !g)
+		g = new_group(all, key);
+	if (!g) {
+		free(p);
+		return false;
+	}
+	*p = *page;
+	g->pushed = loop_wall(host_loop(all->host));
+	g->last = loop_now(host_loop(all->host));
+	wait_in_line(all, g, p);
+	if (all->ttl.ns && !loop_timer_pending(&all->expiry))
+		loop_timer_set(&all->expiry, all->ttl);
+	return true;
+}
+
+static bool is_waiting(const struct push_groups *all, const struct push_group *g)
+{
+	for (const struct push_page *p = all->waiting; p; p = p->next)
+		if (p->group == g && p != all->applied)
+			return true;
+	return false;
+}
+
+/* A page of nothing has the group staged again, with that time. */
+void push_groups_failed(struct push_groups *all, const struct push_key *key)
+{
+	struct push_group *g = find(all, key);
+	struct push_page *p;
+
+	if (!g)
+		return;
+	g->failed = loop_wall(host_loop(all->host));
+	if (is_waiting(all, g))
+		return;
+	p = oxp_new(sizeof *p);
+	*p = (struct push_page){ .text = { "", 0 }, .format = EXPOSITION_TEXT };
+	wait_in_line(all, g, p);
+}
+
+void push_groups_delete(struct push_groups *all, const struct push_key *key)
+{
+	struct push_group **at = place_of(all, key);
+
+	if (*at)
+		remove_group(all, at);
+}
+
+bool push_groups_busy(const struct push_groups *all)
+{
+	return all->waiting != NULL;
+}
+
+static void report_group(const struct push_groups *all, const struct push_group *g, struct json_writer *w)
+{
+	json_put_object(w, NULL);
+	json_put_object(w, "labels");
+	for (size_t i = 0; i < g->key.count; i++)
+		json_put_string(w, g->key.labels[i].name, g->key.labels[i].value);
+	json_put_end(w);
+	json_put_u64(w, "series", series_target_count(g->target));
+	json_put_fixed(
+		w, "seconds_since_push", duration_seconds(mono_since(loop_now(host_loop(all->host)), g->last)), 3);
+	json_put_end(w);
+}
+
+void push_groups_report(const struct push_groups *all, struct json_writer *w)
+{
+	size_t shown = 0;
+
+	json_put_u64(w, "group_count", all->count);
+	json_put_array(w, "groups");
+	for (const struct push_group *g = all->first; g && shown < SHOWN_MAX; g = g->next, shown++)
+		report_group(all, g, w);
+	json_put_end(w);
+	refusals_report(&all->refusals, w);
+}
+
+void push_groups_done(struct push_groups *all)
+{
+	if (!all->host)
+		return;
+	all->idle = NULL;
+	while (all->first)
+		remove_group(all, &all->first);
+	while (all->leaving)
+		free_leaving(all);
+	loop_soon_done(&all->work);
+	loop_soon_done(&all->tidy);
+	loop_timer_done(&all->expiry);
+}

@@ -1,0 +1,73 @@
+/*
+ * The groups of the Pushgateway's API: what was pushed last under each grouping key, until it is deleted or has not
+ * been pushed to for `ttl`.
+ *
+ * A group is a target of the series table with the labels of its key. The texts of its pages are kept: a page that
+ * replaces some families of the group is staged together with the older pages, from which these families are left out.
+ * A page whose families have all been replaced goes. Pages are applied one after another, in slices; each becomes
+ * visible as a whole.
+ *
+ * Beside its families a group has push_time_seconds and push_failure_time_seconds, as the Pushgateway has it.
+ */
+#ifndef OXP_PUSH_GROUPS_H
+#define OXP_PUSH_GROUPS_H
+
+#include "collectors/push_families.h"
+#include "collectors/refusals.h"
+#include "component.h"
+#include "loop/loop.h"
+#include "proto/push_path.h"
+#include "series/series.h"
+
+enum { PUSH_PAGES_MAX = 128 }; /* of a group; one more is refused */
+
+struct push_group;
+
+/* One page, as it was pushed. Its text is in the batch, which is never offered and counts as `memory`. */
+struct push_page {
+	struct push_page *older;
+	struct push_page *next; /* that waits to be applied; then `group` and `replaces` are set, too */
+	struct push_group *group;
+	bool replaces; /* all that the group has */
+	unsigned shown; /* lines of it, when it was staged last */
+	struct batch *batch;
+	struct bytes text;
+	enum exposition_format format;
+};
+
+/* Invariant: applied is the first of `waiting`, or NULL; then nothing is being staged. */
+struct push_groups {
+	struct host *host;
+	struct duration ttl; /* 0: none */
+	size_t groups_max, count;
+	uint64_t seed;
+	struct push_group *first, *leaving; /* the latter are tidied before they are freed */
+	struct push_page *waiting, **waiting_last;
+	struct push_page *applied, *page; /* the page that is staged now: that one, or an older one */
+	unsigned number; /* of that page, from 1 on */
+	size_t at; /* how much of it was read */
+	struct exposition_parser parser;
+	struct push_family family;
+	struct push_families families;
+	struct refusals refusals;
+	struct loop_soon work, tidy;
+	struct loop_timer expiry;
+	void (*idle)(void *context); /* nothing waits any more */
+	void *context;
+	uint64_t *groups, *expired;
+};
+
+void push_groups_init(struct push_groups *, struct host *, struct duration ttl, size_t groups_max);
+/* NULL; or why nothing can be pushed to that group now: too many groups, or pages. */
+const char *push_groups_full(const struct push_groups *, const struct push_key *, bool replaces);
+/* Takes a page that push_page_check() found fine, and the batch it is in. False: there is no memory, and nothing has
+ * happened. */
+bool push_groups_take(struct push_groups *, const struct push_key *, const struct push_page *) MUST_CHECK;
+/* The group, if there is one, was pushed to in vain. */
+void push_groups_failed(struct push_groups *, const struct push_key *);
+void push_groups_delete(struct push_groups *, const struct push_key *);
+bool push_groups_busy(const struct push_groups *);
+void push_groups_report(const struct push_groups *, struct json_writer *);
+void push_groups_done(struct push_groups *); /* fine on zeroed memory */
+
+#endif

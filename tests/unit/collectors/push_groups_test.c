@@ -1,0 +1,325 @@
+/*
+ * Groups of the Pushgateway's API, against a plain model: after any row of pushes, deletions and silences each group
+ * has, of each family, what was pushed last.
+ */
+#include "collectors/push_groups.h"
+
+#include "base/random.h"
+#include "collectors/push_page.h"
+#include "series/write.h"
+#include "unit/fake_host.h"
+#include "unit/http/raw.h"
+
+enum { MEMORY = 8 << 20, GROUPS = 3, FAMILIES = 4, LABELS = 2, MOVES = 3000, PAGE = 1 << 20, TTL_S = 60 };
+
+/* What the fake host does not lend. */
+struct random *host_random(struct host *h)
+{
+	static struct random random;
+
+	(void)h;
+	random_seed(&random, 1);
+	return &random;
+}
+
+struct fixture {
+	struct world world;
+	struct host host;
+	struct series *table;
+	struct push_groups groups;
+	struct buffer page;
+};
+
+static void begin(struct fixture *f, struct duration ttl, size_t groups_max)
+{
+	*f = (struct fixture){ 0 };
+	world_init(&f->world);
+	fake_host_init(&f->host, f->world.loop, NULL, MEMORY);
+	f->table = f->host.series = series_new(&series_limits_default, 1);
+	assert_non_null(f->table);
+	push_groups_init(&f->groups, &f->host, ttl, groups_max);
+	buffer_init(&f->page, PAGE);
+}
+
+static void end(struct fixture *f)
+{
+	push_groups_done(&f->groups);
+	assert_int_equal(budget_used(&f->host.budget), 0);
+	assert_int_equal(f->host.samples_dropped, 0);
+	series_check(f->table);
+	series_free(f->table);
+	fake_host_done(&f->host);
+	loop_free(f->world.loop);
+	buffer_done(&f->page);
+}
+
+static void read_key(const char *path, struct push_key *ret)
+{
+	assert_null(push_path_read(bytes_of(path), ret));
+}
+
+static void push(struct fixture *f, const char *path, const char *text, bool replaces)
+{
+	struct push_page page = { .replaces = replaces, .format = EXPOSITION_TEXT };
+	struct push_key key;
+	char why[EXPOSITION_WHAT_MAX], *to;
+
+	read_key(path, &key);
+	assert_true(push_page_check(bytes_of(text), EXPOSITION_TEXT, why, sizeof why));
+	assert_null(push_groups_full(&f->groups, &key, replaces));
+	page.batch = host_batch_new(&f->host, SIGNAL_METRICS);
+	assert_non_null(page.batch);
+	to = batch_block(page.batch, strlen(text) + 1);
+	assert_non_null(to);
+	memcpy(to, text, strlen(text));
+	page.text = (struct bytes){ to, strlen(text) };
+	assert_true(push_groups_take(&f->groups, &key, &page));
+}
+
+static void settle(struct fixture *f)
+{
+	while (push_groups_busy(&f->groups))
+		turn(&f->world);
+}
+
+/* The value of the sample that begins with that text; -1: there is none. */
+static double shown(struct fixture *f, const char *sample)
+{
+	struct series_cursor cursor;
+	const char *at;
+
+	buffer_clear(&f->page);
+	series_cursor_init(&cursor, f->table, EXPOSITION_TEXT);
+	assert_int_equal(series_write_some(&cursor, &f->page, PAGE), 0);
+	assert_int_equal(buffer_append(&f->page, "", 1), 0);
+	for (at = f->page.data; (at = strstr(at, sample)); at++)
+		if (at == f->page.data || at[-1] == '\n')
+			return strtod(at + strlen(sample), NULL);
+	return -1;
+}
+
+/* The model. */
+
+struct model {
+	bool there[GROUPS];
+	int value[GROUPS][FAMILIES][LABELS]; /* 0: none */
+};
+
+static void push_some(struct fixture *f, struct model *m, struct random *random, unsigned number)
+{
+	unsigned group = (unsigned)random_below(random, GROUPS);
+	bool replaces = random_below(random, 3) == 0;
+	char path[64], text[1024] = "";
+	size_t size = 0;
+
+	snprintf(path, sizeof path, "/metrics/job/j/group/%u", group);
+	if (replaces)
+		memset(m->value[group], 0, sizeof m->value[group]);
+	m->there[group] = true;
+	for (int family = 0; family < FAMILIES; family++) {
+		if (random_below(random, 2))
+			continue;
+		memset(m->value[group][family], 0, sizeof m->value[group][family]);
+		size += (size_t)snprintf(text + size, sizeof text - size, "# TYPE f%d summary\n", family);
+		for (int label = 0; label < LABELS; label++) {
+			if (random_below(random, 3) == 0)
+				continue;
+			m->value[group][family][label] = (int)number;
+			size += (size_t)snprintf(text + size, sizeof text - size, "f%d_sum{l=\"%d\",job=\"x\"} %u\n",
+				family, label, number);
+		}
+		/* A family of metadata alone replaces nothing that is seen, but the older samples go. */
+	}
+	push(f, path, text, replaces);
+}
+
+static void check(struct fixture *f, const struct model *m)
+{
+	char sample[128];
+
+	for (unsigned group = 0; group < GROUPS; group++) {
+		snprintf(sample, sizeof sample, "push_time_seconds{group=\"%u\",job=\"j\"}", group);
+		assert_int_equal(shown(f, sample) > 0, m->there[group]);
+		for (int family = 0; family < FAMILIES; family++)
+			for (int label = 0; label < LABELS; label++) {
+				int value = m->value[group][family][label];
+				snprintf(sample, sizeof sample, "f%d_sum{group=\"%u\",job=\"j\",l=\"%d\"}", family,
+					group, label);
+				assert_int_equal(shown(f, sample), value ? value : -1);
+			}
+	}
+}
+
+static void each_group_has_what_was_pushed_last(void **state)
+{
+	struct fixture f;
+	struct model m = { 0 };
+	struct random random;
+
+	(void)state;
+	begin(&f, (struct duration){ 0 }, GROUPS);
+	random_seed(&random, 14);
+	for (unsigned number = 1; number <= MOVES; number++) {
+		if (random_below(&random, 10) == 0) {
+			unsigned group = (unsigned)random_below(&random, GROUPS);
+			struct push_key key;
+			char path[64];
+			snprintf(path, sizeof path, "/metrics/job/j/group/%u", group);
+			read_key(path, &key);
+			push_groups_delete(&f.groups, &key);
+			m.there[group] = false;
+			memset(m.value[group], 0, sizeof m.value[group]);
+		} else {
+			push_some(&f, &m, &random, number);
+		}
+		turns(&f.world, (int)random_below(&random, 4)); /* into the middle of a page */
+		if (random_below(&random, 5) == 0) {
+			settle(&f);
+			series_check(f.table);
+			check(&f, &m);
+		}
+	}
+	settle(&f);
+	check(&f, &m);
+	end(&f);
+}
+
+static void a_group_goes_when_nobody_pushes_to_it(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f, DURATION_S(TTL_S), 10);
+	push(&f, "/metrics/job/old", "a 1\n", true);
+	f.world.ahead += DURATION_S(TTL_S / 2).ns;
+	turns(&f.world, 3);
+	push(&f, "/metrics/job/new", "a 2\n", true);
+	settle(&f);
+	f.world.ahead += DURATION_S(TTL_S / 2 + 1).ns;
+	while (f.groups.count > 1)
+		turn(&f.world);
+	assert_true(shown(&f, "a{job=\"old\"}") == -1);
+	assert_true(shown(&f, "a{job=\"new\"}") == 2);
+	assert_int_equal(fake_host_number(&f.host, "push_groups_expired_total"), 1);
+	f.world.ahead += DURATION_S(TTL_S).ns;
+	while (f.groups.count > 0)
+		turn(&f.world);
+	assert_int_equal(fake_host_number(&f.host, "push_groups"), 0);
+	end(&f);
+}
+
+static void a_failure_shows_and_changes_nothing_else(void **state)
+{
+	struct fixture f;
+	struct push_key key;
+
+	(void)state;
+	begin(&f, (struct duration){ 0 }, 10);
+	push(&f, "/metrics/job/j", "a 1\nb 2\n", true);
+	push(&f, "/metrics/job/j", "b 3\n", false);
+	settle(&f);
+	assert_true(shown(&f, "push_failure_time_seconds{job=\"j\"}") == 0);
+	read_key("/metrics/job/j", &key);
+	push_groups_failed(&f.groups, &key);
+	push_groups_failed(&f.groups, &key);
+	settle(&f);
+	assert_true(shown(&f, "push_failure_time_seconds{job=\"j\"}") > 0);
+	assert_true(shown(&f, "a{job=\"j\"}") == 1 && shown(&f, "b{job=\"j\"}") == 3);
+	read_key("/metrics/job/other", &key);
+	push_groups_failed(&f.groups, &key);
+	assert_int_equal(f.groups.count, 1);
+	end(&f);
+}
+
+static void groups_and_their_pages_have_ceilings(void **state)
+{
+	struct fixture f;
+	struct push_key key;
+	char text[32];
+
+	(void)state;
+	begin(&f, (struct duration){ 0 }, 1);
+	for (int i = 0; i < PUSH_PAGES_MAX; i++) {
+		snprintf(text, sizeof text, "f%d 1\n", i);
+		push(&f, "/metrics/job/j", text, false);
+	}
+	settle(&f);
+	read_key("/metrics/job/j", &key);
+	assert_non_null(push_groups_full(&f.groups, &key, false));
+	assert_null(push_groups_full(&f.groups, &key, true));
+	push(&f, "/metrics/job/j", "a 1\n", true);
+	settle(&f);
+	assert_null(push_groups_full(&f.groups, &key, false));
+	assert_true(shown(&f, "f3{job=\"j\"}") == -1 && shown(&f, "a{job=\"j\"}") == 1);
+	read_key("/metrics/job/other", &key);
+	assert_non_null(push_groups_full(&f.groups, &key, true));
+	end(&f);
+}
+
+static void its_own_times_are_nobody_elses(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f, (struct duration){ 0 }, 10);
+	push(&f, "/metrics/job/j", "push_time_seconds 1\n# TYPE push_failure_time_seconds counter\nx 1\n", true);
+	settle(&f);
+	assert_true(shown(&f, "push_time_seconds{job=\"j\"}") > 1e9);
+	assert_true(shown(&f, "push_failure_time_seconds{job=\"j\"}") == 0);
+	assert_true(shown(&f, "x{job=\"j\"}") == 1);
+	end(&f);
+}
+
+static void each_page_that_is_none_is_refused_with_its_line(void **state)
+{
+	static const struct {
+		const char *text, *why;
+		enum exposition_format format;
+	} rows[] = {
+		{ "a 1\nb 1 123\n", "line 2: a pushed sample has a timestamp", EXPOSITION_TEXT },
+		{ "a 1\nb one\n", "line 2: value", EXPOSITION_TEXT },
+		{ "a 1\n", "EOF", EXPOSITION_OPENMETRICS },
+		{ "a 1 1.5\n# EOF\n", "line 1: a pushed sample has a timestamp", EXPOSITION_OPENMETRICS },
+	};
+	char why[EXPOSITION_WHAT_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		assert_false(push_page_check(bytes_of(rows[i].text), rows[i].format, why, sizeof why));
+		if (!strstr(why, rows[i].why))
+			fail_msg("%s: %s", rows[i].text, why);
+	}
+	assert_true(push_page_check(bytes_of(""), EXPOSITION_TEXT, why, sizeof why));
+	assert_true(push_page_check(bytes_of("a 1"), EXPOSITION_TEXT, why, sizeof why));
+}
+
+static void a_page_has_so_many_families(void **state)
+{
+	struct buffer text;
+	char why[EXPOSITION_WHAT_MAX];
+
+	(void)state;
+	buffer_init(&text, PAGE);
+	for (int i = 0; i < PUSH_FAMILIES_MAX; i++)
+		assert_int_equal(buffer_printf(&text, "f%d 1\n", i), 0);
+	assert_true(push_page_check(buffer_bytes(&text), EXPOSITION_TEXT, why, sizeof why));
+	assert_int_equal(buffer_text(&text, "more 1\n"), 0);
+	assert_false(push_page_check(buffer_bytes(&text), EXPOSITION_TEXT, why, sizeof why));
+	assert_non_null(strstr(why, "families"));
+	buffer_done(&text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_group_has_what_was_pushed_last),
+		cmocka_unit_test(a_group_goes_when_nobody_pushes_to_it),
+		cmocka_unit_test(a_failure_shows_and_changes_nothing_else),
+		cmocka_unit_test(groups_and_their_pages_have_ceilings),
+		cmocka_unit_test(its_own_times_are_nobody_elses),
+		cmocka_unit_test(each_page_that_is_none_is_refused_with_its_line),
+		cmocka_unit_test(a_page_has_so_many_families),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,167 @@
+/*
+ * A target that is asked again and again: what its scrapes leave in the table is freed between them, a little at a
+ * time. The test answers in its place.
+ */
+#include "unit/unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "access/access.h"
+#include "series/series.h"
+#include "series/table.h"
+#include "unit/fake_host.h"
+
+enum { MEMORY = 64 << 20, SERIES = 5000, LINE = 40, TURNS_MAX = 1000 };
+
+/* As in the collector, in this order. */
+struct scrape_options {
+	const char *target, *path;
+	struct duration interval, timeout;
+	const struct option_map *labels;
+	bool tls;
+	struct access_config access;
+};
+
+extern const struct collector_type collector_scrape;
+
+/* What the target was asked; its answer is the test's. */
+static struct {
+	struct http_call_options asked;
+	size_t asks;
+} world;
+
+int __wrap_http_call_start(struct http_client *, const struct http_call_options *, struct http_call **ret);
+int __wrap_http_call_start(struct http_client *client, const struct http_call_options *options, struct http_call **ret)
+{
+	(void)client;
+	world.asked = *options;
+	world.asks++;
+	*ret = (struct http_call *)&world;
+	return 0;
+}
+
+void __wrap_http_call_cancel(struct http_call *);
+void __wrap_http_call_cancel(struct http_call *call)
+{
+	assert_ptr_equal(call, &world);
+}
+
+uint64_t *host_own_gauge(struct host *h, const char *label, const char *name, const char *help)
+{
+	(void)label;
+	return host_gauge(h, name, help);
+}
+
+uint64_t *host_common_gauge(struct host *h, const char *name, const char *help)
+{
+	return host_gauge(h, name, help);
+}
+
+struct bench {
+	struct still_clock clock;
+	struct loop *loop;
+	struct host host;
+	struct collector *scrape;
+};
+
+static void bench_init(struct bench *b)
+{
+	static const struct option_map none;
+	static const struct scrape_options options = { .target = "unix:/app.sock",
+		.path = "/metrics",
+		.timeout = { 5000000000 },
+		.labels = &none,
+		.access = { .headers = &none, .verify = true } };
+
+	memset(&world, 0, sizeof world);
+	*b = (struct bench){ .clock = STILL_CLOCK };
+	assert_int_equal(sizeof options, collector_scrape.config_size);
+	assert_int_equal(loop_new(&b->clock.clock, &b->loop), 0);
+	fake_host_init(&b->host, b->loop, NULL, MEMORY);
+	b->host.series = series_new(&series_limits_default, 3);
+	assert_non_null(b->host.series);
+	assert_int_equal(collector_scrape.create(&options, &b->host, &b->scrape), 0);
+}
+
+static void bench_done(struct bench *b)
+{
+	collector_scrape.stop(b->scrape);
+	collector_scrape.destroy(b->scrape);
+	series_free(b->host.series);
+	fake_host_done(&b->host);
+	loop_free(b->loop);
+}
+
+static void pull(struct bench *b)
+{
+	collector_scrape.collect(b->scrape, mono_after(loop_now(b->loop), DURATION_S(5)));
+}
+
+/* A page of series that no other page has. */
+static void answer(char letter)
+{
+	const struct http_reply reply = { .end = HTTP_END_ANSWER, .status = 200, .content_type = "text/plain" };
+	char *page = oxp_new(SERIES * LINE);
+	size_t size = 0;
+
+	for (int i = 0; i < SERIES; i++)
+		size += (size_t)snprintf(page + size, SERIES * LINE - size, "m{%c=\"%d\"} 1\n", letter, i);
+	world.asked.head(world.asked.context, 200, "text/plain");
+	assert_true(world.asked.piece(world.asked.context, (struct bytes){ page, size }));
+	world.asked.done(world.asked.context, &reply);
+	free(page);
+}
+
+static void a_target_is_asked_once_what_it_left_is_freed(void **state)
+{
+	struct bench b;
+	size_t turns = 0;
+
+	(void)state;
+	bench_init(&b);
+	pull(&b);
+	answer('a');
+	pull(&b);
+	answer('b');
+	assert_int_equal(b.host.collected, 2);
+	assert_int_equal(b.host.series->entries.count, 2 * SERIES);
+	pull(&b);
+	pull(&b);
+	assert_int_equal(world.asks, 2);
+	for (; world.asks == 2 && turns < TURNS_MAX; turns++) {
+		size_t before = b.host.series->entries.count;
+		loop_turn(b.loop, DURATION_MS(0));
+		assert_in_range(b.host.series->entries.count, before - SERIES / 5, before);
+	}
+	assert_int_equal(world.asks, 3);
+	assert_int_equal(b.host.series->entries.count, SERIES);
+	answer('c');
+	assert_int_equal(b.host.collected, 3);
+	bench_done(&b);
+}
+
+static void the_end_may_come_before_it_is_asked(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_init(&b);
+	pull(&b);
+	answer('a');
+	pull(&b);
+	answer('b');
+	pull(&b);
+	bench_done(&b);
+	assert_int_equal(world.asks, 2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_target_is_asked_once_what_it_left_is_freed),
+		cmocka_unit_test(the_end_may_come_before_it_is_asked),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
