@@ -150,6 +150,8 @@ static void end_show(struct collector *c)
 	host_samples(c->host, &counts, 0);
 	refusals_tell(&c->refusals, c->host, host_name(c->host), &counts);
 	statsd_events_count(&c->events);
+	*c->series = meters_series(c->meters);
+	*c->families = meters_families(c->meters);
 	loop_soon_run(&c->tidy);
 	if (c->wanted) {
 		c->wanted = false;
@@ -440,8 +442,6 @@ static void on_look(void *context)
 			open_anew(&c->listeners[i]);
 	watch_listeners(c);
 	meters_age(c->meters, loop_now(c->loop), AGED_AT_ONCE);
-	*c->series = meters_series(c->meters);
-	*c->families = meters_families(c->meters);
 	loop_timer_set(&c->look, DURATION_MS(LOOK_MS));
 }
 

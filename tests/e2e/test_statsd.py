@@ -245,6 +245,7 @@ def test_a_dogstatsd_client(oxpecker, tmp_path, way):
     assert samples["pool_free", labels] == -3
     assert samples["query_sum", labels] == 0.32 and samples["size_count", labels] == 2
     assert samples["size_bucket", (labels[0], ("le", "0.25"), labels[1])] == 1
+    assert agent.metric("oxpecker_statsd_families", **component) == 6
     assert agent.metric("oxpecker_statsd_events_total", **component) == 1
     assert agent.metric("oxpecker_statsd_service_checks_total", **component) == 1
     assert samples["users", labels] in (0, 1)  # its window may be over
