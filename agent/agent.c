@@ -491,7 +491,7 @@ static void on_committed(void *context, int failed)
 
 static uint64_t records_lost(const struct agent *a)
 {
-	return spool_lost(&a->spool) + pipeline_lost(&a->pipeline);
+	return spool_lost(&a->spool) + pipeline_lost(&a->pipeline) + a->hosts.lost;
 }
 
 static void commit_positions(struct agent *a)

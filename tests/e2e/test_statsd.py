@@ -288,6 +288,8 @@ def test_what_the_kernel_drops_is_counted(oxpecker):
     assert lost > 0 and lost + read == sent and pushed(agent)["a", ()] == read
     assert agent.booked("dropped", signal="metrics") == lost
     agent.assert_balanced()
+    agent.expected_exit = {1}
+    assert agent.stop() == 1 and f"ended: {lost} records lost" in agent.err()
 
 
 def test_a_series_that_nothing_is_sent_for_ends(oxpecker, tmp_path):
