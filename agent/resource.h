@@ -16,8 +16,8 @@ enum { RESOURCES_MAX = 32, RESOURCE_VALUE_MAX = 4 << 10 };
 /* Adds a row behind those of `to`, which ends with one without a name, if the value is there, is no longer than
  * RESOURCE_VALUE_MAX, and no row has that name of ECS. False: there is no room for it. */
 bool resource_add(struct resource to[RESOURCES_MAX + 1], const char *otel, const char *value) MUST_CHECK;
-/* Adds what the variables say. NULL; or what is wrong with OTEL_RESOURCE_ATTRIBUTES, and what became of it: the variable
- * is the app's as well, so it is no reason not to start. */
+/* Adds what the variables say. NULL; or what is wrong with OTEL_RESOURCE_ATTRIBUTES, and what became of it: it is the
+ * app's variable as well, so that is no reason not to start. */
 const char *resource_add_variables(
 	struct resource to[RESOURCES_MAX + 1], const struct config_world *, struct config_arena *) MUST_CHECK;
 

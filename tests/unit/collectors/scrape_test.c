@@ -1,6 +1,6 @@
 /*
- * A target that is asked again and again: what its scrapes leave in the table is freed between them, a little at a time.
- * The test answers in its place.
+ * A target that is asked again and again: what its scrapes leave in the table is freed between them, a little at a
+ * time. The test answers in its place.
  */
 #include "unit/unit.h"
 
