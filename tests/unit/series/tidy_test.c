@@ -177,6 +177,32 @@ static void what_is_left_is_never_seen(void **state)
 	}
 }
 
+/* Whatever is staged while all of the memory is taken, and what was left is freed for it. */
+static void it_holds_together_without_memory(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 50; seed++) {
+		struct series_limits tight = { .series = 60, .family_series = 14, .bytes = 2000 + 200 * seed };
+		struct table t = table_of(&tight);
+		struct random r;
+		char page[4096];
+		random_seed(&r, seed);
+		for (int i = 0; i < 60; i++) {
+			struct series_target *target = t.targets[random_below(&r, TARGETS)];
+			struct series_counts c;
+			make_page(&r, page, sizeof page);
+			series_begin(target);
+			feed(target, page);
+			if (random_below(&r, 8) > 0)
+				series_commit(target, &c);
+			if (random_below(&r, 8) == 0)
+				series_target_down(target);
+			series_check(t.series);
+		}
+		series_free(t.series);
+	}
+}
+
 static void it_is_freed_in_as_many_steps_as_it_is_large(void **state)
 {
 	struct table t = table_of(&limits);
@@ -301,6 +327,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_left_is_never_seen),
+		cmocka_unit_test(it_holds_together_without_memory),
 		cmocka_unit_test(it_is_freed_in_as_many_steps_as_it_is_large),
 		cmocka_unit_test(what_is_left_is_in_nobodys_way),
 		cmocka_unit_test(no_more_is_freed_than_is_wanted),
