@@ -229,7 +229,7 @@ static void give_by_series(void *context, size_t bytes)
 	budget_give(context, SIGNAL_METRICS, bytes);
 }
 
-/* Logs the addresses we listen on, and which of them other machines can reach. */
+/* Logs the addresses we listen on, which of them other machines can reach, and what is wrong but no reason to stop. */
 static void tell_start(const struct agent *a)
 {
 	const struct own_address *own = addresses_of(a->config);
@@ -242,6 +242,8 @@ static void tell_start(const struct agent *a)
 		" is running, pid %d, configured by %s, state in %s; listens on %s; exposed beyond this %s: %s",
 		getpid(), a->config->name, a->config->state.path, all,
 		a->config->in_container ? "container" : "machine", exposed);
+	if (a->config->resource_wrong)
+		log_warn(a->core.log, who, "OTEL_RESOURCE_ATTRIBUTES %s", a->config->resource_wrong);
 }
 
 static int open_series(struct agent *a)

@@ -353,7 +353,7 @@ static struct entry *claim(struct series_target *t, struct group *g, const struc
 
 	*why = SERIES_DROP_DUPLICATE;
 	if (e && e->target != t && !entry_live(e)) {
-		(void)tidy_all(e->target);
+		entry_unname(t->series, e);
 		e = NULL;
 	}
 	if (e && (e->target != t || e->slot[staged_slot(t)].scrape == t->staged))

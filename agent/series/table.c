@@ -277,9 +277,17 @@ struct entry *entry_new(struct series_target *t, struct bytes text, uint64_t set
 	return e;
 }
 
+void entry_unname(struct series *s, struct entry *e)
+{
+	OXP_ASSERT(!entry_live(e));
+	map_remove(&s->entries, &e->node);
+	e->unnamed = true;
+}
+
 void entry_free(struct series *s, struct entry *e)
 {
-	map_remove(&s->entries, &e->node);
+	if (!e->unnamed)
+		map_remove(&s->entries, &e->node);
 	s->quoted -= e->quoted;
 	release(s, e, entry_share(e->size, e->quoted));
 }

@@ -48,6 +48,7 @@ struct entry {
 	uint64_t set;			/* the label set it belongs to (cut.h) */
 	uint32_t size;
 	bool quoted;			/* a name in it is not classic, and in quotes */
+	bool unnamed;			/* it is left, and not found by its text any more */
 	char text[];
 };
 
@@ -190,6 +191,7 @@ struct group *group_new(struct series_target *, struct family *) MUST_CHECK;
 void family_drop_empty(struct series *, struct family *);	/* frees it when it has no group */
 void group_free(struct group *);
 void entry_free(struct series *, struct entry *);
+void entry_unname(struct series *, struct entry *);	/* of one that is left: another may have its text */
 /* Takes it out of the staged scrape, and frees it unless it is visible. It hangs in no slot that is left. */
 void entry_unstage(struct series_target *, struct entry *);
 void origin_free(struct series_target *, struct origin *);
