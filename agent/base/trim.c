@@ -13,6 +13,7 @@ enum {
 	LARGE_PART = 8, /* of what is kept: a piece that is taken from the heap */
 	LARGE_MAX = 4 << 20,
 	A_SECOND_MS = 1000,
+	CALM_TURNS = 8, /* what comes goes up and down, and giving back costs what is taken again */
 	TOP_PAD = 128 << 10, /* what stays at the end of the heap when it gives back: mallopt(3), M_TOP_PAD */
 };
 
@@ -61,14 +62,15 @@ void trim_turn(struct trim *t, uint64_t taken)
 {
 	uint64_t came = (taken - t->taken) * (A_SECOND_MS / TRIM_TURN_MS);
 	size_t wants = came < t->most ? within((size_t)came, KEPT, t->most) : t->most;
-	bool falls = wants < t->kept;
+	bool less = wants < t->kept;
 
 	t->taken = taken;
-	if (wants == t->kept)
+	t->calm = less ? t->calm + 1 : 0;
+	if (wants == t->kept || (less && t->calm < CALM_TURNS))
 		return;
-	t->kept = falls ? within(t->kept - within(t->kept, 0, KEPT_STEP), wants, t->kept) : wants;
+	t->kept = less ? within(t->kept - within(t->kept, 0, KEPT_STEP), wants, t->kept) : wants;
 	keep(t->kept);
-	if (falls)
+	if (less)
 		malloc_trim(t->kept);
 }
 

@@ -22,6 +22,7 @@ enum { TRIM_TURN_MS = 250 };
  */
 struct trim {
 	size_t kept, most;
+	unsigned calm; /* turns in a row with less than that */
 	uint64_t taken; /* bytes ever, at the last turn */
 };
 
@@ -36,7 +37,8 @@ size_t trim_text(void);
 void trim_large(void);
 
 void trim_init(struct trim *, size_t most);
-/* TRIM_TURN_MS have passed; `taken`: bytes that were ever taken for what comes. What is kept falls step by step. */
+/* TRIM_TURN_MS have passed; `taken`: bytes that were ever taken for what comes. What is kept falls step by
+ * step, once less has come for two seconds. */
 void trim_turn(struct trim *, uint64_t taken);
 
 #endif
