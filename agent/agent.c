@@ -211,6 +211,14 @@ static void on_tell_held(void *context)
 	loop_timer_set(&a->tell_held, DURATION_S(TELL_HELD_S));
 }
 
+static void on_trim_turn(void *context)
+{
+	struct agent *a = context;
+
+	trim_turn(&a->trim, a->pipeline.budget.taken);
+	loop_timer_set(&a->trim_turn, DURATION_MS(TRIM_TURN_MS));
+}
+
 /* Gives back the pages of code that only the start needed. */
 static void on_settled_in(void *context)
 {
@@ -339,6 +347,7 @@ static void init_timers(struct agent *a)
 		{ offsetof(struct agent, leave), on_leave },
 		{ offsetof(struct agent, tell_held), on_tell_held },
 		{ offsetof(struct agent, settled_in), on_settled_in },
+		{ offsetof(struct agent, trim_turn), on_trim_turn },
 	};
 
 	for (size_t i = 0; i < COUNT_OF(rows); i++)
@@ -456,6 +465,8 @@ int agent_start(struct agent *a, const struct agent_config *config, struct log *
 	health_start(&a->health);
 	loop_timer_set(&a->tell_held, DURATION_S(TELL_HELD_S));
 	loop_timer_set(&a->settled_in, DURATION_MS(TRIM_AFTER_MS));
+	trim_init(&a->trim, memory_kept(a->pipeline.budget.limit, a->core.beside));
+	loop_timer_set(&a->trim_turn, DURATION_MS(TRIM_TURN_MS));
 	core_move(&a->core, AGENT_RUNNING);
 	tell_start(a);
 	return 0;
@@ -649,7 +660,8 @@ static uint64_t stop_parts(struct agent *a)
 
 uint64_t agent_stop(struct agent *a)
 {
-	struct loop_timer *timers[] = { &a->look, &a->deadline, &a->leave, &a->tell_held, &a->settled_in };
+	struct loop_timer *timers[] = { &a->look, &a->deadline, &a->leave, &a->tell_held, &a->settled_in,
+		&a->trim_turn };
 	uint64_t lost = a->pipeline.sender_world.loop ? stop_parts(a) : 0;
 
 	for (size_t i = 0; i < COUNT_OF(timers); i++)
