@@ -94,8 +94,8 @@ size_t exposition_seconds_format(int64_t ms, char to[EXPOSITION_NUMBER_SIZE])
 int exposition_write_sample(struct buffer *b, const struct exposition_line *line, enum exposition_format format)
 {
 	char *to;
-	int failed =
-		exposition_line_room(b, line->head.size + line->value_text.size + 2 * EXPOSITION_NUMBER_SIZE + 3, &to);
+	int failed = exposition_line_room(
+		b, line->head.size + line->value_text.size + 2 * EXPOSITION_NUMBER_SIZE + 6 + line->exemplar.size, &to);
 
 	if (failed)
 		return failed;
@@ -112,6 +112,8 @@ int exposition_write_sample(struct buffer *b, const struct exposition_line *line
 		else
 			to += exposition_integer_format(line->timestamp_ms, to);
 	}
+	if (UNLIKELY(line->exemplar.size > 0) && format == EXPOSITION_OPENMETRICS)
+		to = put(put(to, " # ", 3), line->exemplar.data, line->exemplar.size);
 	*to++ = '\n';
 	b->size = (size_t)(to - b->data);
 	return 0;

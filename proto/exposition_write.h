@@ -22,6 +22,7 @@ struct exposition_line {
 	struct bytes value_text; /* shown in place of the value unless it is empty */
 	bool has_timestamp;
 	int64_t timestamp_ms;
+	struct bytes exemplar; /* `{…} value timestamp`, or empty; text has none */
 };
 /* 0, -ENOSPC or -ENOMEM. */
 int exposition_write_sample(struct buffer *, const struct exposition_line *, enum exposition_format) MUST_CHECK;

@@ -300,12 +300,12 @@ static struct entry *find(struct series_target *t, const struct group *g, struct
 	return entry_find(t->series, text);
 }
 
-static void value_set(struct value *v, const struct exposition_sample *sample)
+static void value_set(const struct series_target *t, struct value *v, const struct exposition_sample *sample)
 {
 	bool fits = sample->value_text.size <= VALUE_TEXT_MAX && sample->value - sample->value == 0;
 
 	v->value = sample->value;
-	v->has_timestamp = sample->has_timestamp;
+	v->has_timestamp = sample->has_timestamp && !t->timeless;
 	v->timestamp_ms = sample->timestamp_ms;
 	v->text_size = fits ? (unsigned char)sample->value_text.size : 0; /* NaN and Inf are spelt one way */
 	memcpy(v->text, sample->value_text.data, v->text_size);
@@ -366,9 +366,10 @@ static struct entry *claim(struct series_target *t, struct group *g, const struc
 
 /* Prometheus refuses a whole page of text for a time before 1970, such as Go's zero time. In OpenMetrics times are
  * doubles. */
-static bool has_bad_time(const struct exposition_sample *sample)
+static bool has_bad_time(const struct series_target *t, const struct exposition_sample *sample)
 {
-	return sample->has_timestamp && (sample->timestamp_ms < 0 || sample->timestamp_ms > TIMESTAMP_MAX);
+	return sample->has_timestamp && !t->timeless &&
+	       (sample->timestamp_ms < 0 || sample->timestamp_ms > TIMESTAMP_MAX);
 }
 
 /* True, or false with the reason. */
@@ -380,7 +381,7 @@ static bool stage(struct series_target *t, const struct exposition_sample *sampl
 	int failed;
 
 	*why = sample->excess ? SERIES_DROP_SAMPLE_SIZE : SERIES_DROP_TIMESTAMP;
-	if (sample->excess || has_bad_time(sample))
+	if (sample->excess || has_bad_time(t, sample))
 		return false;
 	failed = head_prepare(t, sample, &head);
 	*why = failed == -EEXIST ? SERIES_DROP_LABELS : SERIES_DROP_BYTES;
@@ -392,8 +393,10 @@ static bool stage(struct series_target *t, const struct exposition_sample *sampl
 		cut_note(t, t->source, g ? head_render(t->series, &head) : (struct bytes){ NULL, 0 }, *why);
 	if (!e)
 		return false;
-	value_set(&e->slot[staged_slot(t)].value, sample);
+	value_set(t, &e->slot[staged_slot(t)].value, sample);
 	entry_stage(t, g, e);
+	if (UNLIKELY(sample->exemplar.size > 0 || e->slot[staged_slot(t)].exemplar))
+		entry_exemplar(t, e, sample->exemplar);
 	return true;
 }
 

@@ -138,6 +138,11 @@ static struct share entry_share(size_t text, bool quoted)
 	return (struct share){ sizeof(struct entry) + text, line + VALUE_LINE };
 }
 
+static struct share exemplar_share(size_t text)
+{
+	return (struct share){ sizeof(struct exemplar) + text, text + sizeof " # " - 1 };
+}
+
 static struct share group_share(void)
 {
 	return (struct share){ sizeof(struct group), 0 };
@@ -274,8 +279,33 @@ struct entry *entry_new(struct series_target *t, struct bytes text, uint64_t set
 	return e;
 }
 
+static void exemplar_free(struct series *s, struct exemplar **at)
+{
+	if (*at)
+		release(s, *at, exemplar_share((*at)->size));
+	*at = NULL;
+}
+
+void entry_exemplar(struct series_target *t, struct entry *e, struct bytes text)
+{
+	struct exemplar **at = &e->slot[staged_slot(t)].exemplar;
+
+	if (*at && (*at)->size != text.size)
+		exemplar_free(t->series, at);
+	if (text.size == 0)
+		return;
+	if (!*at)
+		*at = alloc_tidied(t->series, exemplar_share(text.size));
+	if (!*at)
+		return;
+	(*at)->size = text.size;
+	memcpy((*at)->text, text.data, text.size);
+}
+
 void entry_free(struct series *s, struct entry *e)
 {
+	for (unsigned i = 0; i < SLOTS; i++)
+		exemplar_free(s, &e->slot[i].exemplar);
 	map_remove(&s->entries, &e->node);
 	s->quoted -= e->quoted;
 	release(s, e, entry_share(e->size, e->quoted));
@@ -430,6 +460,11 @@ void series_target_free(struct series_target *t)
 	map_done(&t->sources);
 	target_labels_done(t);
 	free(t);
+}
+
+void series_target_honor_timestamps(struct series_target *t, bool honor)
+{
+	t->timeless = !honor;
 }
 
 size_t series_target_count(const struct series_target *t)

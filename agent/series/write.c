@@ -187,6 +187,7 @@ static int begin_family(struct series_cursor *c, struct buffer *to)
 
 	if (!failed && type == EXPOSITION_COUNTER && c->format == EXPOSITION_OPENMETRICS)
 		name_counter(c, &name, &type);
+	c->exemplars = type == EXPOSITION_COUNTER || type == EXPOSITION_HISTOGRAM || type == EXPOSITION_GAUGEHISTOGRAM;
 	c->start = to->size;
 	c->left_out_before = c->left_out;
 	if (!failed && help.data)
@@ -219,6 +220,17 @@ static int write_escaped(struct series_cursor *c, struct buffer *to, struct expo
 	return exposition_write_sample(to, line, c->format);
 }
 
+/* OpenMetrics has exemplars of counters and of buckets (1.0, "Exemplars"). */
+static bool may_have_exemplar(const struct series_cursor *c)
+{
+	static const char bucket[] = "_bucket";
+	size_t name = c->entry->text[0] == '{' ? 2 : 0, size = sizeof bucket - 1;
+	const char *suffix = c->entry->text + name + c->family->size;
+
+	return group_type(c->group, c->group->target->slot) == EXPOSITION_COUNTER ||
+	       (name + c->family->size + size <= c->entry->size && memcmp(suffix, bucket, size) == 0);
+}
+
 static int write_entry(struct series_cursor *c, struct buffer *to)
 {
 	unsigned slot = c->group->target->slot;
@@ -230,8 +242,11 @@ static int write_entry(struct series_cursor *c, struct buffer *to)
 		.has_timestamp = v->has_timestamp,
 		.timestamp_ms = v->timestamp_ms,
 	};
+	const struct exemplar *x = c->entry->slot[slot].exemplar;
 	int failed;
 
+	if (UNLIKELY(x) && c->exemplars && may_have_exemplar(c))
+		line.exemplar = (struct bytes){ x->text, x->size };
 	if (UNLIKELY(c->entry->quoted) && c->escaping != EXPOSITION_UTF8)
 		failed = write_escaped(c, to, &line);
 	else

@@ -58,6 +58,7 @@ struct series_cursor {
 	struct family *family; /* under way, or NULL */
 	struct group *group;
 	struct entry *entry; /* to be written next */
+	bool exemplars; /* the family under way may have some: a counter, a histogram */
 	size_t start; /* where the family under way begins in the buffer */
 	unsigned restarts;
 	size_t spent; /* in this slice, in bytes that it might have written, on what is escaped or left out */
