@@ -7,8 +7,9 @@
  *
  * The table speaks text. What OpenMetrics adds is turned into what Prometheus' own libraries write for it: the samples
  * of counter `x` are family `x_total`, those of info `x` are gauge `x_info`, `_created`, `_gsum` and `_gcount` are
- * gauge families of their own. Exemplars are kept for readers of OpenMetrics. Names that are not classic stay as they
- * came, and are escaped when a page is written (escape.h). Labels stand in the order of their names.
+ * gauge families of their own. For readers of OpenMetrics it becomes again what it was (openmetrics.h), but for gauge
+ * histograms, and exemplars and units are kept. Names that are not classic stay as they came, and are escaped when a
+ * page is written (escape.h). Labels stand in the order of their names.
  *
  * A page cannot have two series with the same name and labels, nor one family with two types. The first one stays; the
  * other is refused and counted. So is a series that exceeds a ceiling, and a sample that Prometheus would refuse the

@@ -54,7 +54,7 @@ static void origin_reset(struct series_target *t, struct origin *o)
 
 	o->slot[slot].scrape = t->staged;
 	o->slot[slot].type = EXPOSITION_UNTYPED;
-	o->slot[slot].typed = o->slot[slot].helped = o->clashed = false;
+	o->slot[slot].typed = o->slot[slot].helped = o->slot[slot].united = o->clashed = false;
 	o->cut = o->cut_whole = false;
 	memset(o->group, 0, sizeof o->group);
 	o->refused = 0;
@@ -106,6 +106,12 @@ static void take_help(struct series_target *t, struct origin *o, const struct ex
 	o->slot[slot].helped = true;
 }
 
+static void take_unit(struct series_target *t, struct origin *o, struct bytes unit)
+{
+	text_set(t->series, &o->slot[staged_slot(t)].unit, unit);
+	o->slot[staged_slot(t)].united = true;
+}
+
 /* Metadata is left out if there is no memory; the samples after it are counted if there is none for them either. */
 static int on_meta(void *context, const struct exposition_meta *m)
 {
@@ -121,7 +127,7 @@ static int on_meta(void *context, const struct exposition_meta *m)
 	else if (m->what == EXPOSITION_HELP)
 		take_help(t, o, m);
 	else
-		text_set(t->series, &o->slot[staged_slot(t)].unit, m->text);
+		take_unit(t, o, m->text);
 	return 0;
 }
 

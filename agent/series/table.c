@@ -15,7 +15,7 @@ enum {
 	OVERHEAD = 32, /* of an allocation: the allocator's head and a bucket */
 	SCRATCH_MAX = 1 << 20,
 	VALUE_LINE = 50, /* of a sample's line: two spaces, a value, a timestamp, the line's end */
-	FAMILY_LINES = 48, /* of # HELP and # TYPE, but for name and help */
+	FAMILY_LINES = 64, /* of # HELP, # TYPE and # UNIT, but for names and texts */
 	HELPS = 3, /* families of one source at most: a counter's, its _total, its _created */
 };
 
@@ -127,7 +127,7 @@ static struct share family_share(size_t name, bool quoted)
 {
 	size_t line = quoted ? EXPOSITION_ESCAPED_MAX * (name + 1) : name;
 
-	return (struct share){ sizeof(struct family) + name, 2 * line + FAMILY_LINES + (quoted ? SEEN_SHARE : 0) };
+	return (struct share){ sizeof(struct family) + name, 3 * line + FAMILY_LINES + (quoted ? SEEN_SHARE : 0) };
 }
 
 /* Names that are escaped may become longer, each by a factor and three bytes. */

@@ -87,7 +87,7 @@ struct origin {
 		uint64_t scrape;
 		enum exposition_type type;
 		bool typed;		/* by a # TYPE line */
-		bool helped;		/* by a # HELP line; otherwise an earlier text may be here */
+		bool helped, united;	/* by # HELP, # UNIT; otherwise an earlier text may be here */
 		struct text help, unit;
 	} slot[SLOTS];
 	bool clashed;			/* two types in the scrape being staged */
