@@ -10,7 +10,7 @@
 #include "series/span_sets.h"
 #include "series/table.h"
 
-enum { LEFT_OUT_COST = 100 }; /* as bytes that are written */
+enum { LEFT_OUT_COST = 100, ESCAPE_COST = 100 }; /* as bytes that are written */
 
 void series_cursor_init(struct series_cursor *c, struct series *s, enum exposition_format format)
 {
@@ -213,7 +213,7 @@ static int write_escaped(struct series_cursor *c, struct buffer *to, struct expo
 	}
 	if (failed)
 		return failed;
-	c->spent += c->entry->size;
+	c->spent += ESCAPE_COST + c->entry->size;
 	return exposition_write_sample(to, line, c->format);
 }
 
@@ -333,6 +333,7 @@ static int next_family_begins(struct series_cursor *c, struct buffer *to)
 		c->spent += LEFT_OUT_COST;
 		return 0;
 	}
+	c->spent += c->family->quoted && escapes(c) ? ESCAPE_COST : 0;
 	if (admit(c))
 		return begin_family(c, to);
 	leave_out_family(c);
