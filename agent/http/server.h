@@ -133,7 +133,8 @@ void *http_context(const struct http_request *);
 /*
  * Whoever watches the connection that a request came on is told once, by closed(), when it is gone: closed by either
  * side, reset, or with its server. A watched connection may be silent for as long as it likes: neither `idle` nor
- * `age` ends it, and between two requests it gives way to nobody. TCP asks now and then whether its peer is still there.
+ * `age` ends it, and between two requests it gives way to nobody. TCP asks now and then whether its peer still is
+ * there.
  *
  * One watcher a connection, until it is gone. False: it is not watched, since the others must keep a quarter of the
  * seats. With the direct engine only. closed() is called within the engine, as the callbacks of a route are.

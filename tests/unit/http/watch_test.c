@@ -133,11 +133,10 @@ static void a_peers_end_is_told_once(void **state)
 static void requests_in_a_row_have_one_watcher(void **state)
 {
 	struct fixture *f = *state;
-	char many[5 * sizeof stay] = "";
+	char many[5 * sizeof stay];
 	struct raw raw;
 
-	for (int i = 0; i < 4; i++)
-		strcat(many, stay);
+	snprintf(many, sizeof many, "%s%s%s%s", stay, stay, stay, stay);
 	raw_connect(&raw, &f->world, f->port);
 	raw_send(&raw, many);
 	raw_send(&raw, plain);
