@@ -321,6 +321,7 @@ void host_lost(struct host *h, enum signal signal, uint64_t records, uint64_t by
 	if (signal == SIGNAL_METRICS) {
 		ledger_add(h->samples, LEDGER_RECEIVED, records, bytes);
 		ledger_add(h->samples, LEDGER_DROPPED_FULL, records, bytes);
+		h->from->lost += records;
 		return;
 	}
 	source_lost(source_of(h, signal), records, bytes);

@@ -156,10 +156,11 @@ void relabelling_end(struct relabelling *r, struct series_counts *counts)
 		host_log(r->host, LOG_LEVEL_WARN,
 			"%llu samples have no name, or a label without one, once relabel is through: they are dropped",
 			(unsigned long long)r->nameless);
-	if (overruns > 0 && *r->overruns == 0)
+	if (overruns > 0 && r->told_overruns == 0)
 		host_log(r->host, LOG_LEVEL_WARN,
 			"the regex of a relabel rule takes too many steps with a sample: the rule is left out for it");
-	*r->overruns = overruns;
+	*r->overruns += overruns - r->told_overruns;
+	r->told_overruns = overruns;
 	r->last_dropped = r->dropped;
 	r->last_nameless = r->nameless;
 }
@@ -172,6 +173,6 @@ void relabelling_report(const struct relabelling *r, struct json_writer *w)
 	json_put_u64(w, "rules", r->rule_count);
 	json_put_u64(w, "dropped", r->last_dropped);
 	json_put_u64(w, "nameless", r->last_nameless);
-	json_put_u64(w, "overruns", *r->overruns);
+	json_put_u64(w, "overruns", r->told_overruns);
 	json_put_end(w);
 }

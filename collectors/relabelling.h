@@ -38,7 +38,8 @@ struct relabelling {
 	size_t label_count;
 	uint64_t dropped, nameless; /* samples of the page under way … */
 	uint64_t last_dropped, last_nameless; /* … and of the last whole one */
-	uint64_t *overruns; /* counted by the host */
+	uint64_t told_overruns; /* of relabel_overruns() */
+	uint64_t *overruns; /* counted by the host, for all rules of the component */
 };
 
 /* `items` may be NULL. 0 or -ENOMEM. */

@@ -49,7 +49,7 @@ struct statsd_config {
 	unsigned kind;
 	const char *mode, *mapping;
 	uint64_t connections, buffer, series, family;
-	struct duration ttl;
+	struct duration ttl, set_window;
 	bool gauge_deltas, container_label;
 	const struct option_map *labels;
 	const struct option_items *relabel;
@@ -68,6 +68,9 @@ static const struct option statsd_options[] = {
 		.help = "Mapping rules of statsd_exporter: its YAML file, as it is. Read at the start." },
 	{ OPT_DURATION(struct statsd_config, ttl), .name = "ttl", .text = "never", .zero = "never", .min = 1000,
 		.help = "A series that nothing was sent for in that time ends; it begins at 0 if it comes again." },
+	{ OPT_DURATION(struct statsd_config, set_window), .name = "set_window", .text = "10s", .min = 1000,
+		.max = 86400000,
+		.help = "A set is shown as how many different values it had in the last such time that is over." },
 	{ OPT_COUNT(struct statsd_config, series), .name = "series", .text = "20000", .min = 1, .max = 10000000,
 		.help = "Most series; a histogram is one for each bucket, sum and count. Beyond it values count in a "
 			"series with overflow=\"true\"." },
@@ -153,6 +156,8 @@ static void end_show(struct collector *c)
 	host_samples(c->host, &counts, 0);
 	refusals_tell(&c->refusals, c->host, host_name(c->host), &counts);
 	statsd_events_count(&c->events);
+	*c->series = meters_series(c->meters);
+	*c->families = meters_families(c->meters);
 	loop_soon_run(&c->tidy);
 	if (c->wanted) {
 		c->wanted = false;
@@ -178,7 +183,7 @@ static void statsd_collect(struct collector *c, struct mono_time deadline)
 		return;
 	c->showing = true;
 	relabelling_begin(&c->relabel, meters_target(c->meters), c->labels, c->config->labels->count);
-	meters_show(c->meters);
+	meters_show(c->meters, loop_now(c->loop));
 	loop_soon_run(&c->show);
 }
 
@@ -444,8 +449,6 @@ static void on_look(void *context)
 			open_anew(&c->listeners[i]);
 	watch_listeners(c);
 	meters_age(c->meters, loop_now(c->loop), AGED_AT_ONCE);
-	*c->series = meters_series(c->meters);
-	*c->families = meters_families(c->meters);
 	loop_timer_set(&c->look, DURATION_MS(LOOK_MS));
 }
 
@@ -544,9 +547,10 @@ static void statsd_destroy(struct collector *);
 static int new_meters(struct collector *c)
 {
 	const struct option_map *map = c->config->labels;
-	const struct meters_limits limits = {
-		.series = c->config->series, .family_series = c->config->family, .label = METER_LABEL_MAX
-	};
+	const struct meters_limits limits = { .series = c->config->series,
+		.family_series = c->config->family,
+		.label = METER_LABEL_MAX,
+		.window = c->config->set_window };
 	int failed = relabelling_init(&c->relabel, c->host, c->config->relabel);
 
 	for (size_t i = 0; i < map->count; i++)

@@ -13,7 +13,7 @@ static const char help[] = "Pushed over StatsD.";
 
 static const char *refusal_name(unsigned why)
 {
-	static const char *const names[] = { "set", "negative_counter", "line_size", "bad_frame", "rule" };
+	static const char *const names[] = { "negative_counter", "line_size", "bad_frame", "rule" };
 
 	return why < STATSD_FAULTS ? statsd_fault_name(why) : names[why - STATSD_FAULTS];
 }
@@ -31,7 +31,6 @@ static const char *const reasons[STATSD_REFUSALS] = {
 	[STATSD_MIXED] = "it has tags in its name and behind it, or several samples with tags",
 	[STATSD_BAD_EVENT] = "it begins as an event, and is none",
 	[STATSD_BAD_CHECK] = "it begins as a service check, and is none",
-	[STATSD_REFUSED_SET] = "it is a set, which no series can show",
 	[STATSD_REFUSED_NEGATIVE] = "it is below 0, and a counter never falls",
 	[STATSD_REFUSED_SIZE] = "it is too long",
 	[STATSD_REFUSED_FRAME] = "a length was expected before a message; the connection is closed",
@@ -131,7 +130,16 @@ static void add_labels(struct statsd_events *e, const struct statsd_line *l, con
 
 static enum meter_kind kind_of(enum statsd_type type)
 {
-	return type == STATSD_COUNTER ? METER_COUNTER : type == STATSD_GAUGE ? METER_GAUGE : METER_HISTOGRAM;
+	static const enum meter_kind kinds[] = {
+		[STATSD_COUNTER] = METER_COUNTER,
+		[STATSD_GAUGE] = METER_GAUGE,
+		[STATSD_TIMER] = METER_HISTOGRAM,
+		[STATSD_HISTOGRAM] = METER_HISTOGRAM,
+		[STATSD_DISTRIBUTION] = METER_HISTOGRAM,
+		[STATSD_SET] = METER_SET,
+	};
+
+	return kinds[type];
 }
 
 static struct duration ttl_of(const struct statsd_events *e, const struct statsd_rule *rule)
@@ -251,6 +259,23 @@ static bool is_taken(struct statsd_events *e, const struct statsd_line *l, const
 	return false;
 }
 
+/* What a set has is any text, colons included. */
+static void take_member(struct statsd_events *e, const struct statsd_line *l, const struct statsd_sample *s)
+{
+	struct meter *meter;
+	double factor;
+
+	if (s->values.size == 0) {
+		refuse(e, STATSD_BAD_VALUE, l->head);
+		return;
+	}
+	meter = find(e, l, s, &factor);
+	if (!meter)
+		return;
+	++*e->values;
+	meter_insert(e->meters, meter, s->values, loop_now(host_loop(e->host)));
+}
+
 static void take_sample(struct statsd_events *e, const struct statsd_line *l, const struct statsd_sample *s)
 {
 	struct bytes values = s->values, text;
@@ -259,7 +284,7 @@ static void take_sample(struct statsd_events *e, const struct statsd_line *l, co
 	struct value v;
 
 	if (s->type == STATSD_SET) {
-		refuse(e, STATSD_REFUSED_SET, l->head);
+		take_member(e, l, s);
 		return;
 	}
 	while (statsd_value_next(&values, &text)) {
@@ -337,10 +362,33 @@ void statsd_events_done(struct statsd_events *e)
 	buffer_done(&e->names);
 }
 
+static void tell_overflow(struct statsd_events *e, enum meter_refusal why)
+{
+	static const char *const what[METER_REFUSALS] = {
+		[METER_SERIES_CEILING] = "beyond `series` values go into series with overflow=\"true\", or nowhere",
+		[METER_FAMILY_CEILING] = "beyond `family` values go into a series with overflow=\"true\"",
+		[METER_LABEL_SIZE] =
+			"if labels are too long or too many, values go into a series with overflow=\"true\"",
+		[METER_BYTES] = "without room in metrics.limits.bytes or `memory` values go into series with "
+				"overflow=\"true\", or nowhere",
+		[METER_TYPE_CLASH] = "it came as another type before, and this one is refused",
+		[METER_MEMBERS] = "its set has more values than are kept",
+		[METER_LABEL_NAME] = "a label that begins with __, or is le of a histogram, is refused",
+	};
+
+	e->beyond_told[why] = true;
+	host_log(e->host, LOG_LEVEL_WARN,
+		"StatsD: not every value of %s has a series of its own (%s): %s; further ones are counted",
+		meters_counts(e->meters)->latest[why], meter_refusal_name(why), what[why]);
+}
+
 void statsd_events_count(struct statsd_events *e)
 {
-	for (unsigned i = METER_FITS + 1; i < METER_REFUSALS; i++)
+	for (unsigned i = METER_FITS + 1; i < METER_REFUSALS; i++) {
 		*e->beyond[i] = meters_counts(e->meters)->by[i];
+		if (*e->beyond[i] > 0 && !e->beyond_told[i])
+			tell_overflow(e, (enum meter_refusal)i);
+	}
 }
 
 static void put_refusal(struct json_writer *w, const char *reason, uint64_t count, const char *latest)

@@ -256,14 +256,14 @@ static void read_name(struct statsd_rules *r, const struct node *map, struct sta
 
 static void read_kinds(struct statsd_rules *r, const struct node *map, struct statsd_rule *rule)
 {
-	static const char *const words[] = {
+	static const char *const words[METER_KINDS] = {
 		[METER_COUNTER] = "counter", [METER_GAUGE] = "gauge", [METER_HISTOGRAM] = "observer"
 	};
 	const char *text = text_of(r, map, "match_metric_type");
 	bool any = false;
 
 	for (unsigned i = 0; i < COUNT_OF(words); i++) {
-		rule->of[i] = !text || strcmp(text, words[i]) == 0;
+		rule->of[i] = !text || (words[i] && strcmp(text, words[i]) == 0);
 		any = any || rule->of[i];
 	}
 	if (!any)

@@ -23,7 +23,7 @@ struct statsd_bounds {
 struct statsd_rule {
 	const char *match;
 	struct regex *regex; /* NULL: `match` is a glob */
-	bool of[METER_HISTOGRAM + 1]; /* kinds of meters that it is for */
+	bool of[METER_KINDS]; /* kinds of meters that it is for */
 	bool drops, honor_labels;
 	const char *help; /* NULL: none */
 	struct duration ttl; /* 0: that of the file, or of the collector */

@@ -19,7 +19,7 @@ enum otlp_json_request { OTLP_JSON_TRACES, OTLP_JSON_LOGS };
 /* The most bytes that a body of that size takes in Protocol Buffers. */
 static inline size_t otlp_json_room(size_t size)
 {
-	return size + 64;
+	return size + 80;
 }
 
 /* NULL, and the request's size; or what is wrong, at byte *ret_at. `text` has JSON_LINE_PADDING readable bytes behind

@@ -1,6 +1,6 @@
 /*
- * Meters: series that change in place, event by event, for collectors that are pushed to. A meter is a counter, a gauge
- * or a histogram with one set of labels. Owned by the loop thread; each collector has meters of its own.
+ * Meters: series that change in place, event by event, for collectors that are pushed to. A meter is a counter, a
+ * gauge, a histogram or a set with one set of labels. Owned by the loop thread; each collector has meters of its own.
  *
  * On the page they are a target of the series table. When the page is wanted, the collector shows them: each meter is
  * staged as it is at that moment, a slice at a time, and the whole is committed as a scrape is. So names, limits and
@@ -24,12 +24,14 @@
 struct meters;
 struct meter;
 
-enum meter_kind { METER_COUNTER, METER_GAUGE, METER_HISTOGRAM };
+/* A set is shown as a gauge: how many different values there were in the last window of time that is over. */
+enum meter_kind { METER_COUNTER, METER_GAUGE, METER_HISTOGRAM, METER_SET, METER_KINDS };
 
 enum {
 	METER_LABELS_MAX = 64,
 	METER_LABEL_MAX = 1024, /* for limits.label */
 	METER_BOUNDS_MAX = 64,
+	METER_MEMBERS_MAX = 1 << 16, /* different values of a set in one window */
 	METER_RAWS_MAX = 8, /* raw spellings of one meter that are found at once, such as tags in another order */
 };
 
@@ -37,6 +39,7 @@ struct meters_limits {
 	size_t series; /* on the page: a histogram is one for each bucket, its sum and its count */
 	size_t family_series; /* of one family */
 	size_t label; /* bytes of a label's value, or of its name */
+	struct duration window; /* of sets */
 };
 
 enum meter_refusal {
@@ -46,6 +49,7 @@ enum meter_refusal {
 	METER_LABEL_SIZE, /* a label beyond limits.label, or more than METER_LABELS_MAX */
 	METER_BYTES, /* metrics.limits.bytes, or memory */
 	METER_TYPE_CLASH, /* its family has another kind: refused */
+	METER_MEMBERS, /* a value of a set beyond METER_MEMBERS_MAX, or without memory: it is not counted */
 	METER_LABEL_NAME, /* one that begins with __, or le of a histogram: refused */
 	METER_REFUSALS,
 };
@@ -102,12 +106,15 @@ void meter_set(struct meter *, double value, struct mono_time now); /* a gauge *
  * kept for the next, so that the sum over many is right. */
 void meter_observe(struct meter *, double value, double weight, struct mono_time now);
 
+/* Into a set. The value is counted once in each window. */
+void meter_insert(struct meters *, struct meter *, struct bytes value, struct mono_time now);
+
 /* Ends meters whose time is over: looks at `count` of them, from where the last call stopped. Not while they are
  * shown. */
 void meters_age(struct meters *, struct mono_time now, size_t count);
 
 /* Begins to show them. One that is under way begins anew. */
-void meters_show(struct meters *);
+void meters_show(struct meters *, struct mono_time now);
 /* Stages some more of them, about that many series. False: all are; then meters_shown() is due. */
 bool meters_show_some(struct meters *, size_t series) MUST_CHECK;
 void meters_shown(struct meters *, struct series_counts *ret); /* makes them visible */

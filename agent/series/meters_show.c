@@ -7,6 +7,7 @@ static const enum exposition_type types[] = {
 	[METER_COUNTER] = EXPOSITION_COUNTER,
 	[METER_GAUGE] = EXPOSITION_GAUGE,
 	[METER_HISTOGRAM] = EXPOSITION_HISTOGRAM,
+	[METER_SET] = EXPOSITION_GAUGE,
 };
 
 static void tell(struct meters *m, const struct meter_family *f, enum exposition_what what)
@@ -92,13 +93,16 @@ static void stage_meter(struct meters *m, const struct meter *meter)
 	list_labels(meter, &l);
 	if (meter->family->kind == METER_HISTOGRAM)
 		stage_histogram(m, meter, &l);
+	else if (meter->family->kind == METER_SET)
+		stage(m, meter->family->name, &l, false, (double)meter_members(m, meter, m->shown_at));
 	else
 		stage(m, meter->family->name, &l, false, (double)meter->whole + meter->part);
 }
 
-void meters_show(struct meters *m)
+void meters_show(struct meters *m, struct mono_time now)
 {
 	series_begin(m->target);
+	m->shown_at = now;
 	m->showing = true;
 	m->show_begun = false;
 	m->show_family = m->first;

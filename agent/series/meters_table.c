@@ -12,6 +12,7 @@
 enum {
 	LABELS_ROOM = 1 << 20, /* of one meter, with escapes */
 	HELP_MAX = 1024,
+	MEMBERS_MIN = 32,
 };
 
 const char *meter_refusal_name(enum meter_refusal why)
@@ -23,6 +24,7 @@ const char *meter_refusal_name(enum meter_refusal why)
 		[METER_LABEL_SIZE] = "label_size",
 		[METER_BYTES] = "bytes_ceiling",
 		[METER_TYPE_CLASH] = "type_clash",
+		[METER_MEMBERS] = "members_ceiling",
 		[METER_LABEL_NAME] = "label_name",
 	};
 
@@ -298,6 +300,85 @@ static void family_end(struct meters *m, struct meter_family *f)
 	series_release(m->series, f, f->size, 0);
 }
 
+/* Members of sets. */
+
+static size_t members_size(size_t mask)
+{
+	return sizeof(struct meter_members) + (mask + 1) * sizeof(uint64_t);
+}
+
+static void members_free(struct meters *m, struct meter *meter)
+{
+	if (meter->members)
+		series_release(m->series, meter->members, members_size(meter->members->mask), 0);
+	meter->members = NULL;
+}
+
+static uint64_t *place_of(struct meter_members *s, uint64_t key)
+{
+	size_t i = key >> 1 & s->mask;
+
+	while (s->keys[i] && s->keys[i] != key)
+		i = (i + 1) & s->mask;
+	return &s->keys[i];
+}
+
+/* Room for one more, half of which stays empty. False: there is none. */
+static bool members_grow(struct meters *m, struct meter *meter, struct mono_time now)
+{
+	struct meter_members *s = meter->members, *wider;
+	size_t mask = s ? 2 * s->mask + 1 : MEMBERS_MIN - 1;
+
+	if (s && s->count <= s->mask / 2)
+		return true;
+	if (mask / 2 >= METER_MEMBERS_MAX)
+		return false;
+	wider = series_alloc(m->series, members_size(mask), 0);
+	if (!wider)
+		return false;
+	wider->mask = mask;
+	wider->start = now;
+	for (size_t i = 0; s && i <= s->mask; i++)
+		if (s->keys[i])
+			*place_of(wider, s->keys[i]) = s->keys[i];
+	if (s) {
+		wider->start = s->start;
+		wider->last = s->last;
+		wider->count = s->count;
+	}
+	members_free(m, meter);
+	meter->members = wider;
+	return true;
+}
+
+static int64_t windows_since(const struct meters *m, const struct meter_members *s, struct mono_time now)
+{
+	return mono_since(now, s->start).ns / m->limits.window.ns;
+}
+
+uint64_t meter_members(const struct meters *m, const struct meter *meter, struct mono_time now)
+{
+	const struct meter_members *s = meter->members;
+	int64_t windows = s ? windows_since(m, s, now) : 2;
+
+	return windows == 0 ? s->last : windows == 1 ? s->count : 0;
+}
+
+/* Begins the window that it is time for. */
+static void turn_window(struct meters *m, struct meter *meter, struct mono_time now)
+{
+	struct meter_members *s = meter->members;
+	uint64_t last = meter_members(m, meter, now);
+	int64_t windows = windows_since(m, s, now);
+
+	if (windows == 0)
+		return;
+	s->last = last;
+	s->start = mono_after(s->start, (struct duration){ windows * m->limits.window.ns });
+	s->count = 0;
+	memset(s->keys, 0, (s->mask + 1) * sizeof *s->keys);
+}
+
 /* Meters. */
 
 static uint64_t meter_hash(const struct meters *m, const struct meter_family *f, struct bytes labels)
@@ -356,6 +437,7 @@ static void meter_end(struct meters *m, struct meter *meter)
 	struct meter_family *f = meter->family;
 
 	forget_raws(m, meter);
+	members_free(m, meter);
 	if (meter == f->overflow) {
 		f->overflow = NULL;
 	} else {
@@ -515,6 +597,25 @@ void meter_observe(struct meter *meter, double value, double weight, struct mono
 	meter->part += value * (double)counted;
 }
 
+void meter_insert(struct meters *m, struct meter *meter, struct bytes value, struct mono_time now)
+{
+	uint64_t key = hash(m, value, 0) | 1;
+
+	OXP_ASSERT(meter->family->kind == METER_SET);
+	meter->touched = now;
+	if (meter->members) {
+		turn_window(m, meter, now);
+		if (*place_of(meter->members, key))
+			return;
+	}
+	if (!members_grow(m, meter, now)) {
+		(void)count(m, METER_MEMBERS, meter->family->name, NULL);
+		return;
+	}
+	*place_of(meter->members, key) = key;
+	meter->members->count++;
+}
+
 /* Time. */
 
 static bool is_over(const struct meter *meter, struct mono_time now)
@@ -564,6 +665,7 @@ int meters_new(struct series *s, const struct series_label *labels, size_t count
 	struct meters *m = calloc(1, sizeof *m);
 	int failed = m ? 0 : -ENOMEM;
 
+	OXP_ASSERT(limits->window.ns > 0);
 	if (!failed)
 		failed = series_target_new(s, labels, count, &m->target);
 	if (!failed && (map_init(&m->families) || map_init(&m->meters) || map_init(&m->raws)))
@@ -639,6 +741,8 @@ static void check_meter(const struct meter *meter)
 		raws++;
 	}
 	OXP_ASSERT(raws == meter->raw_count && raws <= METER_RAWS_MAX);
+	OXP_ASSERT(!meter->members || (meter->family->kind == METER_SET && meter->members->count <= METER_MEMBERS_MAX &&
+					      meter->members->count <= meter->members->mask));
 	if (meter->family->kind != METER_HISTOGRAM)
 		return;
 	for (size_t i = 0; i <= meter->family->bound_count; i++)

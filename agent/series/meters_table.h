@@ -36,6 +36,14 @@ struct meter_head {
 	uint32_t value : 31, escaped : 1;
 };
 
+/* Of a set: hashes of the values of the window that began at `start`, by open addressing; 0 stands for none. */
+struct meter_members {
+	struct mono_time start;
+	uint64_t last; /* how many the window before had */
+	size_t count, mask;
+	uint64_t keys[];
+};
+
 struct meter {
 	struct map_node node; /* the overflow hangs in no map */
 	struct meter_family *family;
@@ -47,6 +55,7 @@ struct meter {
 	uint64_t whole; /* of a counter: what came in whole numbers; of a histogram: observations */
 	double part; /* the rest of a counter; the value of a gauge; the sum of a histogram */
 	double carry; /* of a histogram's weights, from -0.5 to 0.5 */
+	struct meter_members *members; /* of a set; NULL: none yet */
 	size_t size; /* of the labels */
 	unsigned label_count;
 	uint64_t counts[]; /* of a histogram's buckets and +Inf, not added up; then the labels, in the order of names */
@@ -83,6 +92,7 @@ struct meters {
 	struct meters_counts counts;
 	struct buffer labels; /* those of the meter that is looked for */
 	bool showing, show_begun; /* the family has its head */
+	struct mono_time shown_at;
 	struct meter_family *show_family, *age_family; /* under way */
 	struct meter *show_meter, *age_meter; /* the next of it; NULL: there is none any more */
 };
@@ -93,6 +103,9 @@ static inline char *meter_labels(const struct meter *m)
 
 	return (char *)(uintptr_t)(m->counts + counts);
 }
+
+/* How many members the last window had that is over, as of now. */
+uint64_t meter_members(const struct meters *, const struct meter *, struct mono_time now);
 
 static inline size_t family_series(const struct meter_family *f)
 {

@@ -10,9 +10,10 @@ import time
 
 import pytest
 import requests
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families
 
-from lib import fault, need
+from lib import fault, need, parsers
 from lib.cpu import Waits
 from lib.wait import wait_until
 
@@ -70,6 +71,9 @@ def test_prometheus_client_over_a_unix_socket(oxpecker, host_python):
     shown = {key: value for key, value in stable(page).items() if not key[0].endswith("_created")}
     assert shown and shown == {k: v for k, v in stable(host.metrics()).items() if not k[0].endswith("_created")}
     promtool(page)
+    strict = openmetrics_families(agent.get("/metrics", headers={"Accept": parsers.OPENMETRICS}).text)
+    named = {s.name for family in strict for s in family.samples if family.name.startswith("http_request")}
+    assert {"http_requests_total", "http_requests_created", "http_request_duration_seconds_created"} <= named
 
 
 def test_prometheus_shows_the_series(oxpecker, host_node, prometheus):

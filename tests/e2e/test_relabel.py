@@ -211,7 +211,7 @@ def test_metadata_outlives_what_rules_do(oxpecker, fault_server, tmp_path):
 
 
 def test_push_and_statsd_have_rules_too(oxpecker, tmp_path):
-    """Rules see the labels of the group, and those of the configuration."""
+    """Rules see the labels of the group, and those of the configuration; of workers they see the sum."""
     push, statsd = str(tmp_path / "push.sock"), str(tmp_path / "statsd.sock")
     rules = [{"source_labels": ["job", "part"], "target_label": "from"}, {"regex": "job|part", "action": "labeldrop"},
              {"source_labels": ["__name__"], "regex": "push_.*|secret", "action": "drop"}]
@@ -220,11 +220,16 @@ def test_push_and_statsd_have_rules_too(oxpecker, tmp_path):
         "statsd": {"listen": f"unix:{statsd}", "labels": {"part": "w"}, "relabel": rules}}}})
     status, _, body = unix_http.request(push, "PUT", "/metrics/job/backup", body=b"bytes{job=\"x\"} 7\nsecret 1\n")
     assert status == 200, body
+    for worker in ("a", "b"):
+        page = b"# TYPE jobs counter\njobs{job=\"x\"} 2\nsecret 1\n"
+        status, _, body = unix_http.request(push, "POST", "/push", page, {"X-Oxpecker-Worker": worker})
+        assert status == 200, body
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as peer:
         peer.sendto(b"hits:3|c\nsecret:1|g\nwait:2|ms", statsd)
     wait_until(lambda: "hits" in running.page(), 60, "what was pushed")
     shown = shown_of(pull(running))
     assert shown[key_of({"__name__": "bytes", "from": "backup;"})] == "7"
+    assert shown[key_of({"__name__": "jobs", "from": "x;"})] == "4"
     assert shown[key_of({"__name__": "hits", "from": ";w"})] == "3"
     assert shown[key_of({"__name__": "wait_count", "from": ";w"})] == "1"
     assert not any("secret" in str(key) or "push_" in str(key) or "backup" in dict(key).get("job", "") for key in shown)

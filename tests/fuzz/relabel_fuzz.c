@@ -65,7 +65,7 @@ struct rule {
 /* Cuts the line, which is terminated. */
 static void read_rule(struct rule *r, char *line)
 {
-	char *field[FIELDS] = { line + 1 };
+	char *field[FIELDS] = { line + 1 }, *comma;
 	unsigned action = (unsigned)(line[0] - 'a');
 
 	for (size_t i = 1; i < FIELDS; i++) {
@@ -74,11 +74,13 @@ static void read_rule(struct rule *r, char *line)
 		if (bar)
 			*bar = '\0';
 	}
+	r->source[1] = NULL;
 	r->source[0] = *field[0] ? field[0] : NULL;
-	r->source[1] = strchr(field[0], ',');
-	if (r->source[1])
-		*strchr(field[0], ',') = '\0';
-	r->source[1] += r->source[1] != NULL;
+	comma = strchr(field[0], ',');
+	if (comma) {
+		*comma = '\0';
+		r->source[1] = comma + 1;
+	}
 	r->rule = (struct relabel_rule){ .source = r->source,
 		.source_count = r->source[1]   ? 2
 				: r->source[0] ? 1

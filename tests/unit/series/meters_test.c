@@ -23,6 +23,7 @@ static struct bench bench_of(struct meters_limits limits)
 {
 	struct bench b = { .series = series_new(&wide, 5), .now = { 1000000000 } };
 
+	limits.window = DURATION_S(10);
 	assert_int_equal(meters_new(b.series, NULL, 0, &limits, &b.meters), 0);
 	return b;
 }
@@ -81,7 +82,7 @@ static struct series_counts show(struct bench *b, size_t series)
 {
 	struct series_counts counts;
 
-	meters_show(b->meters);
+	meters_show(b->meters, b->now);
 	while (meters_show_some(b->meters, series))
 		series_check(b->series);
 	meters_shown(b->meters, &counts);
@@ -333,7 +334,7 @@ static void a_meter_ends_when_nothing_touches_it(void **state)
 	}
 	assert_true(known(&b, &raw)->whole == 6);
 	after(&b, 10001);
-	meters_show(b.meters);
+	meters_show(b.meters, b.now);
 	meters_age(b.meters, b.now, 100);
 	assert_non_null(known(&b, &raw)); /* not while it is shown */
 	(void)show(&b, 1);
@@ -342,6 +343,58 @@ static void a_meter_ends_when_nothing_touches_it(void **state)
 	assert_null(known(&b, &raw));
 	assert_int_equal(meters_families(b.meters), 1);
 	assert_shows(&b, "# HELP forever Help.\n# TYPE forever gauge\nforever{a=\"1\"} 1\n");
+	done(&b);
+}
+
+static void insert(struct bench *b, struct meter *meter, int first, int count)
+{
+	for (int i = first; i < first + count; i++) {
+		char value[16];
+		snprintf(value, sizeof value, "%d", i);
+		meter_insert(b->meters, meter, bytes_of(value), b->now);
+	}
+	meters_check(b->meters);
+}
+
+static void a_set_shows_how_many_the_last_window_had(void **state)
+{
+	struct bench b = plenty();
+	struct meter *set = get(&b, METER_SET, "users", "1");
+
+	(void)state;
+	assert_shows(&b, "# HELP users Help.\n# TYPE users gauge\nusers{a=\"1\"} 0\n");
+	insert(&b, set, 0, 300);
+	insert(&b, set, 100, 300);
+	assert_int_equal(meter_members(b.meters, set, b.now), 0);
+	after(&b, 10000);
+	assert_shows(&b, "# HELP users Help.\n# TYPE users gauge\nusers{a=\"1\"} 400\n");
+	insert(&b, set, 0, 5);
+	assert_int_equal(meter_members(b.meters, set, b.now), 400);
+	after(&b, 9999);
+	insert(&b, set, 3, 5);
+	assert_int_equal(meter_members(b.meters, set, b.now), 400);
+	after(&b, 1);
+	assert_int_equal(meter_members(b.meters, set, b.now), 8);
+	after(&b, 10000);
+	assert_int_equal(meter_members(b.meters, set, b.now), 0); /* nothing came */
+	insert(&b, set, 0, 1);
+	assert_int_equal(meter_members(b.meters, set, b.now), 0);
+	assert_null(get(&b, METER_GAUGE, "users", "1"));
+	done(&b);
+}
+
+static void a_set_has_a_ceiling(void **state)
+{
+	struct bench b = plenty();
+	struct meter *set = get(&b, METER_SET, "users", "1");
+
+	(void)state;
+	insert(&b, set, 0, METER_MEMBERS_MAX + 100);
+	insert(&b, set, 0, 1000); /* these are in it */
+	assert_int_equal(meters_counts(b.meters)->by[METER_MEMBERS], 100);
+	assert_string_equal(meters_counts(b.meters)->latest[METER_MEMBERS], "users");
+	after(&b, 10000);
+	assert_int_equal(meter_members(b.meters, set, b.now), METER_MEMBERS_MAX);
 	done(&b);
 }
 
@@ -443,6 +496,8 @@ int main(void)
 		cmocka_unit_test(small_numbers_count_beyond_the_precision_of_a_double),
 		cmocka_unit_test(weights_are_right_in_sum),
 		cmocka_unit_test(a_meter_ends_when_nothing_touches_it),
+		cmocka_unit_test(a_set_shows_how_many_the_last_window_had),
+		cmocka_unit_test(a_set_has_a_ceiling),
 		cmocka_unit_test(a_long_run_equals_a_plain_model),
 	};
 
