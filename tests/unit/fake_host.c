@@ -270,6 +270,11 @@ void host_broke_off(struct host *h)
 	h->broke_off++;
 }
 
+struct random *host_random(struct host *h)
+{
+	return &h->random;
+}
+
 struct series *host_series(struct host *h)
 {
 	return h->series;
@@ -557,6 +562,7 @@ void fake_host_init(struct host *h, struct loop *loop, const struct collector_ty
 	begin_lanes(h);
 	h->type = type;
 	quota_init(&h->unfinished, 2 << 20);
+	random_seed(&h->random, 1);
 	fake_host_memory(h, memory);
 	loop_soon_init(&h->settling, loop, settle_soon, h);
 	loop_soon_init(&h->room, loop, tell_room, h);
