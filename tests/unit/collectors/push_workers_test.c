@@ -23,31 +23,6 @@ enum {
 	MANY = 3000 /* series, for many turns */
 };
 
-/* What the fake host does not lend. */
-static struct series *table;
-
-struct series *host_series(struct host *h)
-{
-	(void)h;
-	return table;
-}
-
-struct random *host_random(struct host *h)
-{
-	static struct random random;
-
-	(void)h;
-	random_seed(&random, 1);
-	return &random;
-}
-
-void host_samples(struct host *h, const struct series_counts *counts, uint64_t bytes)
-{
-	(void)h;
-	(void)bytes;
-	assert_int_equal(counts->received, counts->merged);
-}
-
 struct fixture {
 	struct world world;
 	struct host host;
@@ -68,8 +43,8 @@ static void begin(struct fixture *f, const struct push_modes *modes)
 	*f = (struct fixture){ 0 };
 	world_init(&f->world);
 	fake_host_init(&f->host, f->world.loop, NULL, MEMORY);
-	table = series_new(&series_limits_default, 1);
-	assert_non_null(table);
+	f->host.series = series_new(&series_limits_default, 1);
+	assert_non_null(f->host.series);
 	push_workers_init(&f->workers, &f->host, modes ? modes : &sums, DURATION_S(GRACE_S));
 	f->workers.ready = on_ready;
 	f->workers.context = f;
@@ -80,8 +55,9 @@ static void end(struct fixture *f)
 {
 	push_workers_done(&f->workers);
 	assert_int_equal(budget_used(&f->host.budget), 0);
-	series_check(table);
-	series_free(table);
+	assert_int_equal(f->host.samples_dropped, 0);
+	series_check(f->host.series);
+	series_free(f->host.series);
 	fake_host_done(&f->host);
 	loop_free(f->world.loop);
 	buffer_done(&f->page);
@@ -119,7 +95,7 @@ static void pull(struct fixture *f)
 	while (!f->ready)
 		turn(&f->world);
 	buffer_clear(&f->page);
-	series_cursor_init(&cursor, table, EXPOSITION_TEXT);
+	series_cursor_init(&cursor, f->host.series, EXPOSITION_TEXT);
 	assert_int_equal(series_write_some(&cursor, &f->page, PAGE), 0);
 	assert_int_equal(buffer_append(&f->page, "", 1), 0);
 }
