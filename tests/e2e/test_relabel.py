@@ -112,7 +112,7 @@ def pull_all(running):
         reads.append(pull(running))
         return reads[-1].samples["oxpecker_targets_down", ()][0] == "0"
 
-    wait_until(all_up, 60, "all targets up")
+    wait_until(all_up, 120, "all targets up")
     return shown_of(reads[-1])
 
 
@@ -130,7 +130,7 @@ def pages(served):
 
 
 def scrape(unix, path, **more):
-    return {"type": "scrape", "target": f"unix:{unix}", "path": path, **more}
+    return {"type": "scrape", "target": f"unix:{unix}", "path": path, "timeout": "60s", **more}
 
 
 def test_rules_do_what_prometheus_does(oxpecker, fault_server, tmp_path):
