@@ -5,6 +5,7 @@
 #include <nettle/md5.h>
 #include <stdlib.h>
 #include <wctype.h>
+#include <xxhash.h>
 
 #include "base/text.h"
 
@@ -78,6 +79,28 @@ static enum regex_answer match(struct relabel *r, struct relabel_step *s, struct
 	return answer;
 }
 
+/* Names of metrics and labels are the same in one sample after another, and looking one up takes less than half of the
+ * time of a match. */
+static enum regex_answer match_alone(struct relabel *r, struct relabel_step *s, struct bytes text)
+{
+	struct bytes groups[REGEX_GROUPS_MAX];
+	struct relabel_known *k;
+	enum regex_answer answer;
+
+	if (!s->regex || text.size > RELABEL_KNOWN_TEXT || s->overruns == RELABEL_OVERRUNS_MAX)
+		return match(r, s, text, groups);
+	k = &s->known[XXH3_64bits(text.data, text.size) % RELABEL_KNOWN];
+	if (k->size == text.size + 1 && memcmp(k->text, text.data, text.size) == 0)
+		return k->matches ? REGEX_YES : REGEX_NO;
+	answer = match(r, s, text, groups);
+	if (answer == REGEX_LIMIT)
+		return answer;
+	k->size = (unsigned char)(text.size + 1);
+	k->matches = answer == REGEX_YES;
+	memcpy(k->text, text.data, text.size);
+	return answer;
+}
+
 static char *put(char *to, struct bytes b)
 {
 	if (b.size > 0)
@@ -89,10 +112,10 @@ static struct bytes piece_text(const struct relabel_piece *p, const struct bytes
 {
 	if (p->group < 0)
 		return p->text;
-	return p->group < REGEX_GROUPS_MAX ? groups[p->group] : (struct bytes){ NULL, 0 };
+	return p->group < REGEX_GROUPS_MAX && groups[p->group].size > 0 ? groups[p->group] : (struct bytes){ "", 0 };
 }
 
-/* The template with what the groups have, between `before` and `after`. Without data: it does not fit. */
+/* The template with what the groups have, between `before` and `after`; empty if it does not fit. */
 static struct bytes expand(struct relabel *r, const struct relabel_template *t, const struct bytes *groups,
 	struct bytes before, struct bytes after)
 {
@@ -105,7 +128,7 @@ static struct bytes expand(struct relabel *r, const struct relabel_template *t, 
 		size += piece_text(&t->pieces[i], groups).size;
 	to = p = relabel_set_room(&r->set, size);
 	if (!to)
-		return (struct bytes){ NULL, 0 };
+		return (struct bytes){ "", 0 };
 	p = put(p, before);
 	for (size_t i = 0; i < t->count; i++)
 		p = put(p, piece_text(&t->pieces[i], groups));
@@ -228,10 +251,8 @@ static void map_labels(struct relabel *r, struct relabel_step *s)
 
 static void thin_labels(struct relabel *r, struct relabel_step *s, enum regex_answer goes)
 {
-	struct bytes groups[REGEX_GROUPS_MAX];
-
 	for (size_t i = 0; i < r->set.count;)
-		if (match(r, s, r->set.items[i].name, groups) == goes)
+		if (match_alone(r, s, r->set.items[i].name) == goes)
 			relabel_set_remove(&r->set, i);
 		else
 			i++;
@@ -241,13 +262,13 @@ static void thin_labels(struct relabel *r, struct relabel_step *s, enum regex_an
 static bool apply(struct relabel *r, struct relabel_step *s)
 {
 	const struct relabel_rule *rule = &s->rule;
-	struct bytes groups[REGEX_GROUPS_MAX], value = join(r, rule);
+	struct bytes value = join(r, rule);
 
 	switch (rule->action) {
 	case RELABEL_KEEP:
-		return match(r, s, value, groups) != REGEX_NO;
+		return match_alone(r, s, value) != REGEX_NO;
 	case RELABEL_DROP:
-		return match(r, s, value, groups) != REGEX_YES;
+		return match_alone(r, s, value) != REGEX_YES;
 	case RELABEL_KEEPEQUAL:
 		return bytes_equal(relabel_set_get(&r->set, bytes_of(rule->target)), value);
 	case RELABEL_DROPEQUAL:

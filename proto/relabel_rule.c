@@ -27,6 +27,7 @@ enum {
 	EQUALS = BIT(RELABEL_KEEPEQUAL) | BIT(RELABEL_DROPEQUAL),
 	CASES = BIT(RELABEL_LOWERCASE) | BIT(RELABEL_UPPERCASE),
 	NAMES = BIT(RELABEL_LABELDROP) | BIT(RELABEL_LABELKEEP), /* need nothing but a regex */
+	MATCHES = NAMES | BIT(RELABEL_KEEP) | BIT(RELABEL_DROP), /* ask for nothing but a match */
 	SETS = BIT(RELABEL_REPLACE) | BIT(RELABEL_HASHMOD) | CASES, /* write the target */
 };
 
@@ -192,6 +193,8 @@ int relabel_step_init(struct relabel_step *s, const struct relabel_rule *rule)
 	rule = &s->rule;
 	failed = rule->regex ? regex_new_anchored(rule->regex, why, sizeof why, &s->regex) : 0;
 	OXP_ASSERT(failed != -EINVAL);
+	if (BIT(rule->action) & MATCHES)
+		s->known = oxp_new(RELABEL_KNOWN * sizeof *s->known);
 	if (!failed && rule->action == RELABEL_REPLACE)
 		failed = template_init(&s->target, s->regex, rule->target);
 	if (!failed && (rule->action == RELABEL_REPLACE || rule->action == RELABEL_LABELMAP))
@@ -210,6 +213,7 @@ void relabel_step_done(struct relabel_step *s)
 	free((void *)r->regex);
 	free((void *)r->target);
 	free((void *)r->replacement);
+	free(s->known);
 	free(s->target.pieces);
 	free(s->replacement.pieces);
 	regex_free(s->regex);

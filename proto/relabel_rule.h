@@ -55,11 +55,20 @@ struct relabel_template {
 	struct relabel_piece *pieces;
 };
 
+/* A text that a regex was asked about, and its answer. */
+enum { RELABEL_KNOWN = 64 /* places */, RELABEL_KNOWN_TEXT = 62 };
+struct relabel_known {
+	unsigned char size; /* one more than that of the text; 0: none */
+	bool matches;
+	char text[RELABEL_KNOWN_TEXT];
+};
+
 /* A rule, compiled. Its texts are its own. */
 struct relabel_step {
 	struct relabel_rule rule;
 	struct regex *regex; /* NULL: (.*) */
 	struct relabel_template target, replacement; /* of replace; and the latter of labelmap */
+	struct relabel_known *known; /* RELABEL_KNOWN of them, if the action asks for nothing but a match */
 	unsigned overruns; /* matches of this page that took too many steps */
 };
 

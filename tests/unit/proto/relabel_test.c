@@ -169,6 +169,9 @@ static const struct {
 	{ { { RELABEL_LABELMAP, { NULL }, NULL, "my_(.*)", NULL, "$1" } }, 1, "m{my_a=\"1\",my_b=\"2\",a=\"0\"} 1",
 		"m a=1 b=2 my_a=1 my_b=2" },
 	{ { { RELABEL_LABELMAP, { NULL }, NULL, "(a|b)", NULL, "x" } }, 1, "m{a=\"1\",b=\"2\"} 1", "m a=1 b=2 x=2" },
+	{ { { RELABEL_LABELMAP, { NULL }, NULL, "a(x)?", NULL, "$1" } }, 1, "m{a=\"1\"} 1", "nameless" },
+	{ { { RELABEL_LABELMAP, { NULL }, NULL, "a(x)?", NULL, "$1" }, { RELABEL_LABELDROP, { NULL }, NULL, "" } }, 2,
+		"m{a=\"1\"} 1", "m a=1" },
 	{ { { RELABEL_LABELDROP, { NULL }, NULL, "a|c.*" } }, 1, "m{a=\"1\",b=\"2\",cc=\"3\"} 1", "m b=2" },
 	{ { { RELABEL_LABELDROP, { NULL }, NULL, ".*" } }, 1, "m{a=\"1\"} 1", "nameless" },
 	{ { { RELABEL_LABELKEEP, { NULL }, NULL, "__name__|a" } }, 1, "m{a=\"1\",b=\"2\"} 1", "m a=1" },
@@ -282,6 +285,23 @@ static void a_rule_that_takes_too_long_drops_nothing(void **state)
 	relabel_free(b.rules);
 }
 
+/* Answers are kept, each for its own text: many more of them than there are places, short ones and long ones. */
+static void a_match_is_that_of_its_text(void **state)
+{
+	static const struct written rule = { RELABEL_DROP, { "a" }, NULL, ".*7" };
+	struct bench b;
+	char line[128];
+
+	(void)state;
+	bench_init(&b, &rule, 1);
+	for (int round = 0; round < 2; round++)
+		for (int i = 0; i < 20 * RELABEL_KNOWN; i++) {
+			snprintf(line, sizeof line, "m{a=\"%0*d\"} 1", 1 + i % (RELABEL_KNOWN_TEXT + 4), i / 3);
+			assert_int_equal(strcmp(apply(&b, line), "dropped") == 0, i / 3 % 10 == 7);
+		}
+	relabel_free(b.rules);
+}
+
 static void results_have_ceilings(void **state)
 {
 	static const struct written twice = { RELABEL_REPLACE, { "a", "a" }, "", NULL, "a" },
@@ -320,6 +340,7 @@ int main(void)
 		cmocka_unit_test(what_prometheus_refuses_is_refused),
 		cmocka_unit_test(labels_of_the_target_are_there_first),
 		cmocka_unit_test(a_rule_that_takes_too_long_drops_nothing),
+		cmocka_unit_test(a_match_is_that_of_its_text),
 		cmocka_unit_test(results_have_ceilings),
 	};
 
