@@ -28,6 +28,7 @@ struct push_config {
 	enum push_mode gauges;
 	const struct option_map *gauge_modes;
 	const struct option_list *origins;
+	const struct option_items *relabel;
 };
 
 static const struct option push_options[] = {
@@ -37,6 +38,7 @@ static const struct option push_options[] = {
 		.help = "A group goes when nothing was pushed to it for that long; never: when it is deleted." },
 	{ OPT_COUNT(struct push_config, groups), .name = "groups", .text = "1000", .min = 1, .max = 10000,
 		.help = "Most groups at a time; a push to a further one is answered 503." },
+	RELABELLING_ROW(struct push_config, relabel),
 	{ OPT_CHOICE(struct push_config, gauges, push_modes_words), .name = "gauges", .text = "sum",
 		.help = "What the gauges of live workers become; all: one for each worker, by the label `worker`." },
 	{ OPT_MAP(struct push_config, gauge_modes), .name = "gauge_modes",
@@ -346,16 +348,20 @@ static int push_create(const void *config, struct host *host, struct collector *
 
 	c->host = host;
 	c->config = config;
-	modes = (struct push_modes){ c->config->gauges, c->config->gauge_modes };
 	failed = door_init(&c->door, &type, host, door_body_max(host, c->config->body_max, DOOR_BODY_PART));
+	if (!failed)
+		failed = push_groups_init(&c->groups, host,
+			&(struct push_options){ c->config->ttl, c->config->groups, c->config->relabel });
+	modes = (struct push_modes){ c->config->gauges, c->config->gauge_modes };
+	push_workers_init(&c->workers, host, &modes, c->config->grace);
+	if (!failed)
+		failed = push_workers_relabel(&c->workers, c->config->relabel);
 	if (failed) {
 		push_destroy(c);
 		return failed;
 	}
 	c->door.origins = c->config->origins;
-	push_groups_init(&c->groups, host, c->config->ttl, c->config->groups);
 	c->groups.idle = on_ready;
-	push_workers_init(&c->workers, host, &modes, c->config->grace);
 	c->workers.ready = on_ready;
 	c->groups.context = c->workers.context = c;
 	make_routes(c);

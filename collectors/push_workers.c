@@ -451,6 +451,7 @@ static void begin_staging(struct push_workers *all)
 		give_up_sum(all);
 		return;
 	}
+	relabelling_begin(&all->relabel, all->target, NULL, 0);
 	series_begin(all->target);
 	all->at = NULL;
 	all->work = PUSH_STAGES;
@@ -500,7 +501,10 @@ static void stage(struct push_workers *all, const struct push_total *t)
 		stage_family(all, t->family);
 	push_key_sample(t->item.key, labels, &sample);
 	sample.value = push_total_value(t);
-	series_events.sample(all->target, &sample);
+	if (all->relabel.rules)
+		relabelling_events.sample(&all->relabel, &sample);
+	else
+		series_events.sample(all->target, &sample);
 }
 
 static void commit(struct push_workers *all)
@@ -508,6 +512,7 @@ static void commit(struct push_workers *all)
 	struct series_counts counts;
 
 	series_commit(all->target, &counts);
+	relabelling_end(&all->relabel, &counts);
 	host_samples(all->host, &counts, all->bytes);
 	refusals_tell(&all->refusals, all->host, "workers", &counts);
 	all->shown_clashes = all->clashes;
@@ -641,8 +646,14 @@ void push_workers_report(const struct push_workers *all, struct json_writer *w)
 	json_put_u64(w, "clashes", all->shown_clashes);
 	json_put_u64(w, "over_ceiling", all->shown_over);
 	json_put_end(w);
+	relabelling_report(&all->relabel, w);
 	refusals_report(&all->refusals, w);
 	json_put_end(w);
+}
+
+int push_workers_relabel(struct push_workers *all, const struct option_items *items)
+{
+	return relabelling_init(&all->relabel, all->host, items);
 }
 
 void push_workers_done(struct push_workers *all)
@@ -660,6 +671,7 @@ void push_workers_done(struct push_workers *all)
 		worker_free(all, all->first);
 	push_sum_done(&all->dead);
 	series_target_free(all->target);
+	relabelling_done(&all->relabel);
 	loop_soon_done(&all->soon);
 	loop_soon_done(&all->tidy);
 	loop_timer_done(&all->again);

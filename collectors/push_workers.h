@@ -17,6 +17,7 @@
 
 #include "collectors/push_fold.h"
 #include "collectors/refusals.h"
+#include "collectors/relabelling.h"
 #include "loop/loop.h"
 #include "series/series.h"
 
@@ -71,6 +72,7 @@ struct push_workers {
 	uint64_t left_out[PUSH_LEFT_KINDS], shown_left[PUSH_LEFT_KINDS];
 	struct series_target *target; /* NULL before the first page */
 	struct refusals refusals;
+	struct relabelling relabel;
 	struct loop_soon soon, tidy;
 	struct loop_timer again, ends;
 	void (*ready)(void *context); /* what was asked for is there */
@@ -79,6 +81,8 @@ struct push_workers {
 };
 
 void push_workers_init(struct push_workers *, struct host *, const struct push_modes *, struct duration grace);
+/* Rules for the sum, which may be NULL. 0 or -ENOMEM. */
+int push_workers_relabel(struct push_workers *, const struct option_items *) MUST_CHECK;
 /* Whether it can be a name; else `why` says what one is. */
 bool push_worker_name_fine(const char *name, const char **why) MUST_CHECK;
 /* A page has come over that link; takes it over. `name` may be NULL. */

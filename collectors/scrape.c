@@ -19,6 +19,7 @@
 #include "proto/said.h"
 #include "collectors/protocols.h"
 #include "collectors/refusals.h"
+#include "collectors/relabelling.h"
 #include "series/series.h"
 
 enum {
@@ -40,6 +41,7 @@ struct scrape_config {
 	bool honor_timestamps;
 	bool tls;
 	struct access_config access;
+	const struct option_items *relabel;
 };
 
 static const struct option scrape_options[] = {
@@ -53,6 +55,7 @@ static const struct option scrape_options[] = {
 		.help = "A page that is not complete within this time is discarded." },
 	{ OPT_MAP(struct scrape_config, labels), .name = "labels", .example = "{part: nginx}",
 		.help = "Labels added to each series. Several targets need a label that tells them apart." },
+	RELABELLING_ROW(struct scrape_config, relabel),
 	{ OPT_TEXTS(struct scrape_config, scrape_protocols), .name = "scrape_protocols", .choices = protocols_names,
 		.example = "[PrometheusText0.0.4]",
 		.help = "Formats to ask the target for, the best first; without it all of these, in this order." },
@@ -85,6 +88,8 @@ struct collector {
 	const struct scrape_config *config;
 	struct access access;
 	struct series_target *target;
+	struct series_label labels[SERIES_TARGET_LABELS_MAX]; /* that it was made with */
+	struct relabelling relabel;
 	struct http_call *call;
 	struct exposition_parser parser;
 	struct loop_timer timer;
@@ -116,7 +121,11 @@ static void on_head(void *context, unsigned status, const char *content_type)
 
 	if (status != 200 || format == EXPOSITION_UNKNOWN)
 		return;
-	exposition_init(&c->parser, format, &exposition_limits_default, &series_events, c->target);
+	if (c->relabel.rules)
+		exposition_init(&c->parser, format, &exposition_limits_default, &relabelling_events, &c->relabel);
+	else
+		exposition_init(&c->parser, format, &exposition_limits_default, &series_events, c->target);
+	relabelling_begin(&c->relabel, c->target, c->labels, c->config->labels->count);
 	series_begin(c->target);
 	c->parsing = true;
 }
@@ -171,6 +180,7 @@ static void commit(struct collector *c)
 	struct series_counts counts;
 
 	series_commit(c->target, &counts);
+	relabelling_end(&c->relabel, &counts);
 	host_samples(c->host, &counts, c->bytes);
 	*c->samples = counts.merged;
 	refusals_tell(&c->refusals, c->host, c->config->target, &counts);
@@ -364,6 +374,7 @@ static void scrape_report(const struct collector *c, struct json_writer *w)
 	put_age(c, w, "seconds_since_scrape", c->known, c->ended);
 	put_age(c, w, "seconds_since_good_scrape", c->was_good, c->good);
 	json_put_string(w, "error", c->why);
+	relabelling_report(&c->relabel, w);
 	refusals_report(&c->refusals, w);
 }
 
@@ -392,21 +403,23 @@ static void scrape_destroy(struct collector *c)
 	loop_soon_done(&c->tidy);
 	exposition_done(&c->parser);
 	series_target_free(c->target);
+	relabelling_done(&c->relabel);
 	access_done(&c->access);
 	free(c);
 }
 
 static int new_target(struct collector *c)
 {
-	struct series_label labels[SERIES_TARGET_LABELS_MAX];
 	const struct option_map *map = c->config->labels;
 	int failed;
 
 	if (map->count > SERIES_TARGET_LABELS_MAX)
 		return -EINVAL;
 	for (size_t i = 0; i < map->count; i++)
-		labels[i] = (struct series_label){ map->pairs[i].key, map->pairs[i].value };
-	failed = series_target_new(host_series(c->host), labels, map->count, &c->target);
+		c->labels[i] = (struct series_label){ map->pairs[i].key, map->pairs[i].value };
+	failed = relabelling_init(&c->relabel, c->host, c->config->relabel);
+	if (!failed)
+		failed = relabelling_target(&c->relabel, host_series(c->host), c->labels, map->count, &c->target);
 	if (!failed)
 		series_target_honor_timestamps(c->target, c->config->honor_timestamps);
 	if (failed == -EINVAL)

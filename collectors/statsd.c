@@ -17,6 +17,7 @@
 #include "collectors/datagram_reader.h"
 #include "collectors/pace.h"
 #include "collectors/refusals.h"
+#include "collectors/relabelling.h"
 #include "collectors/statsd_events.h"
 #include "collectors/statsd_stream.h"
 #include "component.h"
@@ -51,6 +52,7 @@ struct statsd_config {
 	struct duration ttl, set_window;
 	bool gauge_deltas, container_label;
 	const struct option_map *labels;
+	const struct option_items *relabel;
 };
 
 static const struct option statsd_options[] = {
@@ -81,6 +83,7 @@ static const struct option statsd_options[] = {
 		.help = "Whether a container id becomes the label container_id." },
 	{ OPT_MAP(struct statsd_config, labels), .name = "labels", .example = "{part: worker}",
 		.help = "Labels added to each series." },
+	RELABELLING_ROW(struct statsd_config, relabel),
 	{ OPT_COUNT(struct statsd_config, connections), .name = "connections", .text = "64", .min = 1, .max = 1024,
 		.help = "Most connections at a time; a further one waits." },
 	{ OPT_SIZE(struct statsd_config, buffer), .name = "buffer", .zero = "auto", .text = "auto", .min = 4096,
@@ -128,6 +131,8 @@ struct collector {
 	bool showing, wanted; /* host_collected() is due */
 	bool stopped, full, full_told, starved_told;
 	struct refusals refusals;
+	struct series_label labels[SERIES_TARGET_LABELS_MAX];
+	struct relabelling relabel;
 	uint64_t *open, *accepted, *fulls, *series, *families;
 };
 
@@ -146,6 +151,7 @@ static void end_show(struct collector *c)
 	struct series_counts counts;
 
 	meters_shown(c->meters, &counts);
+	relabelling_end(&c->relabel, &counts);
 	c->showing = false;
 	host_samples(c->host, &counts, 0);
 	refusals_tell(&c->refusals, c->host, host_name(c->host), &counts);
@@ -176,6 +182,7 @@ static void statsd_collect(struct collector *c, struct mono_time deadline)
 	if (c->showing)
 		return;
 	c->showing = true;
+	relabelling_begin(&c->relabel, meters_target(c->meters), c->labels, c->config->labels->count);
 	meters_show(c->meters, loop_now(c->loop));
 	loop_soon_run(&c->show);
 }
@@ -536,18 +543,24 @@ static bool statsd_datagrams(const void *config, const char *option)
 
 static void statsd_destroy(struct collector *);
 
+/* If there are rules, they see the labels, and the meters have none. */
 static int new_meters(struct collector *c)
 {
 	const struct option_map *map = c->config->labels;
-	struct series_label labels[SERIES_TARGET_LABELS_MAX];
 	const struct meters_limits limits = { .series = c->config->series,
 		.family_series = c->config->family,
 		.label = METER_LABEL_MAX,
 		.window = c->config->set_window };
+	int failed = relabelling_init(&c->relabel, c->host, c->config->relabel);
 
 	for (size_t i = 0; i < map->count; i++)
-		labels[i] = (struct series_label){ map->pairs[i].key, map->pairs[i].value };
-	return meters_new(host_series(c->host), labels, map->count, &limits, &c->meters);
+		c->labels[i] = (struct series_label){ map->pairs[i].key, map->pairs[i].value };
+	if (!failed)
+		failed = meters_new(
+			host_series(c->host), c->labels, c->relabel.rules ? 0 : map->count, &limits, &c->meters);
+	if (!failed && c->relabel.rules)
+		meters_through(c->meters, &relabelling_events, &c->relabel);
+	return failed;
 }
 
 /* The file may have changed since check(). */
@@ -616,6 +629,7 @@ static void statsd_report(const struct collector *c, struct json_writer *w)
 	json_put_u64(w, "series", meters_series(c->meters));
 	json_put_u64(w, "families", meters_families(c->meters));
 	statsd_events_report(&c->events, w);
+	relabelling_report(&c->relabel, w);
 	refusals_report(&c->refusals, w);
 }
 
@@ -647,6 +661,7 @@ static void statsd_destroy(struct collector *c)
 	statsd_events_done(&c->events);
 	statsd_mapping_done(&c->mapping);
 	meters_free(c->meters);
+	relabelling_done(&c->relabel);
 	free(c);
 }
 

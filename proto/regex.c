@@ -26,7 +26,12 @@ void regex_free(struct regex *r)
 	free(r);
 }
 
-static int compile(struct regex *r, const char *pattern, char *why, size_t room)
+/* What stands around the user's part of a pattern. */
+struct wrapping {
+	size_t before, after;
+};
+
+static int compile(struct regex *r, const char *pattern, struct wrapping around, char *why, size_t room)
 {
 	PCRE2_UCHAR said[128];
 	PCRE2_SIZE at;
@@ -36,6 +41,8 @@ static int compile(struct regex *r, const char *pattern, char *why, size_t room)
 		PCRE2_UTF | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C, &error, &at, NULL);
 	if (!r->code) {
 		pcre2_get_error_message(error, said, sizeof said);
+		at = at > around.before ? at - around.before : 0;
+		at = smaller(at, strlen(pattern) - around.before - around.after);
 		snprintf(why, room, "%s at character %zu", (const char *)said, at + 1);
 		return -EINVAL;
 	}
@@ -46,10 +53,10 @@ static int compile(struct regex *r, const char *pattern, char *why, size_t room)
 	return -EINVAL;
 }
 
-int regex_new(const char *pattern, char *why, size_t room, struct regex **ret)
+static int make(const char *pattern, struct wrapping around, char *why, size_t room, struct regex **ret)
 {
 	struct regex *r = calloc(1, sizeof *r);
-	int failed = r ? compile(r, pattern, why, room) : -ENOMEM;
+	int failed = r ? compile(r, pattern, around, why, room) : -ENOMEM;
 
 	if (!failed) {
 		r->match = pcre2_match_data_create(REGEX_GROUPS_MAX, NULL);
@@ -60,11 +67,31 @@ int regex_new(const char *pattern, char *why, size_t room, struct regex **ret)
 		regex_free(r);
 		return failed;
 	}
+	(void)pcre2_jit_compile(r->code, PCRE2_JIT_COMPLETE); /* or it is interpreted, if that is not allowed here */
 	(void)pcre2_set_match_limit(r->limits, REGEX_STEPS_MAX);
 	(void)pcre2_set_depth_limit(r->limits, REGEX_STEPS_MAX);
 	(void)pcre2_set_heap_limit(r->limits, HEAP_KIB_MAX);
 	*ret = r;
 	return 0;
+}
+
+int regex_new(const char *pattern, char *why, size_t room, struct regex **ret)
+{
+	return make(pattern, (struct wrapping){ 0, 0 }, why, room, ret);
+}
+
+/* ^ and $ stand beside the group, so that a pattern that closes it itself means what it means to Prometheus. */
+int regex_new_anchored(const char *pattern, char *why, size_t room, struct regex **ret)
+{
+	static const char before[] = "^(?s:", after[] = ")$";
+	size_t size = strlen(pattern) + sizeof before + sizeof after;
+	char *anchored = oxp_new(size);
+	int failed;
+
+	snprintf(anchored, size, "%s%s%s", before, pattern, after);
+	failed = make(anchored, (struct wrapping){ sizeof before - 1, sizeof after - 1 }, why, room, ret);
+	free(anchored);
+	return failed;
 }
 
 enum regex_answer regex_find(const struct regex *r, struct bytes text, struct bytes groups[REGEX_GROUPS_MAX])

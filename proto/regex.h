@@ -18,6 +18,8 @@ enum regex_answer { REGEX_NO, REGEX_YES, REGEX_LIMIT /* it takes too many steps 
 
 /* 0; -EINVAL with the reason, for a pattern that is not one, or has too many groups; or -ENOMEM. */
 int regex_new(const char *pattern, char *why, size_t room, struct regex **ret) MUST_CHECK;
+/* The same for a pattern that has to match all of a text, as Prometheus reads one: ^(?s:pattern)$. */
+int regex_new_anchored(const char *pattern, char *why, size_t room, struct regex **ret) MUST_CHECK;
 void regex_free(struct regex *); /* NULL is fine */
 /* Looks for the pattern anywhere in the text, which is valid UTF-8. If it is there, the groups are set, those that have
  * no part in it without data. */

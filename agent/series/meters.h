@@ -118,6 +118,8 @@ void meters_show(struct meters *, struct mono_time now);
 /* Stages some more of them, about that many series. False: all are; then meters_shown() is due. */
 bool meters_show_some(struct meters *, size_t series) MUST_CHECK;
 void meters_shown(struct meters *, struct series_counts *ret); /* makes them visible */
+/* They are staged through these events, which hand them on to the target, in place of series_events. */
+void meters_through(struct meters *, const struct exposition_events *, void *context);
 struct series_target *meters_target(struct meters *); /* for series_tidy() and series_target_count() */
 
 const struct meters_counts *meters_counts(const struct meters *);

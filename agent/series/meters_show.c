@@ -20,7 +20,7 @@ static void tell(struct meters *m, const struct meter_family *f, enum exposition
 		.text = f->help,
 	};
 
-	(void)series_events.meta(m->target, &meta);
+	(void)m->events->meta(m->context, &meta);
 }
 
 /* The labels of a meter; of a histogram with room for le at its place in the order of names. */
@@ -69,7 +69,7 @@ static void stage(struct meters *m, struct bytes name, const struct labels *l, b
 		.value_text = { "", 0 },
 	};
 
-	(void)series_events.sample(m->target, &sample);
+	(void)m->events->sample(m->context, &sample);
 }
 
 static void stage_histogram(struct meters *m, const struct meter *meter, struct labels *l)

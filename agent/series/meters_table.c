@@ -676,6 +676,7 @@ int meters_new(struct series *s, const struct series_label *labels, size_t count
 	}
 	m->series = s;
 	m->limits = *limits;
+	meters_through(m, &series_events, m->target);
 	buffer_init(&m->labels, LABELS_ROOM);
 	*ret = m;
 	return 0;
@@ -700,6 +701,12 @@ void meters_free(struct meters *m)
 	map_done(&m->raws);
 	buffer_done(&m->labels);
 	free(m);
+}
+
+void meters_through(struct meters *m, const struct exposition_events *events, void *context)
+{
+	m->events = events;
+	m->context = context;
 }
 
 struct series_target *meters_target(struct meters *m)

@@ -83,6 +83,8 @@ struct meter_family {
 struct meters {
 	struct series *series;
 	struct series_target *target;
+	const struct exposition_events *events; /* that they are staged through, */
+	void *context; /* with this */
 	struct meters_limits limits;
 	struct map families, meters, raws;
 	struct meter_family *first, *last;

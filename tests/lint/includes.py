@@ -85,6 +85,7 @@ LIBRARIES = {
     r"sqlite3\.h": ["agent/state/", "agent/store/", "agent/base/strange_db.", "agent/base/new_db."],
     r"libfyaml\.h": ["agent/config/"],
     r"pcre2\.h": ["proto/regex."],
+    r"nettle/": ["proto/relabel."],
     r"pthread\.h": ["agent/loop/"],
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]', re.M)

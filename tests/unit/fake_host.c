@@ -292,7 +292,7 @@ void host_samples(struct host *h, const struct series_counts *counts, uint64_t b
 	(void)bytes;
 	for (int i = 0; i < SERIES_DROPS; i++)
 		dropped += counts->dropped[i];
-	OXP_ASSERT(counts->received == counts->merged + dropped);
+	OXP_ASSERT(counts->received == counts->merged + counts->filtered + dropped);
 	h->samples_dropped += dropped;
 }
 

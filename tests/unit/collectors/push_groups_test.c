@@ -26,7 +26,7 @@ static void begin(struct fixture *f, struct duration ttl, size_t groups_max)
 	fake_host_init(&f->host, f->world.loop, NULL, MEMORY);
 	f->host.series = series_new(&series_limits_default, 1);
 	assert_non_null(f->host.series);
-	push_groups_init(&f->groups, &f->host, ttl, groups_max);
+	assert_int_equal(push_groups_init(&f->groups, &f->host, &(struct push_options){ ttl, groups_max, NULL }), 0);
 	buffer_init(&f->page, PAGE);
 }
 

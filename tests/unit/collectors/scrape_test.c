@@ -23,6 +23,7 @@ struct scrape_options {
 	bool honor_timestamps;
 	bool tls;
 	struct access_config access;
+	const struct option_items *relabel;
 };
 
 extern const struct collector_type collector_scrape;

@@ -80,6 +80,25 @@ static void a_match_without_end_is_given_up(void **state)
 	regex_free(r);
 }
 
+static void an_anchored_pattern_matches_all_of_a_text(void **state)
+{
+	struct bytes groups[REGEX_GROUPS_MAX];
+	char why[128];
+	struct regex *r = NULL;
+
+	(void)state;
+	assert_int_equal(regex_new_anchored("a|a(b.)", why, sizeof why, &r), 0);
+	assert_int_equal(regex_find(r, bytes_of("ab\n"), groups), REGEX_YES);
+	assert_true(bytes_are(groups[0], "ab\n") && bytes_are(groups[1], "b\n"));
+	assert_int_equal(regex_find(r, bytes_of("a\n"), groups), REGEX_NO);
+	assert_int_equal(regex_find(r, bytes_of("xa"), groups), REGEX_NO);
+	regex_free(r);
+	assert_int_equal(regex_new_anchored("a(", why, sizeof why, &r), -EINVAL);
+	assert_non_null(strstr(why, "character 3"));
+	assert_int_equal(regex_new_anchored("*", why, sizeof why, &r), -EINVAL);
+	assert_non_null(strstr(why, "character 1"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -87,6 +106,7 @@ int main(void)
 		cmocka_unit_test(the_end_is_the_very_end),
 		cmocka_unit_test(what_is_no_pattern_is_refused),
 		cmocka_unit_test(a_match_without_end_is_given_up),
+		cmocka_unit_test(an_anchored_pattern_matches_all_of_a_text),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
