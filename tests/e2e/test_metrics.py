@@ -134,7 +134,7 @@ def test_families_are_sorted_and_a_reader_names_those_it_wants(oxpecker, fault_s
     """As client libraries do. HEAD is answered as GET, without the page."""
     server = fault_server(unix=str(tmp_path / "app.sock"))
     server.plan(fault.ok(b"z 1\np 2\n# TYPE demo_total counter\ndemo_total 3\na 4\nz{x=\"1\"} 5\n", "text/plain"))
-    agent = oxpecker(config(tmp_path / "app.sock"))
+    agent = oxpecker(config(tmp_path / "app.sock", timeout="60s"))
     accept = {"Accept": kind}
     page = agent.get("/metrics", headers=accept)
     names = heads(agent.get("/metrics").text)
