@@ -161,7 +161,8 @@ class Peer:
 
     def push(self, page):
         name = f"X-Oxpecker-Worker: {self.name}\r\n" if self.name is not None else ""
-        self.socket.sendall(f"POST /push HTTP/1.1\r\nHost: x\r\n{name}Content-Length: {len(page)}\r\n\r\n{page}".encode())
+        head = f"POST /push HTTP/1.1\r\nHost: x\r\n{name}Content-Length: {len(page)}\r\n\r\n"
+        self.socket.sendall((head + page).encode())
         return self.socket.recv(65536).decode()
 
     def close(self):

@@ -11,7 +11,7 @@ const [workers, pushTo] = process.argv.slice(2);
 function master() {
 	let listening = 0;
 
-	cluster.schedulingPolicy = cluster.SCHED_NONE; // else what the master gives to one that is killed stays unanswered
+	cluster.schedulingPolicy = cluster.SCHED_NONE; // else what a dead one was given stays unanswered
 	cluster.on('listening', () => {
 		if (++listening === Number(workers))
 			console.log('ready');
