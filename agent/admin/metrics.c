@@ -66,10 +66,12 @@ static void page_gone(void *context, struct bytes bytes)
 	while (*at != s)
 		at = &(*at)->next;
 	*at = s->next;
-	if (s->plain && is_room_free(m) && s->bytes.room <= series_page_max(m->in.core->series) + PAGE_BESIDE)
-		m->page = s->bytes; /* the next page reuses its memory */
-	else
+	if (s->plain && is_room_free(m) && s->bytes.room <= series_page_max(m->in.core->series) + PAGE_BESIDE) {
+		m->page = s->bytes; /* the next page reuses its memory, and may have begun: nothing is written yet */
+		buffer_clear(&m->page);
+	} else {
 		buffer_done(&s->bytes);
+	}
 	budget_give(budget(m), SIGNAL_METRICS, s->charge);
 	free(s);
 }

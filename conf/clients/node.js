@@ -20,7 +20,7 @@ module.exports = function start(register, address = '127.0.0.1:9091', every = 50
 		});
 		request.on('error', () => done(0)).end(page); // the next one connects again
 	});
-	const flush = () => (last = last.then(() => register.metrics()).then(post));
+	const flush = () => (last = last.then(() => register.metrics()).then(post).catch(() => 0));
 
 	setInterval(flush, every).unref();
 	process.once('beforeExit', flush);

@@ -257,6 +257,8 @@ def test_each_example_of_the_reference_is_a_real_one(tmp_path, section, lines, s
     secrets.mkdir()
     for name in ("password", "api_key", "token", "salt", "tenant"):
         (secrets / name).write_text("c2VjcmV0\n")
+    mapping = tmp_path / "statsd_mapping.yml"
+    mapping.write_text("mappings: []\n")
     options = [line for line in lines[1:] if not line.lstrip().startswith("# ")]
     commented = {line.lstrip(" #").split(":")[0]: line.replace("#", "", 1) for line in options if "#" in line}
     plain = [line for line in options if "#" not in line]
@@ -265,6 +267,7 @@ def test_each_example_of_the_reference_is_a_real_one(tmp_path, section, lines, s
         chosen = {*NEEDS.get(name, []), *([option] if option else []), *TOGETHER.get(option, [])}
         text = as_file(section, [lines[0], *plain, *(commented[o] for o in commented if o in chosen)])
         text = text.replace("/run/secrets", str(secrets)).replace(*USED.get(name, ("", "")))
+        text = text.replace("/etc/app/statsd_mapping.yml", str(mapping))
         if option == "data_stream":
             text = text.replace("index: logs\n", "index:\n")
         done = check(tmp_path, text)

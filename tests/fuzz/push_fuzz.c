@@ -1,6 +1,7 @@
 /*
  * The Pushgateway's API: whatever path is a grouping key, its labels are in order, have names, and lie in it; and a
- * page that is found fine gives the same events when it is read again, each of them of some family.
+ * page that is found fine gives the same events when it is read again, each of them of some family. As a worker's page
+ * it is walked through to its end, however it is cut, and each key reads back with its labels in order.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 #include "base/text.h"
 #include "collectors/push_families.h"
 #include "collectors/push_page.h"
+#include "collectors/push_point.h"
 #include "proto/push_path.h"
 
 struct read {
@@ -51,6 +53,51 @@ static int on_sample(void *context, const struct exposition_sample *sample)
 
 static const struct exposition_events events = { on_meta, on_sample };
 
+struct walked {
+	size_t points, lasting;
+};
+
+static void on_point(void *context, const struct push_point *p)
+{
+	struct exposition_label labels[EXPOSITION_LABELS_MAX + 1];
+	struct exposition_sample sample;
+	struct walked *w = context;
+
+	push_key_sample(p->key, labels, &sample);
+	if (p->family.size > sample.name.size || memcmp(p->family.data, sample.name.data, p->family.size) != 0)
+		abort();
+	for (size_t i = 0; i < sample.label_count; i++)
+		if (labels[i].value.size == 0 || (i > 0 && bytes_equal(labels[i - 1].name, labels[i].name)))
+			abort();
+	if (p->lasting && p->mode != PUSH_SUM)
+		abort();
+	w->points++;
+	w->lasting += p->lasting;
+}
+
+static struct walked walk(struct bytes text, enum exposition_format format, enum push_mode mode, size_t piece)
+{
+	const struct push_modes modes = { .usual = mode };
+	struct walked seen = { 0 };
+	struct push_walk w = { .modes = &modes, .worker = "w", .page = 1, .point = on_point, .context = &seen };
+
+	push_walk_begin(&w, text, format, 7);
+	while (push_walk_some(&w, piece))
+		;
+	if (w.failed)
+		abort();
+	push_walk_done(&w);
+	return seen;
+}
+
+static void check_worker(struct bytes text, enum exposition_format format)
+{
+	struct walked whole = walk(text, format, PUSH_SUM, text.size + 1), cut = walk(text, format, PUSH_ALL, 7);
+
+	if (whole.points != cut.points || whole.lasting != cut.lasting)
+		abort();
+}
+
 static void check_page(struct bytes text, enum exposition_format format)
 {
 	char why[EXPOSITION_WHAT_MAX];
@@ -69,6 +116,7 @@ static void check_page(struct bytes text, enum exposition_format format)
 		abort();
 	exposition_done(&parser);
 	push_families_done(&r.shown);
+	check_worker(text, format);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
