@@ -125,7 +125,7 @@ static struct meter *make(struct statsd_events *e, const struct statsd_line *l, 
 	w.label_count = add_tags(e, s->tags, ':', w.label_count);
 	if (raw->more.size > 0 && w.label_count <= METER_LABELS_MAX)
 		e->labels[w.label_count++] = (struct meter_label){ bytes_of("container_id"), s->container };
-	return meters_get(e->meters, &w, loop_now(host_loop(e->host)));
+	return meters_get(e->meters, &w, loop_now(host_loop(e->host)), NULL);
 }
 
 /* NULL: it is refused, which the meters have counted. */
