@@ -15,8 +15,8 @@
 #include "base/json_writer.h"
 #include "base/text.h"
 #include "collectors/datagram_reader.h"
+#include "collectors/meters_round.h"
 #include "collectors/pace.h"
-#include "collectors/refusals.h"
 #include "collectors/statsd_events.h"
 #include "collectors/statsd_stream.h"
 #include "component.h"
@@ -35,8 +35,6 @@ enum {
 	AGAIN_MS = 100, /* then descriptors may be had again */
 	LOOK_MS = 2000, /* how often it looks for removed socket files, and for meters whose time is over */
 	AGED_AT_ONCE = 4000, /* meters that are looked at then: less than a millisecond */
-	SHOWN_AT_ONCE = 500, /* series that are shown in a callback */
-	TIDIED_AT_ONCE = 300, /* of what the page had before */
 };
 
 enum { KIND_DATAGRAM, KIND_STREAM };
@@ -117,58 +115,16 @@ struct collector {
 	TAILQ_HEAD(connection_list, connection) connections;
 	size_t count;
 	struct loop_timer again, look;
-	struct loop_soon show, tidy;
-	bool showing, wanted; /* host_collected() is due */
+	struct meters_round round;
 	bool stopped, full, full_told, starved_told;
-	struct refusals refusals;
 	uint64_t *open, *accepted, *fulls, *series, *families;
 };
-
-/* The page. */
-
-static void on_tidy(void *context)
-{
-	struct collector *c = context;
-
-	if (series_tidy(meters_target(c->meters), TIDIED_AT_ONCE))
-		loop_soon_run(&c->tidy);
-}
-
-static void end_show(struct collector *c)
-{
-	struct series_counts counts;
-
-	meters_shown(c->meters, &counts);
-	c->showing = false;
-	host_samples(c->host, &counts, 0);
-	refusals_tell(&c->refusals, c->host, host_name(c->host), &counts);
-	statsd_events_count(&c->events);
-	loop_soon_run(&c->tidy);
-	if (c->wanted) {
-		c->wanted = false;
-		host_collected(c->host);
-	}
-}
-
-static void on_show(void *context)
-{
-	struct collector *c = context;
-
-	if (meters_show_some(c->meters, SHOWN_AT_ONCE))
-		loop_soon_run(&c->show);
-	else
-		end_show(c);
-}
 
 static void statsd_collect(struct collector *c, struct mono_time deadline)
 {
 	(void)deadline;
-	c->wanted = true;
-	if (c->showing)
-		return;
-	c->showing = true;
-	meters_show(c->meters);
-	loop_soon_run(&c->show);
+	statsd_events_count(&c->events);
+	meters_round_collect(&c->round);
 }
 
 /* Datagrams. */
@@ -543,13 +499,12 @@ static int statsd_create(const void *config, struct host *host, struct collector
 	c->pace = (struct pace){ .most = PACE_MOST / 4, .least = PACE_LEAST, .ceiling = PACE_MOST };
 	loop_timer_init(&c->again, c->loop, on_again, c);
 	loop_timer_init(&c->look, c->loop, on_look, c);
-	loop_soon_init(&c->show, c->loop, on_show, c);
-	loop_soon_init(&c->tidy, c->loop, on_tidy, c);
 	failed = new_meters(c);
 	if (failed) {
 		statsd_destroy(c);
 		return failed;
 	}
+	meters_round_init(&c->round, host, c->meters);
 	statsd_events_init(&c->events, host, c->meters,
 		&(struct statsd_options){ .bounds = c->bounds,
 			.bound_count = c->config->buckets->count,
@@ -570,7 +525,7 @@ static void statsd_report(const struct collector *c, struct json_writer *w)
 	json_put_u64(w, "series", meters_series(c->meters));
 	json_put_u64(w, "families", meters_families(c->meters));
 	statsd_events_report(&c->events, w);
-	refusals_report(&c->refusals, w);
+	refusals_report(&c->round.refusals, w);
 }
 
 static void statsd_stop(struct collector *c)
@@ -596,8 +551,7 @@ static void statsd_destroy(struct collector *c)
 		stop_listener(&c->listeners[i]);
 	loop_timer_done(&c->again);
 	loop_timer_done(&c->look);
-	loop_soon_done(&c->show);
-	loop_soon_done(&c->tidy);
+	meters_round_done(&c->round);
 	statsd_events_done(&c->events);
 	meters_free(c->meters);
 	free(c);

@@ -1,6 +1,7 @@
 /*
- * Meters: series that change in place, event by event, for collectors that are pushed to. A meter is a counter, a gauge,
- * a histogram or a summary with one set of labels. Owned by the loop thread; each collector has meters of its own.
+ * Meters: series that change in place, event by event, for collectors that are pushed to. A meter is a counter, a
+ * gauge, a histogram or a summary with one set of labels. Owned by the loop thread; each collector has meters of its
+ * own.
  *
  * On the page they are a target of the series table. When the page is wanted, the collector shows them: each meter is
  * staged as it is at that moment, a slice at a time, and the whole is committed as a scrape is. So names, limits and
@@ -76,8 +77,8 @@ struct meter_wanted {
 	struct bytes name; /* classic */
 	enum meter_kind kind;
 	const char *help; /* of the family; the first counts */
-	/* Of a histogram's buckets, ascending, without +Inf; or the quantiles of a summary. One that has others ends, and
-	 * begins anew. */
+	/* Of a histogram's buckets, ascending, without +Inf; or the quantiles of a summary. One that has others ends,
+	 * and begins anew. */
 	const double *bounds;
 	size_t bound_count;
 	const struct meter_label
@@ -116,10 +117,12 @@ void meters_free(struct meters *); /* they leave the page; NULL is fine */
 /* Pointers to meters are valid until meters_age(). */
 /* NULL: not known by that. */
 struct meter *meters_known(struct meters *, const struct meter_raw *);
-/* Finds or makes it. Beyond a ceiling: the family's overflow; NULL if there is none. Both are counted, and *ret_why says
- * it, unless it is NULL. */
+/* Finds or makes it. Beyond a ceiling: the family's overflow; NULL if there is none. Both are counted, and *ret_why
+ * says it, unless it is NULL. */
 struct meter *meters_get(
 	struct meters *, const struct meter_wanted *, struct mono_time now, enum meter_refusal *ret_why);
+/* The one with that name and these labels, or NULL; no ceiling matters, and nothing is counted. */
+struct meter *meters_find(struct meters *, const struct meter_wanted *);
 /* Ends it now. It may be made anew. */
 void meters_end(struct meters *, struct meter *);
 

@@ -543,6 +543,16 @@ struct meter *meters_get(
 	return meter;
 }
 
+struct meter *meters_find(struct meters *m, const struct meter_wanted *w)
+{
+	struct meter_family *f = family_of(m, w->name);
+	unsigned labels;
+
+	if (!f || f->kind != w->kind || sort_labels(m, w, &labels) != METER_FITS)
+		return NULL;
+	return meter_of(m, f, buffer_bytes(&m->labels));
+}
+
 /* Events. */
 
 enum meter_kind meter_kind(const struct meter *meter)
