@@ -6,8 +6,8 @@
  * What becomes of a body is in the files otlp_door_*.c, one for each signal. The answer says that what it had is held
  * within the budget (`ack: memory`) or on disk (`ack: disk`); points of metrics are in their series, whatever `ack`
  * says. If there is no room it is 503 with Retry-After, and nothing of the request is taken. (OTLP specification
- * 1.11.0, "OTLP/HTTP": the answer has the Content-Type of the request, an error is a google.rpc.Status, an empty request
- * is fine.)
+ * 1.11.0, "OTLP/HTTP": the answer has the Content-Type of the request, an error is a google.rpc.Status, an empty
+ * request is fine.)
  */
 #include <stdlib.h>
 

@@ -1,8 +1,8 @@
 """Metrics over OTLP: real SDKs over HTTP and gRPC, read back from /metrics by Prometheus' own parsers; what is refused,
 and what JSON is."""
 
+import math
 import os
-import sys
 
 import grpc
 import pytest
@@ -31,6 +31,36 @@ def request_of_sum(value, name="made", temporality=CUMULATIVE, service="app"):
     metric.sum.is_monotonic, metric.sum.aggregation_temporality = True, temporality
     metric.sum.data_points.add(as_int=value)
     return message
+
+
+def measured():
+    """What the programs of hosts/otlp_metrics measure, as Prometheus has it."""
+    scope = {"job": "sdk", "otel_scope_name": "shop.orders", "otel_scope_version": "1.2"}
+    rows = [("shop_orders_total", {"payment_method": "card", "first": "true"}, 4),
+            ("shop_orders_total", {"payment_method": "card", "first": "false"}, 8),
+            ("queue_size", {}, -6), ("cpu_utilization_ratio", {"cpu": "0"}, 0.25),
+            ("disk_io_bytes_total", {"direction": "read"}, 4096)]
+    took, route = "http_server_request_duration_seconds", {"http_route": "/cart"}
+    rows += [(took + "_bucket", {**route, "le": le}, count) for le, count in ((0.1, 2), (1, 4), (math.inf, 6))]
+    rows += [(took + "_sum", route, 11.1), (took + "_count", route, 6)]
+    return {(name, tuple(sorted({**labels, **scope}.items()))): value for name, labels, value in rows}
+
+
+def run_host(folder, argv, **env):
+    host = Process("metrics", argv, folder, {"OTEL_SERVICE_NAME": "sdk", "OTEL_METRIC_EXPORT_INTERVAL": 600000, **env})
+    assert host.wait(60) == 0, host.out()
+
+
+def assert_measured(agent, language):
+    """In text and in OpenMetrics, which are read with 1 and 1.0. An instance is random, if there is one."""
+    for kind in (parsers.TEXT, parsers.OPENMETRICS):
+        found = {}
+        for (name, labels), value in shown(agent, kind).items():
+            labels = ((key, float(text) if key == "le" else text) for key, text in labels if key != "instance")
+            found[name, tuple(labels)] = round(value, 9)
+        told = [dict(labels) for name, labels in found if name == "target_info"]
+        assert [(one["job"], one["telemetry_sdk_language"]) for one in told] == [("sdk", language)]
+        assert {key: value for key, value in found.items() if key[0] != "target_info"} == measured()
 
 
 def post(url, message, path="/v1/metrics", **headers):
@@ -108,6 +138,41 @@ def test_metrics_over_grpc(oxpecker):
         answer = MetricsServiceStub(channel).Export(request_of_sum(9), timeout=20)
     assert answer == ExportMetricsServiceResponse()
     assert shown(agent) == {("made_total", (("job", "app"),)): 9}
+
+
+@pytest.mark.parametrize("temporality", ["cumulative", "delta"])
+def test_the_python_sdk_is_shown(oxpecker, tmp_path, temporality):
+    agent = oxpecker({})
+    run_host(tmp_path, [need.built("python_sdk") + "/bin/python", os.path.join(HOSTS, "python_metrics.py")],
+             OTEL_EXPORTER_OTLP_ENDPOINT=agent.otlp_url,
+             OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE=temporality)
+    assert_measured(agent, "python")
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http/json", "http/protobuf"])
+def test_the_node_sdk_is_shown(oxpecker, tmp_path, protocol):
+    http, rpc = free_port(), free_port()
+    agent = oxpecker({"receive": {"otlp": {"http": [f"127.0.0.1:{http}"], "grpc": [f"127.0.0.1:{rpc}"]}}})
+    run_host(tmp_path, [need.program("node"), os.path.join(HOSTS, "node.js")],
+             NODE_PATH=need.built("node") + "/node_modules", OTEL_EXPORTER_OTLP_PROTOCOL=protocol,
+             OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE="delta" if protocol == "grpc" else "cumulative",
+             OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{rpc if protocol == 'grpc' else http}")
+    assert_measured(agent, "nodejs")
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http"])
+def test_what_telemetrygen_sends_is_shown(oxpecker, tmp_path, protocol):
+    """The SDK of Go."""
+    http, rpc = free_port(), free_port()
+    agent = oxpecker({"receive": {"otlp": {"http": [f"127.0.0.1:{http}"], "grpc": [f"127.0.0.1:{rpc}"]}}})
+    tool = [os.path.join(need.built("go_sdk"), "telemetrygen"), "metrics", "--otlp-insecure", "--service", "gen"]
+    for kind, more in (("Sum", ["--otlp-metric-name", "sums"]), ("Histogram", ["--otlp-metric-name", "spread"])):
+        argv = [*tool, *more, "--metric-type", kind, "--metrics", 3, "--rate", 0, "--otlp-endpoint",
+                f"127.0.0.1:{rpc if protocol == 'grpc' else http}", *(["--otlp-http"] if protocol == "http" else [])]
+        run_host(tmp_path, argv)
+    names = {name for name, labels in shown(agent) if ("job", "gen") in labels}
+    assert names >= {"sums_total", "spread_bucket", "spread_sum", "spread_count"}
+    assert agent.metric("oxpecker_metric_points_total", component="receive.otlp") == 6
 
 
 def test_without_an_exporter_they_are_shown(oxpecker):
