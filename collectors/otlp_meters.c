@@ -31,7 +31,8 @@ struct otlp_resource {
 
 static const char *const identifying[] = { "service.namespace", "service.name", "service.instance.id", NULL };
 
-const char *otlp_point_fault_name(enum otlp_point_fault fault)
+/* A word for labels and logs. */
+static const char *fault_name(enum otlp_point_fault fault)
 {
 	static const char *const names[] = { "broken", "name", "temporality", "value", "bounds", "resources" };
 
@@ -410,7 +411,7 @@ static void refuse(struct otlp_meters *m, enum otlp_point_fault fault, struct by
 		return;
 	m->told[fault] = true;
 	host_log(m->host, LOG_LEVEL_WARN, "a point of the metric \"%s\" is refused (%s): %s; further ones are counted",
-		m->latest[fault], otlp_point_fault_name(fault), otlp_point_fault_reason(fault));
+		m->latest[fault], fault_name(fault), otlp_point_fault_reason(fault));
 }
 
 enum otlp_point_fault otlp_meters_take(struct otlp_meters *m, const struct otlp_point *p)
@@ -473,7 +474,7 @@ static void count_in(struct otlp_meters *m, struct host *host)
 		host, "metric_points_overflow_total", "Deltas that went into the overflow of their family.");
 	m->series = host_gauge(host, "metric_series", "Series that there are, without overflows.");
 	for (unsigned i = OTLP_POINT_FINE + 1; i < OTLP_POINT_FAULTS; i++)
-		m->refused[i] = host_counter_by(host, otlp_point_fault_name((enum otlp_point_fault)i),
+		m->refused[i] = host_counter_by(host, fault_name((enum otlp_point_fault)i),
 			"metric_points_refused_total", "Points of metrics refused; the rest of the request was taken.");
 }
 
@@ -537,7 +538,7 @@ void otlp_meters_report(const struct otlp_meters *m, struct json_writer *w)
 		if (*m->refused[i] == 0)
 			continue;
 		json_put_object(w, NULL);
-		json_put_string(w, "reason", otlp_point_fault_name((enum otlp_point_fault)i));
+		json_put_string(w, "reason", fault_name((enum otlp_point_fault)i));
 		json_put_u64(w, "count", *m->refused[i]);
 		json_put_string(w, "latest", m->latest[i]);
 		json_put_string(w, "why", otlp_point_fault_reason((enum otlp_point_fault)i));

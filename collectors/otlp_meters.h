@@ -86,8 +86,7 @@ struct otlp_meters {
 	uint64_t *points, *late, *repeated, *parts, *overflow, *refused[OTLP_POINT_FAULTS], *series;
 };
 
-/* A word for labels and logs, and a sentence for people. */
-const char *otlp_point_fault_name(enum otlp_point_fault);
+/* For people: what was wrong, or what was expected. */
 const char *otlp_point_fault_reason(enum otlp_point_fault);
 
 /* 0 or -ENOMEM. */
