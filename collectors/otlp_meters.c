@@ -455,7 +455,7 @@ static void on_look(void *context)
 	free_resources(m, false);
 	m->resource_number = 0; /* what was remembered may be gone */
 	*m->series = meters_series(m->meters);
-	if (m->resource_count > 0)
+	if (m->resource_count > 0 || meters_families(m->meters) > 0)
 		loop_timer_set(&m->look, DURATION_MS(LOOK_MS));
 }
 

@@ -390,6 +390,27 @@ static void a_series_ends_with_what_sends_it(void **state)
 	end(&f);
 }
 
+/* It has no resource of its own, and may be all that is left. */
+static void an_overflow_ends_too(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin_as(&f, &(struct otlp_meters_options){
+			     .ttl = DURATION_S(TTL_S), .limits = { .series = 1, .family_series = 1, .label = 100 } });
+	send_json(&f, METRIC(SUM("true", "2", "'asInt':1")));
+	later(&f, TTL_S / 2);
+	send_json(&f, METRICS(TEXT_OF("service.name", "b"), "{'name':'m'," SUM("true", "1", "'asInt':2") "}"));
+	later(&f, TTL_S / 2 + 10);
+	assert_shows(&f, "# TYPE m_total counter\nm_total{overflow=\"true\"} 2\n");
+	assert_int_equal(f.meters->resource_count, 0);
+	assert_true(loop_timer_pending(&f.meters->look));
+	later(&f, TTL_S);
+	assert_shows(&f, "");
+	assert_false(loop_timer_pending(&f.meters->look));
+	end(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -402,6 +423,7 @@ int main(void)
 		cmocka_unit_test(deltas_of_histograms_are_added_up),
 		cmocka_unit_test(beyond_a_ceiling_only_deltas_have_an_overflow),
 		cmocka_unit_test(a_series_ends_with_what_sends_it),
+		cmocka_unit_test(an_overflow_ends_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
