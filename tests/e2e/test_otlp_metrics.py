@@ -175,6 +175,20 @@ def test_what_telemetrygen_sends_is_shown(oxpecker, tmp_path, protocol):
     assert agent.metric("oxpecker_metric_points_total", component="receive.otlp") == 6
 
 
+def test_a_real_prometheus_has_them(oxpecker, prometheus, tmp_path):
+    """Under its own job, since it is not told to honor labels."""
+    agent = oxpecker({})
+    run_host(tmp_path, [need.built("python_sdk") + "/bin/python", os.path.join(HOSTS, "python_metrics.py")],
+             OTEL_EXPORTER_OTLP_ENDPOINT=agent.otlp_url)
+    server = prometheus([f"127.0.0.1:{agent.port}"])
+    quantile = 'histogram_quantile(0.5, http_server_request_duration_seconds_bucket{exported_job="sdk"})'
+    wait_until(lambda: server.value(quantile) is not None, 60, "Prometheus has scraped")
+    assert server.value('sum(shop_orders_total{exported_job="sdk", job="oxpecker"})') == 12
+    assert abs(server.value(quantile) - 0.55) < 1e-9
+    joined = 'queue_size * on (exported_job) group_left (telemetry_sdk_language) target_info'
+    assert [(labels["telemetry_sdk_language"], value) for labels, value in server.query(joined)] == [("python", -6)]
+
+
 def test_without_an_exporter_they_are_shown(oxpecker):
     agent = oxpecker({"store": {"snapshot": "100ms"}})
     post(agent.otlp_url, request_of_sum(4, "stored"))
