@@ -34,10 +34,15 @@ static void on_show(void *context)
 {
 	struct meters_round *r = context;
 
-	if (meters_show_some(r->meters, SHOWN_AT_ONCE))
+	if (meters_show_some(r->meters, SHOWN_AT_ONCE)) {
 		loop_soon_run(&r->show);
-	else
+	} else if (r->changed && !r->again) {
+		r->again = true;
+		meters_show(r->meters);
+		loop_soon_run(&r->show);
+	} else {
 		end_show(r);
+	}
 }
 
 void meters_round_init(struct meters_round *r, struct host *host, struct meters *meters)
@@ -53,8 +58,14 @@ void meters_round_collect(struct meters_round *r)
 	if (r->showing)
 		return;
 	r->showing = true;
+	r->changed = r->again = false;
 	meters_show(r->meters);
 	loop_soon_run(&r->show);
+}
+
+void meters_round_changed(struct meters_round *r)
+{
+	r->changed = true;
 }
 
 void meters_round_done(struct meters_round *r)

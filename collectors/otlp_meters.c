@@ -428,6 +428,7 @@ enum otlp_point_fault otlp_meters_take(struct otlp_meters *m, const struct otlp_
 	}
 	m->resource_number = p->resources;
 	m->metric_number = p->metrics;
+	meters_round_changed(&m->round);
 	fault = p->broken                           ? OTLP_POINT_BROKEN
 		: !m->resource                      ? OTLP_POINT_RESOURCES
 		: m->name_size == 0                 ? OTLP_POINT_NAME
@@ -528,6 +529,12 @@ void otlp_meters_collect(struct otlp_meters *m)
 
 void otlp_meters_report(const struct otlp_meters *m, struct json_writer *w)
 {
+	uint64_t came = *m->points;
+
+	for (unsigned i = OTLP_POINT_FINE + 1; i < OTLP_POINT_FAULTS; i++)
+		came += *m->refused[i];
+	if (came == 0)
+		return;
 	json_put_object(w, "metrics");
 	json_put_u64(w, "series", meters_series(m->meters));
 	json_put_u64(w, "families", meters_families(m->meters));

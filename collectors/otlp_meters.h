@@ -99,6 +99,7 @@ enum otlp_point_fault otlp_meters_take(struct otlp_meters *, const struct otlp_p
 /* For collect(). */
 void otlp_meters_collect(struct otlp_meters *);
 bool otlp_meters_any(const struct otlp_meters *); /* there are series, or were on the last page */
+/* Nothing, as long as nothing came. */
 void otlp_meters_report(const struct otlp_meters *, struct json_writer *);
 
 #endif

@@ -107,6 +107,9 @@ def test_a_point_that_is_wrong_is_refused_alone(oxpecker):
     assert "point 2, of the metric \"made\": a counter must be a finite number" in partial.error_message
     assert shown(agent) == {("made_total", (("job", "app"),)): 3}
     assert agent.metric("oxpecker_metric_points_refused_total", component="receive.otlp", reason="value") == 1
+    [source] = [one for one in agent.status()["sources"] if one["name"] == "receive.otlp"]
+    assert [(one["reason"], one["count"], one["latest"]) for one in source["metrics"]["refused"]] == [
+        ("value", 1, "made")]
 
 
 @pytest.mark.parametrize("body", [b"\x0a\xff", b"{}", request_of(1).SerializeToString()[:-3]])

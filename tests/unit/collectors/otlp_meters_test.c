@@ -6,6 +6,7 @@
 
 #include "base/random.h"
 #include "proto/otlp_json.h"
+#include "series/meters_table.h"
 #include "series/write.h"
 #include "unit/fake_host.h"
 #include "unit/http/raw.h"
@@ -110,19 +111,25 @@ static void send_json(struct fixture *f, const char *json)
 	"'histogram':{'aggregationTemporality':" temporality ",'dataPoints':[{" members "}]}"
 #define METRIC(members) METRICS("", "{'name':'m'," members "}")
 
-static void assert_shows(struct fixture *f, const char *expected)
+static void read_page(struct fixture *f)
 {
 	struct series_cursor cursor;
-	size_t before = f->host.collected;
 
-	otlp_meters_collect(f->meters);
-	while (f->host.collected == before)
-		turn(&f->world);
 	series_check(f->table);
 	buffer_clear(&f->page);
 	series_cursor_init(&cursor, f->table, EXPOSITION_TEXT);
 	assert_int_equal(series_write_some(&cursor, &f->page, PAGE), 0);
 	assert_int_equal(buffer_append(&f->page, "", 1), 0);
+}
+
+static void assert_shows(struct fixture *f, const char *expected)
+{
+	size_t before = f->host.collected;
+
+	otlp_meters_collect(f->meters);
+	while (f->host.collected == before)
+		turn(&f->world);
+	read_page(f);
 	assert_string_equal(f->page.data, expected);
 }
 
@@ -411,6 +418,35 @@ static void an_overflow_ends_too(void **state)
 	end(&f);
 }
 
+/* Who asks for a page then may be given the one that is being made. */
+static void what_is_answered_while_they_are_shown_is_shown(void **state)
+{
+	struct fixture f;
+	size_t before;
+
+	(void)state;
+	begin_as(
+		&f, &(struct otlp_meters_options){ .limits = { .series = 2000, .family_series = 2000, .label = 100 } });
+	for (int i = 0; i < 1200; i++) {
+		char request[512];
+		snprintf(request, sizeof request,
+			METRIC("'gauge':" POINT("'asInt':1,'attributes':[" TEXT_OF("n", "%d") "]")), i);
+		send_json(&f, request);
+	}
+	before = f.host.collected;
+	otlp_meters_collect(f.meters);
+	while (!f.meters->meters->show_meter)
+		turn(&f.world);
+	assert_int_equal(f.host.collected, before);
+	send_json(&f, METRIC("'gauge':" POINT("'asInt':5,'attributes':[" TEXT_OF("n", "0") "]")));
+	while (f.host.collected == before)
+		turn(&f.world);
+	read_page(&f);
+	assert_non_null(strstr(f.page.data, "\nm{n=\"0\"} 5\n"));
+	assert_non_null(strstr(f.page.data, "\nm{n=\"1199\"} 1\n"));
+	end(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -424,6 +460,7 @@ int main(void)
 		cmocka_unit_test(beyond_a_ceiling_only_deltas_have_an_overflow),
 		cmocka_unit_test(a_series_ends_with_what_sends_it),
 		cmocka_unit_test(an_overflow_ends_too),
+		cmocka_unit_test(what_is_answered_while_they_are_shown_is_shown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
