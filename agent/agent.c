@@ -211,6 +211,14 @@ static void on_tell_held(void *context)
 	loop_timer_set(&a->tell_held, DURATION_S(TELL_HELD_S));
 }
 
+static void on_trim_turn(void *context)
+{
+	struct agent *a = context;
+
+	trim_turn(&a->trim, a->pipeline.budget.taken);
+	loop_timer_set(&a->trim_turn, DURATION_MS(TRIM_TURN_MS));
+}
+
 /* Gives back the pages of code that only the start needed. */
 static void on_settled_in(void *context)
 {
@@ -229,7 +237,7 @@ static void give_by_series(void *context, size_t bytes)
 	budget_give(context, SIGNAL_METRICS, bytes);
 }
 
-/* Logs the addresses we listen on, and which of them other machines can reach. */
+/* Logs the addresses we listen on, which of them other machines can reach, and what is wrong but no reason to stop. */
 static void tell_start(const struct agent *a)
 {
 	const struct own_address *own = addresses_of(a->config);
@@ -242,6 +250,8 @@ static void tell_start(const struct agent *a)
 		" is running, pid %d, configured by %s, state in %s; listens on %s; exposed beyond this %s: %s",
 		getpid(), a->config->name, a->config->state.path, all,
 		a->config->in_container ? "container" : "machine", exposed);
+	if (a->config->resource_wrong)
+		log_warn(a->core.log, who, "OTEL_RESOURCE_ATTRIBUTES %s", a->config->resource_wrong);
 }
 
 static int open_series(struct agent *a)
@@ -337,6 +347,7 @@ static void init_timers(struct agent *a)
 		{ offsetof(struct agent, leave), on_leave },
 		{ offsetof(struct agent, tell_held), on_tell_held },
 		{ offsetof(struct agent, settled_in), on_settled_in },
+		{ offsetof(struct agent, trim_turn), on_trim_turn },
 	};
 
 	for (size_t i = 0; i < COUNT_OF(rows); i++)
@@ -455,6 +466,8 @@ int agent_start(struct agent *a, const struct agent_config *config, struct log *
 	health_start(&a->health);
 	loop_timer_set(&a->tell_held, DURATION_S(TELL_HELD_S));
 	loop_timer_set(&a->settled_in, DURATION_MS(TRIM_AFTER_MS));
+	trim_init(&a->trim, memory_kept(a->pipeline.budget.limit, a->core.beside));
+	loop_timer_set(&a->trim_turn, DURATION_MS(TRIM_TURN_MS));
 	core_move(&a->core, AGENT_RUNNING);
 	tell_start(a);
 	return 0;
@@ -492,7 +505,7 @@ static void on_committed(void *context, int failed)
 
 static uint64_t records_lost(const struct agent *a)
 {
-	return spool_lost(&a->spool) + pipeline_lost(&a->pipeline);
+	return spool_lost(&a->spool) + pipeline_lost(&a->pipeline) + a->hosts.lost;
 }
 
 static void commit_positions(struct agent *a)
@@ -648,7 +661,8 @@ static uint64_t stop_parts(struct agent *a)
 
 uint64_t agent_stop(struct agent *a)
 {
-	struct loop_timer *timers[] = { &a->look, &a->deadline, &a->leave, &a->tell_held, &a->settled_in };
+	struct loop_timer *timers[] = { &a->look, &a->deadline, &a->leave, &a->tell_held, &a->settled_in,
+		&a->trim_turn };
 	uint64_t lost = a->pipeline.sender_world.loop ? stop_parts(a) : 0;
 
 	for (size_t i = 0; i < COUNT_OF(timers); i++)

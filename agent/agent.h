@@ -16,6 +16,7 @@
 #include "admin/overview.h"
 #include "admin/servers.h"
 #include "agent_config.h"
+#include "base/trim.h"
 #include "core.h"
 #include "health/health.h"
 #include "host.h"
@@ -51,6 +52,8 @@ struct agent {
 	struct loop_timer settled_in; /* gives back what the start needed */
 	struct loop_timer look, deadline, leave; /* while draining */
 	struct loop_timer tell_held; /* what the log holds back */
+	struct loop_timer trim_turn;
+	struct trim trim;
 	char until[WALL_TEXT_SIZE]; /* when the end is at the latest */
 	struct mono_time over; /* when that and the reserve are over */
 	size_t commits; /* of the end, under way; the spool has its own */

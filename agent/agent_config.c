@@ -628,15 +628,10 @@ static void check_steps(struct agent_config *c, enum part part, const char *sign
 
 static void fill_resource(struct agent_config *c, const struct config_world *world)
 {
-	static const char variable[] = "OTEL_RESOURCE_ATTRIBUTES";
-	const struct node *root = c->file->tree.root;
-
 	OXP_ASSERT(resource_add(c->resource, "service.name", c->service.name) &&
 		   resource_add(c->resource, "service.version", c->service.version) &&
 		   resource_add(c->resource, "deployment.environment.name", c->service.environment));
-	if (resource_add_variables(c->resource, world, c->file->arena))
-		node_complain(&c->file->errors, root,
-			"the variable %s is not name=value,name=value with 16 of them at most", variable);
+	c->resource_wrong = resource_add_variables(c->resource, world, c->file->arena);
 }
 
 /* On a plain machine, clients run on the same machine. In a container, Prometheus and the kubelet are outside. */

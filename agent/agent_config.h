@@ -65,6 +65,7 @@ struct agent_config {
 		struct duration within;
 	} delivery;
 	struct resource resource[RESOURCES_MAX + 1]; /* what is known of the host app */
+	const char *resource_wrong; /* what is wrong with the variable OTEL_RESOURCE_ATTRIBUTES; NULL: nothing */
 	struct {
 		uint64_t series, family; /* counts */
 		uint64_t bytes; /* 0: half of `memory` */

@@ -245,7 +245,7 @@ struct collector_type {
 	size_t config_size;
 
 	/* Whether options that are each fine also go together; if not, the reason is written into `why`. Touches
-	 * nothing else. May be NULL. */
+	 * nothing else, but may read a file that an option names. May be NULL. */
 	bool (*check)(const void *config, char *why, size_t room);
 	/* The longest line that it keeps whole, which must fit into `memory` (host_line_max()): its option line_max.
 	 * May be NULL: it has no such option. */

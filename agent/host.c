@@ -321,6 +321,7 @@ void host_lost(struct host *h, enum signal signal, uint64_t records, uint64_t by
 	if (signal == SIGNAL_METRICS) {
 		ledger_add(h->samples, LEDGER_RECEIVED, records, bytes);
 		ledger_add(h->samples, LEDGER_DROPPED_FULL, records, bytes);
+		h->from->lost += records;
 		return;
 	}
 	source_lost(source_of(h, signal), records, bytes);
@@ -340,14 +341,16 @@ void host_collected(struct host *h)
 
 void host_samples(struct host *h, const struct series_counts *counts, uint64_t bytes)
 {
-	uint64_t clash = 0, ceiling = 0, clash_bytes, ceiling_bytes, received = counts->received;
+	uint64_t clash = 0, ceiling = 0, clash_bytes, ceiling_bytes, step_bytes, received = counts->received;
 
 	for (int i = 0; i < SERIES_DROPS; i++)
 		*(series_drop_is_ceiling(i) ? &ceiling : &clash) += counts->dropped[i];
 	clash_bytes = received ? bytes * clash / received : 0;
 	ceiling_bytes = received ? bytes * ceiling / received : 0;
+	step_bytes = received ? bytes * counts->filtered / received : 0;
 	ledger_add(h->samples, LEDGER_RECEIVED, received, bytes);
-	ledger_add(h->samples, LEDGER_MERGED, counts->merged, bytes - clash_bytes - ceiling_bytes);
+	ledger_add(h->samples, LEDGER_MERGED, counts->merged, bytes - clash_bytes - ceiling_bytes - step_bytes);
+	ledger_add(h->samples, LEDGER_DROPPED_STEP, counts->filtered, step_bytes);
 	ledger_add(h->samples, LEDGER_DROPPED_CEILING, ceiling, ceiling_bytes);
 	ledger_add(h->samples, LEDGER_DROPPED_CLASH, clash, clash_bytes);
 }

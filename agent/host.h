@@ -32,6 +32,7 @@ struct hosts {
 	void (*conflict)(void *context, const char *destination, const struct mapping_conflict *);
 	void *conflict_context;
 	struct host *first;
+	uint64_t lost; /* metrics; what sources lose is the pipeline's */
 };
 void hosts_done(struct hosts *);
 

@@ -6,6 +6,7 @@ enum {
 	LISTENER_PART = 6,
 	LINE_PART = 16,
 	LINE_ALWAYS = 1 << 20,
+	KEPT_MAX = 64 << 20,
 };
 
 /*
@@ -27,6 +28,13 @@ uint64_t memory_beside(uint64_t memory, uint64_t limit)
 	if (limit == UINT64_MAX)
 		return 0;
 	return limit > memory ? limit - memory : 1;
+}
+
+size_t memory_kept(uint64_t memory, uint64_t beside)
+{
+	uint64_t most = memory < KEPT_MAX ? memory : KEPT_MAX, rest = beside > BESIDE ? beside - BESIDE : 0;
+
+	return (size_t)(beside && rest < most ? rest : most);
 }
 
 uint64_t memory_of_listener(uint64_t beside)

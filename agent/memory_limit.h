@@ -5,6 +5,7 @@
 #ifndef OXP_MEMORY_LIMIT_H
 #define OXP_MEMORY_LIMIT_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* `limit` is the cgroup's, UINT64_MAX if there is none (base/cgroup.h). Not less than 2 MiB, unless less is wanted. */
@@ -15,6 +16,9 @@ uint64_t memory_within(uint64_t wanted, uint64_t limit);
  * doors and at `listen`, is bounded by parts of this.
  */
 uint64_t memory_beside(uint64_t memory, uint64_t limit);
+/* How much free memory the allocator may keep while much comes: up to `memory` again, if the container leaves that
+ * beside what the process may need; `beside` is what memory_beside() says. */
+size_t memory_kept(uint64_t memory, uint64_t beside);
 /* The part that one listener may have, with all its peers. */
 uint64_t memory_of_listener(uint64_t beside);
 

@@ -1,6 +1,5 @@
 #include "resource.h"
 
-#include <errno.h>
 #include <sys/utsname.h>
 
 #include "config/option.h"
@@ -30,12 +29,17 @@ static const char *ecs_of(const char *otel)
 	return otel;
 }
 
+static bool is_too_long(const char *value)
+{
+	return strlen(value) > RESOURCE_VALUE_MAX;
+}
+
 bool resource_add(struct resource to[RESOURCES_MAX + 1], const char *otel, const char *value)
 {
 	const char *ecs = ecs_of(otel);
 	size_t i;
 
-	if (!value || !*value)
+	if (!value || !*value || is_too_long(value))
 		return true;
 	for (i = 0; to[i].name; i++)
 		if (strcmp(to[i].name, ecs) == 0)
@@ -46,30 +50,34 @@ bool resource_add(struct resource to[RESOURCES_MAX + 1], const char *otel, const
 	return true;
 }
 
-/* (OpenTelemetry specification, "Resource SDK".) Nothing is added unless all of it can be read. */
-static int add_attributes(struct resource *to, const char *list, struct config_arena *arena)
+/* A list that cannot be read to its end is not used at all (OpenTelemetry specification, "Resource SDK"). */
+static const char *add_attributes(struct resource *to, const char *list, struct config_arena *arena)
 {
 	struct option_pair pairs[ATTRIBUTES_MAX], pair;
 	size_t count = 0;
+	const char *why = NULL;
 	int more;
 
-	while ((more = otlp_variable_next(&list, arena, &pair)) > 0) {
-		if (count == ATTRIBUTES_MAX || !*pair.key)
-			return -EINVAL;
-		pairs[count++] = pair;
+	while ((more = otlp_variable_next(&list, arena, &pair)) > 0 && *pair.key) {
+		if (is_too_long(pair.value))
+			why = "has a value of more than 4 KiB, which is left out";
+		else if (count == ATTRIBUTES_MAX)
+			why = "has more than 16 attributes; the first 16 are used";
+		else
+			pairs[count++] = pair;
 	}
-	if (more < 0)
-		return more;
+	if (more)
+		return "is not name=value,name=value, and is not used";
 	for (size_t i = 0; i < count; i++)
 		OXP_ASSERT(resource_add(to, pairs[i].key, pairs[i].value));
-	return 0;
+	return why;
 }
 
-int resource_add_variables(
+const char *resource_add_variables(
 	struct resource to[RESOURCES_MAX + 1], const struct config_world *world, struct config_arena *arena)
 {
 	const char *list = world->variable(world->context, "OTEL_RESOURCE_ATTRIBUTES");
-	int failed = list ? add_attributes(to, list, arena) : 0;
+	const char *why = list ? add_attributes(to, list, arena) : NULL;
 	struct utsname machine = { .nodename = "" };
 
 	for (size_t i = 0; i < COUNT_OF(rows); i++)
@@ -78,5 +86,5 @@ int resource_add_variables(
 	if (uname(&machine) == 0)
 		OXP_ASSERT(
 			resource_add(to, "host.name", config_copy(arena, machine.nodename, strlen(machine.nodename))));
-	return failed;
+	return why;
 }

@@ -11,14 +11,14 @@
 #include "config/arena.h"
 #include "config/tree.h"
 
-enum { RESOURCES_MAX = 32 };
+enum { RESOURCES_MAX = 32, RESOURCE_VALUE_MAX = 4 << 10 };
 
-/* Adds a row behind those of `to`, which ends with one without a name, if the value is there and no row has that name
- * of ECS. False: there is no room for it. */
+/* Adds a row behind those of `to`, which ends with one without a name, if the value is there, is no longer than
+ * RESOURCE_VALUE_MAX, and no row has that name of ECS. False: there is no room for it. */
 bool resource_add(struct resource to[RESOURCES_MAX + 1], const char *otel, const char *value) MUST_CHECK;
-/* Adds what the variables say. 0; or -EINVAL: OTEL_RESOURCE_ATTRIBUTES is not name=value,name=value or has more than
- * 16, and nothing of it is added. */
-int resource_add_variables(
+/* Adds what the variables say. NULL; or what is wrong with OTEL_RESOURCE_ATTRIBUTES, and what became of it: it is the
+ * app's variable as well, so that is no reason not to start. */
+const char *resource_add_variables(
 	struct resource to[RESOURCES_MAX + 1], const struct config_world *, struct config_arena *) MUST_CHECK;
 
 #endif

@@ -38,7 +38,7 @@ static void on_show(void *context)
 		loop_soon_run(&r->show);
 	} else if (r->changed && !r->again) {
 		r->again = true;
-		meters_show(r->meters);
+		meters_show(r->meters, loop_now(host_loop(r->host)));
 		loop_soon_run(&r->show);
 	} else {
 		end_show(r);
@@ -59,7 +59,7 @@ void meters_round_collect(struct meters_round *r)
 		return;
 	r->showing = true;
 	r->changed = r->again = false;
-	meters_show(r->meters);
+	meters_show(r->meters, loop_now(host_loop(r->host)));
 	loop_soon_run(&r->show);
 }
 

@@ -486,11 +486,12 @@ int otlp_meters_new(struct host *host, const struct otlp_meters_options *options
 
 	m->host = host;
 	m->options = *options;
+	m->options.limits.window = DURATION_MS(LOOK_MS); /* of sets, which do not come */
 	m->seed = random_next(host_random(host));
 	otlp_labels_init(&m->labels);
 	loop_timer_init(&m->look, host_loop(host), on_look, m);
 	if (!failed)
-		failed = meters_new(host_series(host), NULL, 0, &options->limits, &m->meters);
+		failed = meters_new(host_series(host), NULL, 0, &m->options.limits, &m->meters);
 	if (failed) {
 		otlp_meters_free(m);
 		return failed;

@@ -1,6 +1,10 @@
 /*
- * The `push` collector: takes pages of metrics from jobs that do not live long enough to be scraped, by the API of the
- * Pushgateway, so that its clients point here unchanged: PUT, POST and DELETE of /metrics/job/NAME{/LABEL/VALUE}.
+ * The `push` collector: takes pages of metrics in two ways, told apart by the path.
+ *
+ * POST /push is for the workers of a prefork server, which look like one process (push_workers.h).
+ *
+ * The other one is for jobs that do not live long enough to be scraped, by the API of the Pushgateway, so that its
+ * clients point here unchanged: PUT, POST and DELETE of /metrics/job/NAME{/LABEL/VALUE}.
  *
  * PUT replaces all that the group has, POST the families that it brings. 200: the page was read and is held; a scrape
  * that comes later has it. 202: the group is gone. What is no page changes nothing, and is answered 400 with the line.
@@ -13,14 +17,18 @@
 #include "collectors/door.h"
 #include "collectors/push_groups.h"
 #include "collectors/push_page.h"
+#include "collectors/push_workers.h"
 
 enum { INLINE_MAX = 32 << 10 };
 
 struct push_config {
 	const struct option_list *http;
 	uint64_t body_max, connections, groups;
-	struct duration ttl;
+	struct duration ttl, grace;
+	enum push_mode gauges;
+	const struct option_map *gauge_modes;
 	const struct option_list *origins;
+	const struct option_items *relabel;
 };
 
 static const struct option push_options[] = {
@@ -30,8 +38,16 @@ static const struct option push_options[] = {
 		.help = "A group goes when nothing was pushed to it for that long; never: when it is deleted." },
 	{ OPT_COUNT(struct push_config, groups), .name = "groups", .text = "1000", .min = 1, .max = 10000,
 		.help = "Most groups at a time; a push to a further one is answered 503." },
+	RELABELLING_ROW(struct push_config, relabel),
+	{ OPT_CHOICE(struct push_config, gauges, push_modes_words), .name = "gauges", .text = "sum",
+		.help = "What the gauges of live workers become; all: one for each worker, by the label `worker`." },
+	{ OPT_MAP(struct push_config, gauge_modes), .name = "gauge_modes",
+		.example = "{process_start_time_seconds: min, app_queue_length: max}",
+		.help = "The same for single families." },
+	{ OPT_DURATION(struct push_config, grace), .name = "grace", .text = "30s", .max = 3600000,
+		.help = "How long a worker with a name may be without a connection before it is dead." },
 	DOOR_BODY_MAX_OPTION(struct push_config, body_max, "a quarter", ""),
-	{ OPT_COUNT(struct push_config, connections), .name = "connections", .text = "64", .min = 1, .max = 4096,
+	{ OPT_COUNT(struct push_config, connections), .name = "connections", .text = "128", .min = 1, .max = 4096,
 		.help = DOOR_CONNECTIONS_HELP },
 	{ OPT_TEXTS(struct push_config, origins), .name = "origins", .example = "[\"https://app.example.com\"]",
 		.help = DOOR_ORIGINS_HELP },
@@ -43,7 +59,8 @@ struct collector {
 	const struct push_config *config;
 	struct door door;
 	struct push_groups groups;
-	struct http_route routes[6];
+	struct push_workers workers;
+	struct http_route routes[7];
 	bool wanted; /* host_collected() is due */
 };
 
@@ -78,6 +95,8 @@ static void answer(struct http_request *request, unsigned status, const char *me
 				      .body = &out });
 	buffer_done(&out);
 }
+
+static const char no_protobuf[] = "protobuf is not read here: push text (Content-Type: text/plain; version=0.0.4)";
 
 /* The Pushgateway reads as text whatever is not protobuf, since curl calls it a form. */
 static enum exposition_format format_of(struct http_request *request)
@@ -166,8 +185,7 @@ static enum http_take begin(void *context, struct http_request *request)
 	if (why)
 		return door_refuse(&r->base, 404, why);
 	if (r->format == EXPOSITION_UNKNOWN)
-		return door_refuse(&r->base, 415,
-			"protobuf is not read here: push text (Content-Type: text/plain; version=0.0.4)");
+		return door_refuse(&r->base, 415, no_protobuf);
 	why = push_groups_full(&c->groups, &r->key, r->replaces);
 	return why ? door_refuse(&r->base, 503, why) : HTTP_TAKEN;
 }
@@ -179,6 +197,79 @@ static const struct door_type type = { .signal = SIGNAL_METRICS,
 	.fill = fill,
 	.taken = taken,
 	.answer = answer };
+
+/* Workers. */
+
+static const char worker_path[] = "/push", worker_header[] = "X-Oxpecker-Worker";
+
+/* What the connection is watched with; NULL: there is no more place for workers. */
+static struct push_link *link_of(struct collector *c, struct http_request *request)
+{
+	struct push_link *link = http_request_watcher(request);
+
+	if (link)
+		return link;
+	link = oxp_new(sizeof *link);
+	link->all = &c->workers;
+	if (http_request_watch(request, push_link_closed, link))
+		return link;
+	free(link);
+	return NULL;
+}
+
+static void worker_taken(struct door_request *base)
+{
+	struct collector *c = collector_of(base);
+	struct push_link *link = base->request ? link_of(c, base->request) : NULL;
+	struct push_worker_page page = { .text.format = push_of(base)->format };
+
+	if (!link) {
+		door_refuse(base, 503, "as many workers are connected as `connections` allows, less a quarter");
+		return;
+	}
+	page.text.text.data = batch_block_trim(base->body.batch, base->body.size);
+	page.text.text.size = base->body.size;
+	page.batch = base->body.batch;
+	base->body.batch = NULL;
+	push_workers_take(link, http_request_header(base->request, worker_header), &page);
+	door_answered(base, &(struct http_answer){ .status = 200 });
+}
+
+static void worker_refuse(struct door_request *base, unsigned status, const char *message)
+{
+	answer(base->request, status, message);
+}
+
+static const struct door_voice worker_voice = { .refuse = worker_refuse, .respond = respond, .done = done };
+
+static const struct door_type worker_type = { .signal = SIGNAL_METRICS,
+	.request_size = sizeof(struct push_request),
+	.inline_max = INLINE_MAX,
+	.look = look,
+	.fill = fill,
+	.taken = worker_taken,
+	.answer = answer };
+
+static enum http_take worker_begin(void *context, struct http_request *request)
+{
+	struct collector *c = CONTAINER_OF(context, struct collector, door);
+	const char *name = http_request_header(request, worker_header), *why = NULL;
+	enum http_take take = door_begin_as(&c->door, &worker_type, request, NULL);
+	struct push_request *r;
+
+	if (take == HTTP_ANSWERED)
+		return take;
+	r = push_of(http_context(request));
+	r->base.voice = &worker_voice;
+	r->format = format_of(request);
+	if (r->format == EXPOSITION_UNKNOWN)
+		return door_refuse(&r->base, 415, no_protobuf);
+	if (name && !push_worker_name_fine(name, &why))
+		return door_refuse(&r->base, 400, why);
+	return HTTP_TAKEN;
+}
+
+/* Routes. */
 
 static void on_delete(void *context, struct http_request *request)
 {
@@ -197,11 +288,11 @@ static void on_healthy(void *context, struct http_request *request)
 	answer(request, 200, "OK");
 }
 
-static struct http_route page_route(struct collector *c, enum http_method method)
+static struct http_route page_route(struct collector *c, enum http_method method, const char *path)
 {
 	return (struct http_route){ .method = method,
-		.path = "*",
-		.begin = begin,
+		.path = path,
+		.begin = strcmp(path, worker_path) == 0 ? worker_begin : begin,
 		.body = door_body,
 		.into = door_into,
 		.complete = door_complete,
@@ -215,16 +306,18 @@ static void make_routes(struct collector *c)
 
 	*to++ = (struct http_route){ .method = HTTP_GET, .path = "/-/healthy", .complete = on_healthy };
 	*to++ = (struct http_route){ .method = HTTP_GET, .path = "/-/ready", .complete = on_healthy };
-	*to++ = page_route(c, HTTP_PUT);
-	*to++ = page_route(c, HTTP_POST);
+	*to++ = page_route(c, HTTP_POST, worker_path);
+	*to++ = page_route(c, HTTP_PUT, "*");
+	*to++ = page_route(c, HTTP_POST, "*");
 	*to++ = (struct http_route){ .method = HTTP_DELETE, .path = "*", .complete = on_delete, .context = &c->door };
 }
 
-static void on_idle(void *context)
+/* The groups or the workers are as they were asked for. */
+static void on_ready(void *context)
 {
 	struct collector *c = context;
 
-	if (c->wanted) {
+	if (c->wanted && !c->workers.asked && !push_groups_busy(&c->groups)) {
 		c->wanted = false;
 		host_collected(c->host);
 	}
@@ -232,7 +325,9 @@ static void on_idle(void *context)
 
 static bool push_check(const void *config, char *why, size_t room)
 {
-	return door_check_origins(((const struct push_config *)config)->origins, why, room);
+	const struct push_config *c = config;
+
+	return door_check_origins(c->origins, why, room) && push_modes_check(c->gauge_modes, why, room);
 }
 
 static void push_destroy(struct collector *c)
@@ -240,6 +335,7 @@ static void push_destroy(struct collector *c)
 	if (c) {
 		door_done(&c->door);
 		push_groups_done(&c->groups);
+		push_workers_done(&c->workers);
 	}
 	free(c);
 }
@@ -247,19 +343,27 @@ static void push_destroy(struct collector *c)
 static int push_create(const void *config, struct host *host, struct collector **ret)
 {
 	struct collector *c = oxp_new(sizeof *c);
+	struct push_modes modes;
 	int failed;
 
 	c->host = host;
 	c->config = config;
 	failed = door_init(&c->door, &type, host, door_body_max(host, c->config->body_max, DOOR_BODY_PART));
+	if (!failed)
+		failed = push_groups_init(&c->groups, host,
+			&(struct push_options){ c->config->ttl, c->config->groups, c->config->relabel });
+	modes = (struct push_modes){ c->config->gauges, c->config->gauge_modes };
+	push_workers_init(&c->workers, host, &modes, c->config->grace);
+	if (!failed)
+		failed = push_workers_relabel(&c->workers, c->config->relabel);
 	if (failed) {
 		push_destroy(c);
 		return failed;
 	}
 	c->door.origins = c->config->origins;
-	push_groups_init(&c->groups, host, c->config->ttl, c->config->groups);
-	c->groups.idle = on_idle;
-	c->groups.context = c;
+	c->groups.idle = on_ready;
+	c->workers.ready = on_ready;
+	c->groups.context = c->workers.context = c;
 	make_routes(c);
 	*ret = c;
 	return 0;
@@ -274,7 +378,7 @@ static int push_start(struct collector *c)
 static void push_collect(struct collector *c, struct mono_time deadline)
 {
 	(void)deadline;
-	c->wanted = push_groups_busy(&c->groups);
+	c->wanted = !push_workers_ask(&c->workers) || push_groups_busy(&c->groups);
 	if (!c->wanted)
 		host_collected(c->host);
 }
@@ -282,6 +386,7 @@ static void push_collect(struct collector *c, struct mono_time deadline)
 static void push_report(const struct collector *c, struct json_writer *w)
 {
 	push_groups_report(&c->groups, w);
+	push_workers_report(&c->workers, w);
 }
 
 static bool push_quiet(struct collector *c)
@@ -296,7 +401,7 @@ static void push_stop(struct collector *c)
 
 const struct collector_type collector_push = {
 	.name = "push",
-	.summary = "Takes pages from jobs that do not live long, as the Pushgateway does.",
+	.summary = "Takes pages from jobs that do not live long, as the Pushgateway does, and from workers.",
 	.signals = SIGNAL_METRICS,
 	.when_full = FULL_REFUSE,
 	.rewind = REWIND_NONE,

@@ -33,7 +33,14 @@ static void page_free(struct push_page *p)
 
 /* What is staged. */
 
-static void put_time(struct push_group *g, const char *name, const char *help, struct wall_time at)
+static int put_sample(struct push_groups *all, const struct push_group *g, const struct exposition_sample *sample)
+{
+	return all->relabel.rules ? relabelling_events.sample(&all->relabel, sample)
+				  : series_events.sample(g->target, sample);
+}
+
+static void put_time(
+	struct push_groups *all, const struct push_group *g, const char *name, const char *help, struct wall_time at)
 {
 	char text[DOUBLE_TEXT_SIZE];
 	struct exposition_meta meta = { .format = EXPOSITION_TEXT,
@@ -48,13 +55,13 @@ static void put_time(struct push_group *g, const char *name, const char *help, s
 	series_events.meta(g->target, &meta);
 	meta.what = EXPOSITION_HELP;
 	series_events.meta(g->target, &meta);
-	series_events.sample(g->target, &sample);
+	(void)put_sample(all, g, &sample);
 }
 
-static void put_times(struct push_group *g)
+static void put_times(struct push_groups *all, const struct push_group *g)
 {
-	put_time(g, pushed_name, "Last Unix time when changing this group succeeded.", g->pushed);
-	put_time(g, failed_name, "Last Unix time when changing this group failed.", g->failed);
+	put_time(all, g, pushed_name, "Last Unix time when changing this group succeeded.", g->pushed);
+	put_time(all, g, failed_name, "Last Unix time when changing this group failed.", g->failed);
 }
 
 static bool is_in_key(const struct push_key *k, struct bytes name)
@@ -93,7 +100,7 @@ static int on_sample(void *context, const struct exposition_sample *sample)
 	for (size_t i = 0; i < sample->label_count; i++)
 		if (!is_in_key(&g->key, sample->labels[i].name))
 			labels[own.label_count++] = sample->labels[i];
-	return series_events.sample(g->target, &own);
+	return put_sample(all, g, &own);
 }
 
 static const struct exposition_events events = { .meta = on_meta, .sample = on_sample };
@@ -118,6 +125,20 @@ static void free_pages(struct push_group *g)
 	g->newest = NULL;
 }
 
+static size_t labels_of(const struct push_group *g, struct series_label labels[PUSH_LABELS_MAX])
+{
+	for (size_t i = 0; i < g->key.count; i++)
+		labels[i] = (struct series_label){ g->key.labels[i].name, g->key.labels[i].value };
+	return g->key.count;
+}
+
+static void begin_relabelling(struct push_groups *all, const struct push_group *g)
+{
+	struct series_label labels[PUSH_LABELS_MAX];
+
+	relabelling_begin(&all->relabel, g->target, labels, labels_of(g, labels));
+}
+
 static void begin(struct push_groups *all)
 {
 	struct push_page *p = all->waiting;
@@ -129,7 +150,8 @@ static void begin(struct push_groups *all)
 	all->applied = p;
 	all->number = 0;
 	series_begin(g->target);
-	put_times(g);
+	begin_relabelling(all, g);
+	put_times(all, g);
 	if (!push_families_hide(&all->families, pushed_name, all->seed) ||
 		!push_families_hide(&all->families, failed_name, all->seed))
 		host_log(all->host, LOG_LEVEL_WARN, "no memory for the families of what was pushed");
@@ -177,6 +199,7 @@ static void commit(struct push_groups *all)
 	struct series_counts counts;
 
 	series_commit(g->target, &counts);
+	relabelling_end(&all->relabel, &counts);
 	host_samples(all->host, &counts, p->text.size);
 	refusals_tell(&all->refusals, all->host, job_of(g), &counts);
 	g->newest = p;
@@ -255,9 +278,7 @@ static struct push_group *new_group(struct push_groups *all, const struct push_k
 	if (!g)
 		return NULL;
 	copy_key(&g->key, key);
-	for (size_t i = 0; i < key->count; i++)
-		labels[i] = (struct series_label){ g->key.labels[i].name, g->key.labels[i].value };
-	if (series_target_new(host_series(all->host), labels, key->count, &g->target) < 0) {
+	if (relabelling_target(&all->relabel, host_series(all->host), labels, labels_of(g, labels), &g->target) < 0) {
 		free(g);
 		return NULL;
 	}
@@ -349,9 +370,9 @@ static void on_expiry(void *context)
 		loop_timer_set(&all->expiry, left);
 }
 
-void push_groups_init(struct push_groups *all, struct host *host, struct duration ttl, size_t groups_max)
+int push_groups_init(struct push_groups *all, struct host *host, const struct push_options *options)
 {
-	*all = (struct push_groups){ .host = host, .ttl = ttl, .groups_max = groups_max };
+	*all = (struct push_groups){ .host = host, .ttl = options->ttl, .groups_max = options->groups };
 	all->waiting_last = &all->waiting;
 	all->seed = random_next(host_random(host));
 	loop_soon_init(&all->work, host_loop(host), on_work, all);
@@ -359,6 +380,7 @@ void push_groups_init(struct push_groups *all, struct host *host, struct duratio
 	loop_timer_init(&all->expiry, host_loop(host), on_expiry, all);
 	all->groups = host_gauge(host, "push_groups", "Groups that metrics were pushed to.");
 	all->expired = host_counter(host, "push_groups_expired_total", "Groups that went by `ttl`.");
+	return relabelling_init(&all->relabel, host, options->relabel);
 }
 
 const char *push_groups_full(const struct push_groups *all, const struct push_key *key, bool replaces)
@@ -461,6 +483,7 @@ void push_groups_report(const struct push_groups *all, struct json_writer *w)
 	for (const struct push_group *g = all->first; g && shown < SHOWN_MAX; g = g->next, shown++)
 		report_group(all, g, w);
 	json_put_end(w);
+	relabelling_report(&all->relabel, w);
 	refusals_report(&all->refusals, w);
 }
 
@@ -476,4 +499,5 @@ void push_groups_done(struct push_groups *all)
 	loop_soon_done(&all->work);
 	loop_soon_done(&all->tidy);
 	loop_timer_done(&all->expiry);
+	relabelling_done(&all->relabel);
 }

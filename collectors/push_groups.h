@@ -14,6 +14,7 @@
 
 #include "collectors/push_families.h"
 #include "collectors/refusals.h"
+#include "collectors/relabelling.h"
 #include "component.h"
 #include "loop/loop.h"
 #include "proto/push_path.h"
@@ -35,6 +36,12 @@ struct push_page {
 	enum exposition_format format;
 };
 
+struct push_options {
+	struct duration ttl; /* 0: none */
+	size_t groups;
+	const struct option_items *relabel; /* NULL: none */
+};
+
 /* Invariant: applied is the first of `waiting`, or NULL; then nothing is being staged. */
 struct push_groups {
 	struct host *host;
@@ -50,6 +57,7 @@ struct push_groups {
 	struct push_family family;
 	struct push_families families;
 	struct refusals refusals;
+	struct relabelling relabel;
 	struct loop_soon work, tidy;
 	struct loop_timer expiry;
 	void (*idle)(void *context); /* nothing waits any more */
@@ -57,7 +65,8 @@ struct push_groups {
 	uint64_t *groups, *expired;
 };
 
-void push_groups_init(struct push_groups *, struct host *, struct duration ttl, size_t groups_max);
+/* 0 or -ENOMEM. push_groups_done() either way. */
+int push_groups_init(struct push_groups *, struct host *, const struct push_options *) MUST_CHECK;
 /* NULL; or why nothing can be pushed to that group now: too many groups, or pages. */
 const char *push_groups_full(const struct push_groups *, const struct push_key *, bool replaces);
 /* Takes a page that push_page_check() found fine, and the batch it is in. False: there is no memory, and nothing has

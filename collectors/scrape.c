@@ -17,10 +17,10 @@
 #include "http/client.h"
 #include "http/redirect.h"
 #include "proto/said.h"
+#include "collectors/protocols.h"
 #include "collectors/refusals.h"
+#include "collectors/relabelling.h"
 #include "series/series.h"
-
-#define ACCEPT "Accept: text/plain;version=0.0.4;q=1,application/openmetrics-text;version=1.0.0;q=0.7,text/plain;q=0.5"
 
 enum {
 	WHY_MAX = EXPOSITION_WHAT_MAX + 64,
@@ -37,8 +37,11 @@ struct scrape_config {
 	const char *path;
 	struct duration interval, timeout;
 	const struct option_map *labels;
+	const struct option_list *scrape_protocols;
+	bool honor_timestamps;
 	bool tls;
 	struct access_config access;
+	const struct option_items *relabel;
 };
 
 static const struct option scrape_options[] = {
@@ -52,6 +55,12 @@ static const struct option scrape_options[] = {
 		.help = "A page that is not complete within this time is discarded." },
 	{ OPT_MAP(struct scrape_config, labels), .name = "labels", .example = "{part: nginx}",
 		.help = "Labels added to each series. Several targets need a label that tells them apart." },
+	RELABELLING_ROW(struct scrape_config, relabel),
+	{ OPT_TEXTS(struct scrape_config, scrape_protocols), .name = "scrape_protocols", .choices = protocols_names,
+		.example = "[PrometheusText0.0.4]",
+		.help = "Formats to ask the target for, the best first; without it all of these, in this order." },
+	{ OPT_BOOL(struct scrape_config, honor_timestamps), .name = "honor_timestamps", .text = "true",
+		.help = "Whether samples keep the times that the target gives them." },
 	{ OPT_BOOL(struct scrape_config, tls), .name = "tls", .text = "false",
 		.help = "Whether the target speaks TLS. The options below say who it has to be." },
 	ACCESS_ROWS(struct scrape_config, access),
@@ -79,11 +88,14 @@ struct collector {
 	const struct scrape_config *config;
 	struct access access;
 	struct series_target *target;
+	struct series_label labels[SERIES_TARGET_LABELS_MAX]; /* that it was made with */
+	struct relabelling relabel;
 	struct http_call *call;
 	struct exposition_parser parser;
 	struct loop_timer timer;
 	struct loop_soon tidy;
 	bool waits;
+	char accept[PROTOCOLS_ACCEPT_SIZE]; /* the header */
 	char url[URL_MAX], asked[URL_MAX]; /* the target's; what is asked now, behind redirects */
 	char location[URL_MAX]; /* of the answer that comes; "" for none */
 	bool location_cut; /* it is longer than that */
@@ -109,7 +121,11 @@ static void on_head(void *context, unsigned status, const char *content_type)
 
 	if (status != 200 || format == EXPOSITION_UNKNOWN)
 		return;
-	exposition_init(&c->parser, format, &exposition_limits_default, &series_events, c->target);
+	if (c->relabel.rules)
+		exposition_init(&c->parser, format, &exposition_limits_default, &relabelling_events, &c->relabel);
+	else
+		exposition_init(&c->parser, format, &exposition_limits_default, &series_events, c->target);
+	relabelling_begin(&c->relabel, c->target, c->labels, c->config->labels->count);
 	series_begin(c->target);
 	c->parsing = true;
 }
@@ -164,6 +180,7 @@ static void commit(struct collector *c)
 	struct series_counts counts;
 
 	series_commit(c->target, &counts);
+	relabelling_end(&c->relabel, &counts);
 	host_samples(c->host, &counts, c->bytes);
 	*c->samples = counts.merged;
 	refusals_tell(&c->refusals, c->host, c->config->target, &counts);
@@ -265,7 +282,7 @@ static void on_done(void *context, const struct http_reply *reply)
 
 static void ask(struct collector *c)
 {
-	const char *target = c->config->target, *headers[ACCESS_LINES_MAX + 2] = { ACCEPT };
+	const char *target = c->config->target, *headers[ACCESS_LINES_MAX + 2] = { c->accept };
 	const struct http_call_options o = {
 		.method = "GET",
 		.url = c->asked,
@@ -357,6 +374,7 @@ static void scrape_report(const struct collector *c, struct json_writer *w)
 	put_age(c, w, "seconds_since_scrape", c->known, c->ended);
 	put_age(c, w, "seconds_since_good_scrape", c->was_good, c->good);
 	json_put_string(w, "error", c->why);
+	relabelling_report(&c->relabel, w);
 	refusals_report(&c->refusals, w);
 }
 
@@ -385,21 +403,25 @@ static void scrape_destroy(struct collector *c)
 	loop_soon_done(&c->tidy);
 	exposition_done(&c->parser);
 	series_target_free(c->target);
+	relabelling_done(&c->relabel);
 	access_done(&c->access);
 	free(c);
 }
 
 static int new_target(struct collector *c)
 {
-	struct series_label labels[SERIES_TARGET_LABELS_MAX];
 	const struct option_map *map = c->config->labels;
 	int failed;
 
 	if (map->count > SERIES_TARGET_LABELS_MAX)
 		return -EINVAL;
 	for (size_t i = 0; i < map->count; i++)
-		labels[i] = (struct series_label){ map->pairs[i].key, map->pairs[i].value };
-	failed = series_target_new(host_series(c->host), labels, map->count, &c->target);
+		c->labels[i] = (struct series_label){ map->pairs[i].key, map->pairs[i].value };
+	failed = relabelling_init(&c->relabel, c->host, c->config->relabel);
+	if (!failed)
+		failed = relabelling_target(&c->relabel, host_series(c->host), c->labels, map->count, &c->target);
+	if (!failed)
+		series_target_honor_timestamps(c->target, c->config->honor_timestamps);
 	if (failed == -EINVAL)
 		host_log(c->host, LOG_LEVEL_ERROR,
 			"labels: not the name of a label; expected letters, digits and _, not beginning with a digit");
@@ -418,6 +440,7 @@ static int scrape_create(const void *config, struct host *host, struct collector
 	snprintf(c->url, sizeof c->url, "http%s://%s%s%s%s", c->config->tls ? "s" : "",
 		target[0] == ':' ? "127.0.0.1" : "", strncmp(target, "unix:", 5) == 0 ? "localhost" : target,
 		c->config->path[0] == '/' ? "" : "/", c->config->path);
+	protocols_accept(c->config->scrape_protocols, c->accept);
 	loop_timer_init(&c->timer, host_loop(host), on_timer, c);
 	loop_soon_init(&c->tidy, host_loop(host), on_tidy, c);
 	failed = access_init(&c->access, &c->config->access, host);

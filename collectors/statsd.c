@@ -15,8 +15,9 @@
 #include "base/json_writer.h"
 #include "base/text.h"
 #include "collectors/datagram_reader.h"
-#include "collectors/meters_round.h"
 #include "collectors/pace.h"
+#include "collectors/refusals.h"
+#include "collectors/relabelling.h"
 #include "collectors/statsd_events.h"
 #include "collectors/statsd_stream.h"
 #include "component.h"
@@ -28,6 +29,7 @@
 enum {
 	LISTENERS_MAX = 8,
 	DATAGRAM_MAX = 64 << 10,
+	DATAGRAM_COST = 100, /* reading one costs as much as so many bytes of it */
 	PACE_MOST = 64 << 10, /* bytes of one callback, */
 	PACE_LEAST = 2 << 10, /* where they take long */
 	LAST_DATAGRAMS = 512, /* that are read of a socket whose file is gone */
@@ -35,6 +37,8 @@ enum {
 	AGAIN_MS = 100, /* then descriptors may be had again */
 	LOOK_MS = 2000, /* how often it looks for removed socket files, and for meters whose time is over */
 	AGED_AT_ONCE = 4000, /* meters that are looked at then: less than a millisecond */
+	SHOWN_AT_ONCE = 500, /* series that are shown in a callback */
+	TIDIED_AT_ONCE = 300, /* of what the page had before */
 };
 
 enum { KIND_DATAGRAM, KIND_STREAM };
@@ -43,11 +47,12 @@ static const char *const kinds[] = { "datagram", "stream", NULL };
 struct statsd_config {
 	const struct option_list *listen, *buckets;
 	unsigned kind;
-	const char *mode;
+	const char *mode, *mapping;
 	uint64_t connections, buffer, series, family;
-	struct duration ttl;
+	struct duration ttl, set_window;
 	bool gauge_deltas, container_label;
 	const struct option_map *labels;
+	const struct option_items *relabel;
 };
 
 static const struct option statsd_options[] = {
@@ -59,8 +64,13 @@ static const struct option statsd_options[] = {
 	{ OPT_TEXTS(struct statsd_config, buckets), .name = "buckets",
 		.text = "0.005 0.01 0.025 0.05 0.1 0.25 0.5 1 2.5 5 10",
 		.help = "Upper bounds of the histograms that ms (in seconds), h and d become." },
+	{ OPT_PATH(struct statsd_config, mapping), .name = "mapping", .example = "/etc/app/statsd_mapping.yml",
+		.help = "Mapping rules of statsd_exporter: its YAML file, as it is. Read at the start." },
 	{ OPT_DURATION(struct statsd_config, ttl), .name = "ttl", .text = "never", .zero = "never", .min = 1000,
 		.help = "A series that nothing was sent for in that time ends; it begins at 0 if it comes again." },
+	{ OPT_DURATION(struct statsd_config, set_window), .name = "set_window", .text = "10s", .min = 1000,
+		.max = 86400000,
+		.help = "A set is shown as how many different values it had in the last such time that is over." },
 	{ OPT_COUNT(struct statsd_config, series), .name = "series", .text = "20000", .min = 1, .max = 10000000,
 		.help = "Most series; a histogram is one for each bucket, sum and count. Beyond it values count in a "
 			"series with overflow=\"true\"." },
@@ -73,6 +83,7 @@ static const struct option statsd_options[] = {
 		.help = "Whether a container id becomes the label container_id." },
 	{ OPT_MAP(struct statsd_config, labels), .name = "labels", .example = "{part: worker}",
 		.help = "Labels added to each series." },
+	RELABELLING_ROW(struct statsd_config, relabel),
 	{ OPT_COUNT(struct statsd_config, connections), .name = "connections", .text = "64", .min = 1, .max = 1024,
 		.help = "Most connections at a time; a further one waits." },
 	{ OPT_SIZE(struct statsd_config, buffer), .name = "buffer", .zero = "auto", .text = "auto", .min = 4096,
@@ -108,6 +119,7 @@ struct collector {
 	unsigned mode;
 	double bounds[METER_BOUNDS_MAX];
 	struct meters *meters;
+	struct statsd_mapping mapping;
 	struct statsd_events events;
 	struct listener listeners[LISTENERS_MAX];
 	size_t listener_count;
@@ -115,21 +127,87 @@ struct collector {
 	TAILQ_HEAD(connection_list, connection) connections;
 	size_t count;
 	struct loop_timer again, look;
-	struct meters_round round;
+	struct loop_soon show, tidy;
+	bool showing, wanted; /* host_collected() is due */
 	bool stopped, full, full_told, starved_told;
+	struct refusals refusals;
+	struct series_label labels[SERIES_TARGET_LABELS_MAX];
+	struct relabelling relabel;
 	uint64_t *open, *accepted, *fulls, *series, *families;
 };
+
+/* The page. */
+
+static void on_tidy(void *context)
+{
+	struct collector *c = context;
+
+	if (series_tidy(meters_target(c->meters), TIDIED_AT_ONCE))
+		loop_soon_run(&c->tidy);
+}
+
+static void end_show(struct collector *c)
+{
+	struct series_counts counts;
+
+	meters_shown(c->meters, &counts);
+	relabelling_end(&c->relabel, &counts);
+	c->showing = false;
+	host_samples(c->host, &counts, 0);
+	refusals_tell(&c->refusals, c->host, host_name(c->host), &counts);
+	statsd_events_count(&c->events);
+	*c->series = meters_series(c->meters);
+	*c->families = meters_families(c->meters);
+	loop_soon_run(&c->tidy);
+	if (c->wanted) {
+		c->wanted = false;
+		host_collected(c->host);
+	}
+}
+
+static void on_show(void *context)
+{
+	struct collector *c = context;
+
+	if (meters_show_some(c->meters, SHOWN_AT_ONCE))
+		loop_soon_run(&c->show);
+	else
+		end_show(c);
+}
 
 static void statsd_collect(struct collector *c, struct mono_time deadline)
 {
 	(void)deadline;
-	statsd_events_count(&c->events);
-	meters_round_collect(&c->round);
+	c->wanted = true;
+	if (c->showing)
+		return;
+	c->showing = true;
+	relabelling_begin(&c->relabel, meters_target(c->meters), c->labels, c->config->labels->count);
+	meters_show(c->meters, loop_now(c->loop));
+	loop_soon_run(&c->show);
 }
 
 /* Datagrams. */
 
-/* Some of those that were read. */
+static bool read_more(struct listener *l)
+{
+	l->at = 0;
+	return datagram_reader_next(&l->reader) > 0;
+}
+
+/* Returns how many bytes it is, with what reading it costs. */
+static size_t take_datagram(struct collector *c, const struct datagram_reader *r, size_t i)
+{
+	struct bytes datagram = datagram_bytes(r, i);
+
+	if (datagram_size(r, i) > datagram.size)
+		statsd_events_refuse(&c->events, STATSD_REFUSED_SIZE, datagram);
+	else
+		statsd_events_take(&c->events, datagram);
+	return datagram.size + DATAGRAM_COST;
+}
+
+/* Some of those that were read; as long as a read brings as many as it can, the next ones, too. */
 static void handle(struct listener *l)
 {
 	struct collector *c = l->collector;
@@ -137,19 +215,15 @@ static void handle(struct listener *l)
 	struct mono_time began = clock->mono(clock);
 	size_t size = 0;
 
-	while (l->at < l->reader.count && (size == 0 || size < c->pace.most)) {
-		struct bytes datagram = datagram_bytes(&l->reader, l->at);
-		if (datagram_size(&l->reader, l->at++) > datagram.size)
-			statsd_events_refuse(&c->events, STATSD_REFUSED_SIZE, datagram);
-		else
-			statsd_events_take(&c->events, datagram);
-		size += datagram.size;
-	}
+	do {
+		for (; l->at < l->reader.count && (size == 0 || size < c->pace.most); l->at++)
+			size += take_datagram(c, &l->reader, l->at);
+	} while (l->at == l->reader.count && l->reader.count == l->reader.at_once && size < c->pace.most &&
+		 read_more(l));
 	pace_learn(&c->pace, size, mono_since(clock->mono(clock), began));
 	if (l->at < l->reader.count)
 		loop_soon_run(&l->more);
-	else
-		loop_watch_set(&l->watch, WATCH_READ);
+	loop_watch_set(&l->watch, l->at < l->reader.count ? 0 : WATCH_READ);
 }
 
 static void on_datagrams(void *context, int fd, unsigned what)
@@ -158,11 +232,8 @@ static void on_datagrams(void *context, int fd, unsigned what)
 
 	(void)fd;
 	(void)what;
-	l->at = 0;
-	if (datagram_reader_next(&l->reader) == 0)
-		return;
-	loop_watch_set(&l->watch, 0);
-	handle(l);
+	if (read_more(l))
+		handle(l);
 }
 
 static void on_more(void *context)
@@ -378,8 +449,6 @@ static void on_look(void *context)
 			open_anew(&c->listeners[i]);
 	watch_listeners(c);
 	meters_age(c->meters, loop_now(c->loop), AGED_AT_ONCE);
-	*c->series = meters_series(c->meters);
-	*c->families = meters_families(c->meters);
 	loop_timer_set(&c->look, DURATION_MS(LOOK_MS));
 }
 
@@ -438,6 +507,18 @@ static bool check_labels(const struct option_map *labels, char *why, size_t room
 	return true;
 }
 
+static bool check_mapping(const char *path, char *why, size_t room)
+{
+	struct statsd_mapping mapping;
+	bool fine;
+
+	if (!path)
+		return true;
+	fine = statsd_mapping_read(&mapping, path, why, room);
+	statsd_mapping_done(&mapping);
+	return fine;
+}
+
 static bool statsd_check(const void *config, char *why, size_t room)
 {
 	const struct statsd_config *s = config;
@@ -449,7 +530,8 @@ static bool statsd_check(const void *config, char *why, size_t room)
 	else if (s->listen->count > LISTENERS_MAX)
 		snprintf(why, room, "listen: %zu addresses, and %d are the most", s->listen->count, LISTENERS_MAX);
 	else
-		return read_bounds(s->buckets, bounds, why, room) && check_labels(s->labels, why, room);
+		return read_bounds(s->buckets, bounds, why, room) && check_labels(s->labels, why, room) &&
+		       check_mapping(s->mapping, why, room);
 	return false;
 }
 
@@ -461,17 +543,35 @@ static bool statsd_datagrams(const void *config, const char *option)
 
 static void statsd_destroy(struct collector *);
 
+/* If there are rules, they see the labels, and the meters have none. */
 static int new_meters(struct collector *c)
 {
 	const struct option_map *map = c->config->labels;
-	struct series_label labels[SERIES_TARGET_LABELS_MAX];
-	const struct meters_limits limits = {
-		.series = c->config->series, .family_series = c->config->family, .label = METER_LABEL_MAX
-	};
+	const struct meters_limits limits = { .series = c->config->series,
+		.family_series = c->config->family,
+		.label = METER_LABEL_MAX,
+		.window = c->config->set_window };
+	int failed = relabelling_init(&c->relabel, c->host, c->config->relabel);
 
 	for (size_t i = 0; i < map->count; i++)
-		labels[i] = (struct series_label){ map->pairs[i].key, map->pairs[i].value };
-	return meters_new(host_series(c->host), labels, map->count, &limits, &c->meters);
+		c->labels[i] = (struct series_label){ map->pairs[i].key, map->pairs[i].value };
+	if (!failed)
+		failed = meters_new(
+			host_series(c->host), c->labels, c->relabel.rules ? 0 : map->count, &limits, &c->meters);
+	if (!failed && c->relabel.rules)
+		meters_through(c->meters, &relabelling_events, &c->relabel);
+	return failed;
+}
+
+/* The file may have changed since check(). */
+static int read_mapping(struct collector *c)
+{
+	char why[256];
+
+	if (!c->config->mapping || statsd_mapping_read(&c->mapping, c->config->mapping, why, sizeof why))
+		return 0;
+	host_log(c->host, LOG_LEVEL_ERROR, "mapping: %s", why);
+	return -EINVAL;
 }
 
 static void count_in(struct collector *c, struct host *host)
@@ -499,18 +599,22 @@ static int statsd_create(const void *config, struct host *host, struct collector
 	c->pace = (struct pace){ .most = PACE_MOST / 4, .least = PACE_LEAST, .ceiling = PACE_MOST };
 	loop_timer_init(&c->again, c->loop, on_again, c);
 	loop_timer_init(&c->look, c->loop, on_look, c);
-	failed = new_meters(c);
+	loop_soon_init(&c->show, c->loop, on_show, c);
+	loop_soon_init(&c->tidy, c->loop, on_tidy, c);
+	failed = read_mapping(c);
+	if (!failed)
+		failed = new_meters(c);
 	if (failed) {
 		statsd_destroy(c);
 		return failed;
 	}
-	meters_round_init(&c->round, host, c->meters);
 	statsd_events_init(&c->events, host, c->meters,
 		&(struct statsd_options){ .bounds = c->bounds,
 			.bound_count = c->config->buckets->count,
 			.ttl = c->config->ttl,
 			.gauge_deltas = c->config->gauge_deltas,
-			.container_label = c->config->container_label });
+			.container_label = c->config->container_label,
+			.mapping = c->config->mapping ? &c->mapping : NULL });
 	count_in(c, host);
 	*ret = c;
 	return 0;
@@ -525,7 +629,8 @@ static void statsd_report(const struct collector *c, struct json_writer *w)
 	json_put_u64(w, "series", meters_series(c->meters));
 	json_put_u64(w, "families", meters_families(c->meters));
 	statsd_events_report(&c->events, w);
-	refusals_report(&c->round.refusals, w);
+	relabelling_report(&c->relabel, w);
+	refusals_report(&c->refusals, w);
 }
 
 static void statsd_stop(struct collector *c)
@@ -551,9 +656,12 @@ static void statsd_destroy(struct collector *c)
 		stop_listener(&c->listeners[i]);
 	loop_timer_done(&c->again);
 	loop_timer_done(&c->look);
-	meters_round_done(&c->round);
+	loop_soon_done(&c->show);
+	loop_soon_done(&c->tidy);
 	statsd_events_done(&c->events);
+	statsd_mapping_done(&c->mapping);
 	meters_free(c->meters);
+	relabelling_done(&c->relabel);
 	free(c);
 }
 

@@ -13,7 +13,7 @@ static const char help[] = "Pushed over StatsD.";
 
 static const char *refusal_name(unsigned why)
 {
-	static const char *const names[] = { "set", "negative_counter", "line_size", "bad_frame" };
+	static const char *const names[] = { "negative_counter", "line_size", "bad_frame", "rule" };
 
 	return why < STATSD_FAULTS ? statsd_fault_name(why) : names[why - STATSD_FAULTS];
 }
@@ -31,10 +31,11 @@ static const char *const reasons[STATSD_REFUSALS] = {
 	[STATSD_MIXED] = "it has tags in its name and behind it, or several samples with tags",
 	[STATSD_BAD_EVENT] = "it begins as an event, and is none",
 	[STATSD_BAD_CHECK] = "it begins as a service check, and is none",
-	[STATSD_REFUSED_SET] = "it is a set, which no series can show",
 	[STATSD_REFUSED_NEGATIVE] = "it is below 0, and a counter never falls",
 	[STATSD_REFUSED_SIZE] = "it is too long",
 	[STATSD_REFUSED_FRAME] = "a length was expected before a message; the connection is closed",
+	[STATSD_REFUSED_RULE] = "a rule of `mapping` takes too many steps with its name, or makes no name or too long "
+				"a text of it",
 };
 
 static void keep_name(char *to, struct bytes text)
@@ -75,69 +76,143 @@ static struct bytes escape(struct statsd_events *e, struct bytes name)
 	return (struct bytes){ to, size };
 }
 
-static struct bytes escape_name(struct statsd_events *e, const struct statsd_line *l)
+/* The name in one piece. */
+static struct bytes join(struct statsd_events *e, const struct statsd_line *l)
 {
 	char *to = e->names.data + e->names.size;
 
 	if (l->name_rest.size == 0)
-		return escape(e, l->name);
+		return l->name;
 	memcpy(to, l->name.data, l->name.size);
 	memcpy(to + l->name.size, l->name_rest.data, l->name_rest.size);
 	e->names.size += l->name.size + l->name_rest.size;
-	return escape(e, (struct bytes){ to, l->name.size + l->name_rest.size });
+	return (struct bytes){ to, l->name.size + l->name_rest.size };
 }
 
-/* Returns how many labels there are then. One beyond the most tells the meters. */
-static size_t add_tags(struct statsd_events *e, struct bytes tags, char separator, size_t count)
+static void add_label(struct statsd_events *e, struct bytes name, struct bytes value)
+{
+	e->labels[e->label_count++] = (struct meter_label){ name, value };
+}
+
+/* One label beyond the most tells the meters. */
+static void add_tags(struct statsd_events *e, struct bytes tags, char separator)
 {
 	struct statsd_tag tag;
 
-	while (count <= METER_LABELS_MAX && statsd_tag_next(&tags, separator, &tag)) {
+	for (size_t count = 0; count <= METER_LABELS_MAX && statsd_tag_next(&tags, separator, &tag); count++)
 		if (tag.name.size == 0 || tag.value.size == 0)
 			++*e->bare_tags;
 		else
-			e->labels[count++] = (struct meter_label){ escape(e, tag.name), tag.value };
-	}
-	return count;
+			add_label(e, escape(e, tag.name), tag.value);
+}
+
+static void add_mapped(struct statsd_events *e, const struct statsd_mapped *mapped)
+{
+	for (size_t i = 0; i < mapped->label_count; i++)
+		add_label(e, bytes_of(mapped->rule->labels[i].name), mapped->values[i]);
+}
+
+/* Of two labels with one name the last counts: that of the rule, unless it honors those of the line. */
+static void add_labels(struct statsd_events *e, const struct statsd_line *l, const struct statsd_sample *s,
+	const struct statsd_mapped *mapped)
+{
+	bool honor = mapped->rule && mapped->rule->honor_labels;
+
+	e->label_count = 0;
+	if (honor)
+		add_mapped(e, mapped);
+	add_tags(e, l->name_tags.size > 0 ? l->name_tags : s->tags, l->name_tags.size > 0 ? '=' : ':');
+	if (e->options.container_label && s->container.size > 0)
+		add_label(e, bytes_of("container_id"), s->container);
+	if (!honor)
+		add_mapped(e, mapped);
 }
 
 static enum meter_kind kind_of(enum statsd_type type)
 {
-	return type == STATSD_COUNTER ? METER_COUNTER : type == STATSD_GAUGE ? METER_GAUGE : METER_HISTOGRAM;
+	static const enum meter_kind kinds[] = {
+		[STATSD_COUNTER] = METER_COUNTER,
+		[STATSD_GAUGE] = METER_GAUGE,
+		[STATSD_TIMER] = METER_HISTOGRAM,
+		[STATSD_HISTOGRAM] = METER_HISTOGRAM,
+		[STATSD_DISTRIBUTION] = METER_HISTOGRAM,
+		[STATSD_SET] = METER_SET,
+	};
+
+	return kinds[type];
+}
+
+static struct duration ttl_of(const struct statsd_events *e, const struct statsd_rule *rule)
+{
+	const struct statsd_mapping *mapping = e->options.mapping;
+
+	if (rule && rule->ttl.ns > 0)
+		return rule->ttl;
+	return mapping && mapping->rules.ttl.ns > 0 ? mapping->rules.ttl : e->options.ttl;
+}
+
+static struct statsd_bounds bounds_of(const struct statsd_events *e, const struct statsd_rule *rule)
+{
+	const struct statsd_mapping *mapping = e->options.mapping;
+	struct statsd_bounds own = { e->options.bounds, e->options.bound_count };
+
+	if (rule && rule->bounds.count > 0)
+		return rule->bounds;
+	return mapping && mapping->rules.bounds.count > 0 ? mapping->rules.bounds : own;
+}
+
+/* False: it goes no farther, which was counted. */
+static bool map_name(struct statsd_events *e, const struct statsd_line *l, enum meter_kind kind, struct bytes name,
+	struct statsd_mapped *ret)
+{
+	enum statsd_fit fit =
+		e->options.mapping ? statsd_mapping_find(e->options.mapping, name, kind, ret) : STATSD_UNMAPPED;
+
+	if (fit == STATSD_UNMAPPED)
+		*ret = (struct statsd_mapped){ .name = name };
+	if (fit == STATSD_DROPPED)
+		++*e->dropped;
+	else if (fit == STATSD_EXCESS || ret->name.size == 0)
+		refuse(e, STATSD_REFUSED_RULE, l->head);
+	else
+		return true;
+	return false;
 }
 
 static struct meter *make(struct statsd_events *e, const struct statsd_line *l, const struct statsd_sample *s,
-	const struct meter_raw *raw)
+	const struct meter_raw *raw, double *ret_factor)
 {
-	struct meter_wanted w = { .kind = kind_of(s->type),
-		.help = help,
-		.bounds = e->options.bounds,
-		.bound_count = kind_of(s->type) == METER_HISTOGRAM ? e->options.bound_count : 0,
-		.labels = e->labels,
-		.ttl = e->options.ttl,
-		.raw = raw };
+	struct meter_wanted w = { .kind = kind_of(s->type), .labels = e->labels, .raw = raw };
+	struct statsd_mapped mapped;
+	struct statsd_bounds bounds;
 
 	buffer_clear(&e->names);
-	if (!buffer_reserve(&e->names, 2 * l->head.size + 2 * s->tags.size + 4))
+	if (!buffer_reserve(&e->names, 2 * l->head.size + 2 * s->tags.size + STATSD_MADE_MAX + 4) ||
+		!map_name(e, l, w.kind, join(e, l), &mapped))
 		return NULL;
-	w.name = escape_name(e, l);
-	w.label_count = add_tags(e, l->name_tags, '=', 0);
-	w.label_count = add_tags(e, s->tags, ':', w.label_count);
-	if (raw->more.size > 0 && w.label_count <= METER_LABELS_MAX)
-		e->labels[w.label_count++] = (struct meter_label){ bytes_of("container_id"), s->container };
+	bounds = bounds_of(e, mapped.rule);
+	w.name = escape(e, mapped.name);
+	w.help = mapped.rule && mapped.rule->help ? mapped.rule->help : help;
+	w.bounds = bounds.values;
+	w.bound_count = w.kind == METER_HISTOGRAM ? bounds.count : 0;
+	w.ttl = ttl_of(e, mapped.rule);
+	w.factor = *ret_factor = mapped.rule ? mapped.rule->scale : 1;
+	add_labels(e, l, s, &mapped);
+	w.label_count = e->label_count;
 	return meters_get(e->meters, &w, loop_now(host_loop(e->host)), NULL);
 }
 
-/* NULL: it is refused, which the meters have counted. */
-static struct meter *find(struct statsd_events *e, const struct statsd_line *l, const struct statsd_sample *s)
+/* NULL: it is refused, which was counted. */
+static struct meter *find(
+	struct statsd_events *e, const struct statsd_line *l, const struct statsd_sample *s, double *ret_factor)
 {
 	const struct meter_raw raw = { .kind = (unsigned char)kind_of(s->type),
 		.name = l->head,
 		.tags = s->tags,
 		.more = e->options.container_label ? s->container : (struct bytes){ NULL, 0 } };
-	struct meter *meter = meters_known(e->meters, &raw);
+	struct meter *meter = meters_known(e->meters, &raw, ret_factor);
 
-	return meter ? meter : make(e, l, s, &raw);
+	return meter ? meter : make(e, l, s, &raw, ret_factor);
 }
 
 /* Values. */
@@ -162,35 +237,63 @@ static void apply(struct statsd_events *e, struct meter *meter, const struct sta
 		meter_observe(meter, s->type == STATSD_TIMER ? v->number / 1000 : v->number, 1 / s->rate, now);
 }
 
+/* What the series can have. */
+static bool is_possible(
+	struct statsd_events *e, const struct statsd_line *l, const struct statsd_sample *s, const struct value *v)
+{
+	if (!isfinite(v->number / s->rate))
+		refuse(e, STATSD_BAD_VALUE, l->head);
+	else if (s->type == STATSD_COUNTER && v->number < 0)
+		refuse(e, STATSD_REFUSED_NEGATIVE, l->head);
+	else
+		return true;
+	return false;
+}
+
 static bool is_taken(struct statsd_events *e, const struct statsd_line *l, const struct statsd_sample *s,
 	struct bytes text, struct value *ret)
 {
-	if (!statsd_number(text, &ret->number, &ret->relative) || !isfinite(ret->number / s->rate)) {
-		refuse(e, STATSD_BAD_VALUE, l->head);
-		return false;
-	}
-	if (s->type != STATSD_COUNTER || ret->number >= 0)
-		return true;
-	refuse(e, STATSD_REFUSED_NEGATIVE, l->head);
+	if (statsd_number(text, &ret->number, &ret->relative))
+		return is_possible(e, l, s, ret);
+	refuse(e, STATSD_BAD_VALUE, l->head);
 	return false;
+}
+
+/* What a set has is any text, colons included. */
+static void take_member(struct statsd_events *e, const struct statsd_line *l, const struct statsd_sample *s)
+{
+	struct meter *meter;
+	double factor;
+
+	if (s->values.size == 0) {
+		refuse(e, STATSD_BAD_VALUE, l->head);
+		return;
+	}
+	meter = find(e, l, s, &factor);
+	if (!meter)
+		return;
+	++*e->values;
+	meter_insert(e->meters, meter, s->values, loop_now(host_loop(e->host)));
 }
 
 static void take_sample(struct statsd_events *e, const struct statsd_line *l, const struct statsd_sample *s)
 {
 	struct bytes values = s->values, text;
 	struct meter *meter = NULL;
+	double factor = 1;
 	struct value v;
 
 	if (s->type == STATSD_SET) {
-		refuse(e, STATSD_REFUSED_SET, l->head);
+		take_member(e, l, s);
 		return;
 	}
 	while (statsd_value_next(&values, &text)) {
 		if (!is_taken(e, l, s, text, &v))
 			continue;
 		if (!meter)
-			meter = find(e, l, s);
-		if (meter)
+			meter = find(e, l, s, &factor);
+		v.number *= factor;
+		if (meter && is_possible(e, l, s, &v))
 			apply(e, meter, s, &v);
 	}
 }
@@ -245,6 +348,7 @@ void statsd_events_init(
 		host_counter(host, "statsd_service_checks_total", "Service checks of DogStatsD, which go no farther.");
 	e->bare_tags =
 		host_counter(host, "statsd_bare_tags_total", "Tags without a value or a name, left out of new series.");
+	e->dropped = host_counter(host, "statsd_dropped_total", "Samples that a rule of `mapping` drops.");
 	for (unsigned i = STATSD_FINE + 1; i < STATSD_REFUSALS; i++)
 		e->refused[i] = host_counter_by(
 			host, refusal_name(i), "statsd_refused_total", "Lines, or parts of them, that were refused.");
@@ -258,10 +362,33 @@ void statsd_events_done(struct statsd_events *e)
 	buffer_done(&e->names);
 }
 
+static void tell_overflow(struct statsd_events *e, enum meter_refusal why)
+{
+	static const char *const what[METER_REFUSALS] = {
+		[METER_SERIES_CEILING] = "beyond `series` values go into series with overflow=\"true\", or nowhere",
+		[METER_FAMILY_CEILING] = "beyond `family` values go into a series with overflow=\"true\"",
+		[METER_LABEL_SIZE] =
+			"if labels are too long or too many, values go into a series with overflow=\"true\"",
+		[METER_BYTES] = "without room in metrics.limits.bytes or `memory` values go into series with "
+				"overflow=\"true\", or nowhere",
+		[METER_TYPE_CLASH] = "it came as another type before, and this one is refused",
+		[METER_MEMBERS] = "its set has more values than are kept",
+		[METER_LABEL_NAME] = "a label that begins with __, or is le of a histogram, is refused",
+	};
+
+	e->beyond_told[why] = true;
+	host_log(e->host, LOG_LEVEL_WARN,
+		"StatsD: not every value of %s has a series of its own (%s): %s; further ones are counted",
+		meters_counts(e->meters)->latest[why], meter_refusal_name(why), what[why]);
+}
+
 void statsd_events_count(struct statsd_events *e)
 {
-	for (unsigned i = METER_FITS + 1; i < METER_REFUSALS; i++)
+	for (unsigned i = METER_FITS + 1; i < METER_REFUSALS; i++) {
 		*e->beyond[i] = meters_counts(e->meters)->by[i];
+		if (*e->beyond[i] > 0 && !e->beyond_told[i])
+			tell_overflow(e, (enum meter_refusal)i);
+	}
 }
 
 static void put_refusal(struct json_writer *w, const char *reason, uint64_t count, const char *latest)
@@ -283,6 +410,7 @@ void statsd_events_report(const struct statsd_events *e, struct json_writer *w)
 	json_put_u64(w, "values", *e->values);
 	json_put_u64(w, "events", *e->events);
 	json_put_u64(w, "service_checks", *e->checks);
+	json_put_u64(w, "dropped_by_rules", *e->dropped);
 	json_put_array(w, "refused");
 	for (unsigned i = STATSD_FINE + 1; i < STATSD_REFUSALS; i++)
 		put_refusal(w, refusal_name(i), *e->refused[i], e->latest[i]);

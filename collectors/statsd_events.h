@@ -2,12 +2,15 @@
  * From lines of StatsD to meters: whose meter a sample belongs to, and what it adds.
  *
  * Names and labels become those of Prometheus as statsd_exporter makes them. Timers, histograms and distributions go
- * into histograms, timers in seconds. A tag without a value is no label. A timestamp is not kept: the value counts when
- * it comes. What is not taken is counted by its reason, and each reason is said in the log when it comes first.
+ * into histograms, timers in seconds, and sets into gauges of how many values they have. A tag without a value is no
+ * label. A timestamp is not kept: the value counts when it comes. Rules of a mapping file may say otherwise
+ * (statsd_mapping.h). What is not taken is counted by its reason, and each reason is said in the log when it comes
+ * first.
  */
 #ifndef OXP_COLLECTORS_STATSD_EVENTS_H
 #define OXP_COLLECTORS_STATSD_EVENTS_H
 
+#include "collectors/statsd_mapping.h"
 #include "component.h"
 #include "proto/statsd.h"
 #include "series/meters.h"
@@ -16,10 +19,10 @@ struct json_writer;
 
 /* Why a line or a part of it is not taken: a fault of the line, or one of these. */
 enum statsd_refusal {
-	STATSD_REFUSED_SET = STATSD_FAULTS, /* there is no series for it */
-	STATSD_REFUSED_NEGATIVE, /* a counter never falls */
+	STATSD_REFUSED_NEGATIVE = STATSD_FAULTS, /* a counter never falls */
 	STATSD_REFUSED_SIZE, /* the line is longer than STATSD_LINE_MAX */
 	STATSD_REFUSED_FRAME, /* the length before a message of a stream is none */
+	STATSD_REFUSED_RULE, /* a mapping rule takes too long with its name, or makes no name of it */
 	STATSD_REFUSALS,
 };
 
@@ -31,6 +34,7 @@ struct statsd_options {
 	struct duration ttl;
 	bool gauge_deltas; /* a sign before the value of a gauge makes it a change */
 	bool container_label;
+	struct statsd_mapping *mapping; /* NULL: none */
 };
 
 /* Only statsd_events.c writes it. */
@@ -39,10 +43,11 @@ struct statsd_events {
 	struct meters *meters;
 	struct statsd_options options;
 	struct buffer names; /* those of the meter that is looked for */
-	struct meter_label labels[METER_LABELS_MAX + 1];
+	struct meter_label labels[METER_LABELS_MAX + STATSD_RULE_LABELS_MAX + 2];
+	size_t label_count;
 	char latest[STATSD_REFUSALS][STATSD_NAME_SHOWN]; /* the name of what was refused */
-	bool told[STATSD_REFUSALS];
-	uint64_t *lines, *values, *events, *checks, *bare_tags;
+	bool told[STATSD_REFUSALS], beyond_told[METER_REFUSALS];
+	uint64_t *lines, *values, *events, *checks, *bare_tags, *dropped;
 	uint64_t *refused[STATSD_REFUSALS], *beyond[METER_REFUSALS];
 };
 
@@ -53,7 +58,7 @@ void statsd_events_done(struct statsd_events *); /* fine on zeroed memory */
 void statsd_events_take(struct statsd_events *, struct bytes text);
 /* Something is refused that was not read as a line. */
 void statsd_events_refuse(struct statsd_events *, enum statsd_refusal, struct bytes text);
-/* Brings the counters up to date that are kept by the meters. */
+/* Brings the counters up to date that are kept by the meters, and says what is new among them. */
 void statsd_events_count(struct statsd_events *);
 void statsd_events_report(const struct statsd_events *, struct json_writer *);
 

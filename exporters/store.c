@@ -41,16 +41,17 @@ static void put_span(void *context, const struct otlp_row *row)
 	struct store_job *k = context;
 
 	if (!k->failed)
-		k->failed = store_span(k->exporter->store, &(struct store_span){ .trace_id = row->trace_id,
-								   .span_id = row->span_id,
-								   .parent_id = row->parent_id,
-								   .service = row->service,
-								   .name = row->name,
-								   .details = row->json,
-								   .kind = row->kind,
-								   .status = row->status,
-								   .start_ns = row->start_ns,
-								   .end_ns = row->end_ns });
+		k->failed = store_span(k->exporter->store, k->now,
+			&(struct store_span){ .trace_id = row->trace_id,
+				.span_id = row->span_id,
+				.parent_id = row->parent_id,
+				.service = row->service,
+				.name = row->name,
+				.details = row->json,
+				.kind = row->kind,
+				.status = row->status,
+				.start_ns = row->start_ns,
+				.end_ns = row->end_ns });
 }
 
 static void put_item(struct store_job *k, const struct batch_item *item)

@@ -364,6 +364,29 @@ static bool timestamp_parse(const struct exposition_parser *p, struct bytes text
 	return p->format == EXPOSITION_TEXT ? exposition_integer_parse(text, ret_ms) : seconds_parse(text, ret_ms);
 }
 
+/* As they are meant: an escape is one. */
+static size_t characters(struct bytes text)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < text.size; i++) {
+		count += ((unsigned char)text.data[i] & 0xc0) != 0x80;
+		i += text.data[i] == '\\';
+	}
+	return count;
+}
+
+/* Whether every reader takes it: Prometheus refuses a page for a time without end. */
+static bool exemplar_fits(const struct label_list *list, struct bytes text, int64_t at_ms)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < list->count; i++)
+		count += characters(list->all[i].name) + characters(list->all[i].value);
+	return count <= EXPOSITION_EXEMPLAR_CHARACTERS && text.size <= EXPOSITION_EXEMPLAR_MAX && at_ms > INT64_MIN &&
+	       at_ms < INT64_MAX;
+}
+
 /* `{labels} value [timestamp]` and the end of the line; kept as it is written. One beyond a ceiling is left out. */
 static bool read_exemplar(struct exposition_parser *p, struct rest *r, struct exposition_sample *s)
 {
@@ -372,6 +395,7 @@ static bool read_exemplar(struct exposition_parser *p, struct rest *r, struct ex
 	struct exposition_sample unused = { 0 };
 	enum exposition_excess before = p->excess;
 	const char *from = r->p;
+	struct bytes text;
 
 	if (!at(r, '{'))
 		return fail(p, EXPOSITION_BAD_EXEMPLAR, r, "labels of the exemplar expected");
@@ -383,8 +407,9 @@ static bool read_exemplar(struct exposition_parser *p, struct rest *r, struct ex
 		return false;
 	if (skip_gap(p, r) && !timestamp_parse(p, read_word(p, r), &unused.timestamp_ms))
 		return fail(p, EXPOSITION_BAD_EXEMPLAR, NULL, "timestamp of the exemplar expected");
-	if (p->excess == before)
-		s->exemplar = (struct bytes){ from, (size_t)(r->p - from) };
+	text = (struct bytes){ from, (size_t)(r->p - from) };
+	if (p->excess == before && exemplar_fits(&list, text, unused.timestamp_ms))
+		s->exemplar = text;
 	p->excess = before;
 	return true;
 }

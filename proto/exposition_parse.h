@@ -78,7 +78,7 @@ struct exposition_sample {
 	struct bytes value_text;
 	bool has_timestamp;
 	int64_t timestamp_ms; /* since 1970; OpenMetrics' seconds are rounded, and end at 9e15 */
-	struct bytes exemplar; /* `{…} value timestamp`; empty: none, or one that exceeds a ceiling */
+	struct bytes exemplar; /* `{…} value timestamp`; empty: none, or one that a reader might not take */
 	enum exposition_excess excess; /* if there is any, nothing else is set, but the name where it was read */
 };
 
@@ -100,7 +100,13 @@ struct exposition_events {
 	int (*sample)(void *context, const struct exposition_sample *);
 };
 
-enum { EXPOSITION_LABELS_MAX = 128, EXPOSITION_NAME_MAX = 1024, EXPOSITION_WHAT_MAX = 320 };
+enum {
+	EXPOSITION_LABELS_MAX = 128,
+	EXPOSITION_NAME_MAX = 1024,
+	EXPOSITION_WHAT_MAX = 320,
+	EXPOSITION_EXEMPLAR_CHARACTERS = 128, /* in its labels' names and values (OpenMetrics 1.0, "Exemplars") */
+	EXPOSITION_EXEMPLAR_MAX = 1024, /* bytes of all of it */
+};
 
 struct exposition_limits {
 	size_t line, page, name; /* bytes; the latter of a metric's or a label's */

@@ -15,9 +15,11 @@ static const char *type_word(enum exposition_type type, enum exposition_format f
 	case EXPOSITION_SUMMARY:
 		return "summary";
 	case EXPOSITION_GAUGE:
-	case EXPOSITION_INFO:
-	case EXPOSITION_STATESET:
 		return "gauge";
+	case EXPOSITION_INFO:
+		return format == EXPOSITION_OPENMETRICS ? "info" : "gauge";
+	case EXPOSITION_STATESET:
+		return format == EXPOSITION_OPENMETRICS ? "stateset" : "gauge";
 	default:
 		return format == EXPOSITION_OPENMETRICS ? "unknown" : "untyped";
 	}
@@ -60,21 +62,31 @@ int exposition_write_help(struct buffer *b, struct bytes name, struct bytes help
 	return 0;
 }
 
-int exposition_write_type(struct buffer *b, struct bytes name, enum exposition_type type, enum exposition_format format)
+/* `# WORD name text`. */
+static int write_meta(struct buffer *b, const char *word, struct bytes name, struct bytes text)
 {
-	const char *word = type_word(type, format);
 	char *to;
-	int failed = exposition_line_room(b, name.size + strlen(word) + sizeof "# TYPE  \n", &to);
+	int failed = exposition_line_room(b, name.size + text.size + sizeof "# TYPE  \n", &to);
 
 	if (failed)
 		return failed;
-	to = put(to, "# TYPE ", 7);
+	to = put(to, word, 7);
 	to = put(to, name.data, name.size);
 	*to++ = ' ';
-	to = put(to, word, strlen(word));
+	to = put(to, text.data, text.size);
 	*to++ = '\n';
 	b->size = (size_t)(to - b->data);
 	return 0;
+}
+
+int exposition_write_type(struct buffer *b, struct bytes name, enum exposition_type type, enum exposition_format format)
+{
+	return write_meta(b, "# TYPE ", name, bytes_of(type_word(type, format)));
+}
+
+int exposition_write_unit(struct buffer *b, struct bytes name, struct bytes unit)
+{
+	return write_meta(b, "# UNIT ", name, unit);
 }
 
 size_t exposition_seconds_format(int64_t ms, char to[EXPOSITION_NUMBER_SIZE])
@@ -94,8 +106,8 @@ size_t exposition_seconds_format(int64_t ms, char to[EXPOSITION_NUMBER_SIZE])
 int exposition_write_sample(struct buffer *b, const struct exposition_line *line, enum exposition_format format)
 {
 	char *to;
-	int failed =
-		exposition_line_room(b, line->head.size + line->value_text.size + 2 * EXPOSITION_NUMBER_SIZE + 3, &to);
+	int failed = exposition_line_room(
+		b, line->head.size + line->value_text.size + 2 * EXPOSITION_NUMBER_SIZE + 6 + line->exemplar.size, &to);
 
 	if (failed)
 		return failed;
@@ -112,6 +124,8 @@ int exposition_write_sample(struct buffer *b, const struct exposition_line *line
 		else
 			to += exposition_integer_format(line->timestamp_ms, to);
 	}
+	if (UNLIKELY(line->exemplar.size > 0) && format == EXPOSITION_OPENMETRICS)
+		to = put(put(to, " # ", 3), line->exemplar.data, line->exemplar.size);
 	*to++ = '\n';
 	b->size = (size_t)(to - b->data);
 	return 0;

@@ -2,8 +2,9 @@
  * The Prometheus text format 0.0.4, and OpenMetrics 1.0 for what can be said in both, line by line.
  *
  * Each call appends one whole line or nothing. Types of OpenMetrics that 0.0.4 lacks become what Prometheus' own
- * libraries write: `unknown` is untyped, info and stateset are gauges, a gaugehistogram is a histogram. They stay that
- * in OpenMetrics. Source: prometheus.io "Exposition formats"; OpenMetrics 1.0, "Text Format".
+ * libraries write: `unknown` is untyped, info and stateset are gauges, a gaugehistogram is a histogram, which it is in
+ * OpenMetrics, too: its sum and count are others' samples. Source: prometheus.io "Exposition formats"; OpenMetrics
+ * 1.0, "Text Format".
  */
 #ifndef OXP_EXPOSITION_WRITE_H
 #define OXP_EXPOSITION_WRITE_H
@@ -16,12 +17,16 @@
 int exposition_write_help(struct buffer *, struct bytes name, struct bytes help, enum exposition_format) MUST_CHECK;
 int exposition_write_type(struct buffer *, struct bytes name, enum exposition_type, enum exposition_format) MUST_CHECK;
 
+/* Of OpenMetrics. The same answers. */
+int exposition_write_unit(struct buffer *, struct bytes name, struct bytes unit) MUST_CHECK;
+
 struct exposition_line {
 	struct bytes head; /* name{labels}, ready to be shown */
 	double value;
 	struct bytes value_text; /* shown in place of the value unless it is empty */
 	bool has_timestamp;
 	int64_t timestamp_ms;
+	struct bytes exemplar; /* `{…} value timestamp`, or empty; text has none */
 };
 /* 0, -ENOSPC or -ENOMEM. */
 int exposition_write_sample(struct buffer *, const struct exposition_line *, enum exposition_format) MUST_CHECK;

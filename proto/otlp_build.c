@@ -39,16 +39,21 @@ void otlp_build_text(struct otlp_build *b, unsigned field, struct bytes text)
 /* The length stands before the content, at first with one byte. */
 void otlp_build_end(struct otlp_build *b, size_t begun)
 {
-	size_t size = b->size - begun, more = wire_varint_size(size) - 1;
-	struct otlp_build length = { b->to, b->room, begun - 1 };
+	otlp_build_end_as(b, begun, 1);
+}
 
-	OXP_ASSERT(begun > 0 && begun <= b->size);
-	(void)otlp_build_claim(b, more);
-	if (b->size > b->room)
+void otlp_build_end_as(struct otlp_build *b, size_t begun, size_t length)
+{
+	size_t size = b->size - begun, takes = wire_varint_size(size), most = b->size;
+	struct otlp_build head = { b->to, b->room, begun - length };
+
+	OXP_ASSERT(begun >= length && begun <= b->size);
+	b->size = head.size + takes + size;
+	if (b->size > b->room || most > b->room)
 		return;
-	if (more > 0)
-		memmove(b->to + begun + more, b->to + begun, size);
-	otlp_build_varint(&length, size);
+	if (takes != length)
+		memmove(b->to + head.size + takes, b->to + begun, size);
+	otlp_build_varint(&head, size);
 }
 
 void otlp_build_value(struct otlp_build *b, const struct otlp_value *value)

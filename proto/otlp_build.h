@@ -137,6 +137,17 @@ static inline size_t otlp_build_begin(struct otlp_build *b, unsigned field)
 
 void otlp_build_end(struct otlp_build *, size_t begun);
 
+/* The same for a message whose length will likely take that many bytes, which are left for it, so that its content need
+ * not be moved. It is moved if the length takes fewer, too; until then there has to be room for them. */
+static inline size_t otlp_build_begin_as(struct otlp_build *b, unsigned field, size_t length)
+{
+	otlp_build_tag(b, field, WIRE_LENGTH);
+	(void)otlp_build_claim(b, length);
+	return b->size;
+}
+
+void otlp_build_end_as(struct otlp_build *, size_t begun, size_t length);
+
 /* Takes back whatever was written since `size` was that. A message that was begun since must not be ended. */
 static inline void otlp_build_cut(struct otlp_build *b, size_t size)
 {

@@ -12,7 +12,7 @@ enum {
 	SCOPES_MAX = 64,
 	NODES_MAX = 2048,
 	NODES_AT_ONCE = 4, /* that are there when a message is begun */
-	WALKED_MAX = 16 << 10, /* of scope spans: what is in larger ones is not looked at */
+	SCOPE_PART = 16, /* of scope spans: if the scope is less, nothing in them is looked at */
 	WORK_MAX = 2 << 20, /* bytes to be compared, or a field to be passed for each FIELD_WORK */
 	FIELD_WORK = 64,
 	LENGTH_MAX = 8, /* a tag and a length */
@@ -197,12 +197,21 @@ static struct group *find_group(
 	return make_group(t, in, parts);
 }
 
+/* To find out what is behind the spans, each has to be looked at, and most are not in the cache any more. */
+static bool is_worth_it(struct bytes scope_spans)
+{
+	struct wire w = wire_of(scope_spans);
+	struct field head;
+
+	return next_field(&w, &head) && head.number == HEAD && head.raw.size >= scope_spans.size / SCOPE_PART;
+}
+
 static void add_scope_spans(struct otlp_group *g, struct group *resource, const struct field *f)
 {
 	struct parts parts;
 	struct group *scope = NULL;
 
-	if (f->message.size <= WALKED_MAX && read_parts(g, f->message, &parts))
+	if (is_worth_it(f->message) && read_parts(g, f->message, &parts))
 		scope = find_group(g, &g->scopes, resource, &parts);
 	if (!scope) {
 		add_raw(g, &resource->list, f->raw);

@@ -6,7 +6,8 @@
  *	schema_url are the same bytes            order
  *	scope spans in these whose scope and     become one, in the same way
  *	schema_url are the same bytes
- *	scope spans of more than 16 KiB          go as they are, since their scope is next to nothing of them
+ *	scope spans of which the scope is less   go as they are: it takes longer to find their end than is saved
+ *	than a sixteenth
  *	a message that is alone, or has other    goes as it is, byte by byte
  *	fields, or has them in another order
  *

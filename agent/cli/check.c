@@ -18,6 +18,8 @@ static int run(const struct command_call *call)
 	const struct options *o = call->options;
 	struct buffer out;
 
+	if (call->config->resource_wrong)
+		fprintf(stderr, "OTEL_RESOURCE_ATTRIBUTES %s\n", call->config->resource_wrong);
 	if (!o->effective) {
 		printf("fine: %s\n", call->config->name);
 		return COMMAND_DONE;

@@ -176,7 +176,7 @@ int tree_expand(struct tree *t, const struct config_world *world)
 	for (struct node *n = t->root; n && t->expanded <= TREE_EXPANSION_MAX && t->errors->count < CONFIG_ERRORS_MAX;
 		n = node_after(t->root, n)) {
 		struct expansion x = { .tree = t, .world = world, .node = n };
-		if (n->kind != NODE_TEXT || !strchr(n->text, '$'))
+		if (n->kind != NODE_TEXT || n->verbatim || !strchr(n->text, '$'))
 			continue;
 		buffer_init(&x.out, TREE_VALUE_MAX);
 		expand_node(&x);

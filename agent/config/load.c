@@ -371,12 +371,50 @@ static void check_ways(struct config *c)
 			check_way(c, s, config_copy(c->arena, s->path, (size_t)(dot - s->path)));
 }
 
+/* Values of rows that are `verbatim` are not expanded. */
+
+static bool is_verbatim(const struct option *rows, const char *key)
+{
+	for (; rows && rows->name; rows++)
+		if (rows->verbatim && strcmp(rows->name, key) == 0)
+			return true;
+	return false;
+}
+
+static const struct config_type *likely_type(const struct config_section *s, const struct node *n)
+{
+	const struct node *type = node_get(n, "type");
+
+	return find_type(s, type && type->kind == NODE_TEXT && !type->empty ? type->text : n->key);
+}
+
+static void mark_component(const struct config_section *s, struct node *n)
+{
+	const struct config_type *t = likely_type(s, n);
+
+	for (struct node *option = n->first; t && n->kind == NODE_MAP && option; option = option->next)
+		for (struct node *at = is_verbatim(t->options, option->key) ? option : NULL; at;
+			at = (struct node *)node_after(option, at))
+			at->verbatim = true;
+}
+
+static void mark_verbatim(const struct config *c)
+{
+	for (const struct config_section *s = c->sections; s->path; s++) {
+		const struct node *n = s->kind == SECTION_COMPONENTS ? find_section(c, s->path) : NULL;
+		for (struct node *child = n && n->kind == NODE_MAP ? n->first : NULL; child; child = child->next)
+			mark_component(s, child);
+	}
+}
+
 static int build_tree(struct config *c, const struct config_input *input)
 {
 	int failed = tree_load(&c->tree, input->name, input->text);
 
 	for (const char *const *set = input->sets; set && *set && !failed; set++)
 		failed = tree_set(&c->tree, *set);
+	if (!failed)
+		mark_verbatim(c);
 	if (!failed)
 		failed = tree_expand(&c->tree, input->world);
 	if (!failed && input->fill)

@@ -26,6 +26,7 @@ enum option_kind {
 	OPTION_ADDRESS_LIST, /* a list, too; each is an address to listen on */
 	OPTION_URL_LIST, /* a list, too; each is a URL, with `choices` as for one */
 	OPTION_MAP, /* const struct option_map *, never NULL after reading */
+	OPTION_ITEMS, /* const struct option_items *, never NULL after reading: mappings with rows of their own */
 	OPTION_KINDS
 };
 
@@ -43,6 +44,13 @@ struct option_map {
 	const struct option_pair *pairs;
 };
 
+struct option_items {
+	size_t count;
+	const void *items; /* an array of structs of `item->size` bytes */
+};
+
+struct option_item;
+
 struct option {
 	const char *name; /* NULL ends the table */
 	enum option_kind kind;
@@ -52,11 +60,24 @@ struct option {
 	const char *zero; /* COUNT, SIZE, DURATION: a word for 0 (auto, off), allowed whatever `min` is */
 	uint64_t min, max; /* COUNT, SIZE in bytes, DURATION in milliseconds; max 0: no ceiling */
 	const char *const *choices; /* ends with NULL */
+	bool any_case; /* CHOICE: its words may be in upper case */
+	const struct option_item *item; /* ITEMS */
+	bool verbatim; /* a dollar sign in it is one, and ${…} is not expanded */
 	const char *example; /* for the reference, if there is no default */
 	bool main; /* set by a scalar or a list instead of the mapping */
 	bool required;
 	bool secret; /* never printed */
 	const char *help; /* one sentence */
+};
+
+/* What each mapping of ITEMS is. A key that has no value is an error there. */
+struct option_item {
+	const struct option *rows; /* scalars, choices and lists */
+	size_t size; /* of the struct that they point into */
+	size_t max; /* items */
+	/* Looks at one that was read. NULL: it is fine; or the name of the row that is wrong, and the reason, which
+	 * begins with a verb. */
+	const char *(*check)(const void *item, char *why, size_t room);
 };
 
 /* If the field has another type than `ctype`, this is an array of negative size. An enum without negative values is
@@ -79,6 +100,8 @@ struct option {
 #define OPT_ADDRESSES(type, field) \
 	.kind = OPTION_ADDRESS_LIST, .offset = OPTION_FIELD(type, field, const struct option_list *)
 #define OPT_URLS(type, field) .kind = OPTION_URL_LIST, .offset = OPTION_FIELD(type, field, const struct option_list *)
+#define OPT_ITEMS(type, field, of) \
+	.kind = OPTION_ITEMS, .offset = OPTION_FIELD(type, field, const struct option_items *), .item = (of)
 #define OPT_MAP(type, field) .kind = OPTION_MAP, .offset = OPTION_FIELD(type, field, const struct option_map *)
 
 #endif

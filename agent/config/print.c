@@ -31,15 +31,11 @@ static const char *double_dollars(struct config_arena *arena, const char *text)
 	return doubled;
 }
 
-static const char *yaml_text(struct config_arena *arena, const char *text)
+static const char *yaml_quoted(struct config_arena *arena, const char *text)
 {
 	struct buffer quoted;
 	const char *copy = "\"…\"";
 
-	text = config_hide_passwords(arena, text);
-	if (is_plain(text))
-		return text;
-	text = double_dollars(arena, text);
 	buffer_init(&quoted, TEXT_MAX);
 	if (json_string_append(&quoted, text, strlen(text)) == 0)
 		copy = config_copy(arena, quoted.data, quoted.size);
@@ -47,12 +43,21 @@ static const char *yaml_text(struct config_arena *arena, const char *text)
 	return copy;
 }
 
-static const char *yaml_list(struct config_arena *arena, const struct option_list *list)
+/* In what is `verbatim`, a dollar sign stands for itself. */
+static const char *yaml_text(struct config_arena *arena, const char *text, bool verbatim)
+{
+	text = config_hide_passwords(arena, text);
+	if (is_plain(text))
+		return text;
+	return yaml_quoted(arena, verbatim ? text : double_dollars(arena, text));
+}
+
+static const char *yaml_list(struct config_arena *arena, const struct option_list *list, bool verbatim)
 {
 	const char *yaml = "[";
 
 	for (size_t i = 0; i < list->count; i++)
-		yaml = config_printf(arena, "%s%s%s", yaml, i ? ", " : "", yaml_text(arena, list->items[i]));
+		yaml = config_printf(arena, "%s%s%s", yaml, i ? ", " : "", yaml_text(arena, list->items[i], verbatim));
 	return config_printf(arena, "%s]", yaml);
 }
 
@@ -61,8 +66,8 @@ static const char *yaml_map(struct config_arena *arena, const struct option_map 
 	const char *yaml = "{";
 
 	for (size_t i = 0; i < map->count; i++)
-		yaml = config_printf(arena, "%s%s %s: %s", yaml, i ? "," : "", yaml_text(arena, map->pairs[i].key),
-			yaml_text(arena, map->pairs[i].value));
+		yaml = config_printf(arena, "%s%s %s: %s", yaml, i ? "," : "",
+			yaml_text(arena, map->pairs[i].key, false), yaml_text(arena, map->pairs[i].value, false));
 	return config_printf(arena, "%s%s}", yaml, map->count ? " " : "");
 }
 
@@ -92,7 +97,7 @@ static const char *choice_at(const struct option *o, const void *field)
 	return NULL;
 }
 
-const char *yaml_of_field(struct config_arena *arena, const struct option *o, const void *field)
+static const char *yaml_of_single(struct config_arena *arena, const struct option *o, const void *field, bool verbatim)
 {
 	switch (o->kind) {
 	case OPTION_BOOL:
@@ -107,12 +112,44 @@ const char *yaml_of_field(struct config_arena *arena, const struct option *o, co
 	case OPTION_TEXT_LIST:
 	case OPTION_ADDRESS_LIST:
 	case OPTION_URL_LIST:
-		return yaml_list(arena, *(const struct option_list *const *)field);
+		return yaml_list(arena, *(const struct option_list *const *)field, verbatim);
 	case OPTION_MAP:
 		return yaml_map(arena, *(const struct option_map *const *)field);
 	default:
-		return *(const char *const *)field ? yaml_text(arena, *(const char *const *)field) : NULL;
+		return *(const char *const *)field ? yaml_text(arena, *(const char *const *)field, verbatim) : NULL;
 	}
+}
+
+/* One mapping, of the rows that have something. */
+static const char *yaml_item(struct config_arena *arena, const struct option *rows, const char *item, bool verbatim)
+{
+	const char *yaml = "{", *comma = " ";
+
+	for (; rows->name; rows++) {
+		const char *text = yaml_of_single(arena, rows, item + rows->offset, verbatim);
+		if (!text)
+			continue;
+		yaml = config_printf(arena, "%s%s%s: %s", yaml, comma, rows->name, text);
+		comma = ", ";
+	}
+	return config_printf(arena, "%s }", yaml);
+}
+
+static const char *yaml_items(struct config_arena *arena, const struct option *o, const struct option_items *list)
+{
+	const char *yaml = "[", *item = list->items;
+
+	for (size_t i = 0; i < list->count; i++, item += o->item->size)
+		yaml = config_printf(
+			arena, "%s%s%s", yaml, i ? ", " : "", yaml_item(arena, o->item->rows, item, o->verbatim));
+	return config_printf(arena, "%s]", yaml);
+}
+
+const char *yaml_of_field(struct config_arena *arena, const struct option *o, const void *field)
+{
+	if (o->kind == OPTION_ITEMS)
+		return yaml_items(arena, o, *(const struct option_items *const *)field);
+	return yaml_of_single(arena, o, field, o->verbatim);
 }
 
 /* Through the field: the default is what the reader makes of its text. */
@@ -148,12 +185,15 @@ const char *yaml_of_example(struct config_arena *arena, const struct option *o)
 		[OPTION_ADDRESS_LIST] = "[\":8080\"]",
 		[OPTION_URL_LIST] = "[http://localhost:8080]",
 		[OPTION_MAP] = "{}",
+		[OPTION_ITEMS] = "[]",
 	};
 
 	if (o->example && strncmp(o->example, "${", 2) == 0)
 		return config_printf(arena, "\"%s\"", o->example); /* to be expanded, not shown */
 	if (o->example)
-		return option_is_list(o) || o->kind == OPTION_MAP ? o->example : yaml_text(arena, o->example);
+		return option_is_list(o) || o->kind == OPTION_MAP || o->kind == OPTION_ITEMS
+			       ? o->example
+			       : yaml_text(arena, o->example, o->verbatim);
 	return o->kind == OPTION_CHOICE ? o->choices[0] : examples[o->kind];
 }
 
@@ -173,6 +213,7 @@ static const char *kind_words(struct config_arena *arena, const struct option *o
 		[OPTION_ADDRESS_LIST] = "address or list of addresses",
 		[OPTION_URL_LIST] = "URL or list of URLs",
 		[OPTION_MAP] = "mapping of texts",
+		[OPTION_ITEMS] = "list of mappings",
 	};
 	const char *text = words[o->kind];
 

@@ -20,6 +20,7 @@ static const char *const expectations[OPTION_KINDS] = {
 	[OPTION_ADDRESS_LIST] = "an address or a list of them: host:port, :port or unix:/path",
 	[OPTION_URL_LIST] = "a URL",
 	[OPTION_MAP] = "a mapping of texts",
+	[OPTION_ITEMS] = "a list of mappings",
 };
 
 bool option_is_list(const struct option *o)
@@ -123,7 +124,7 @@ static const char *find_choice(struct config_arena *arena, const struct option *
 	unsigned n = 0;
 
 	for (; o->choices[n]; n++)
-		if (strcmp(o->choices[n], text) == 0) {
+		if ((o->any_case ? strcasecmp : strcmp)(o->choices[n], text) == 0) {
 			*ret = n;
 			return NULL;
 		}
@@ -304,6 +305,57 @@ static void read_map(const struct option_reader *r, const struct option *o, cons
 	*(const struct option_map **)field = map;
 }
 
+static bool is_empty(const struct node *n)
+{
+	return n->kind == NODE_TEXT && n->empty;
+}
+
+static void read_item(const struct option_reader *r, const struct option_item *item, const struct node *n, void *to)
+{
+	size_t before = r->errors->count;
+	char why[CONFIG_WHAT_MAX / 2];
+	const char *row;
+	const struct node *at;
+
+	if (n->kind != NODE_MAP) {
+		node_complain(r->errors, n, "%s; expected a mapping", node_kind_name(n));
+		return;
+	}
+	for (const struct node *child = n->first; child; child = child->next)
+		if (is_empty(child))
+			key_complain(r->errors, child, "has no value; write \"\" for an empty text");
+	options_read(r, &(struct option_set){ item->rows, to }, 1, n, n);
+	if (r->errors->count > before || !item->check)
+		return;
+	row = item->check(to, why, sizeof why);
+	at = row ? node_get(n, row) : NULL;
+	if (at)
+		node_complain(r->errors, at, "%s", why);
+	else if (row)
+		node_complain(r->errors, n, "\"%s\" %s", row, why);
+}
+
+static void read_items(const struct option_reader *r, const struct option *o, const struct node *n, void *field)
+{
+	const struct option_item *item = o->item;
+	struct option_items *list = config_alloc(r->arena, sizeof *list);
+	char *to;
+
+	*(const struct option_items **)field = list;
+	if (n->kind != NODE_LIST) {
+		refuse_kind(r, o, n);
+		return;
+	}
+	if (n->count > item->max) {
+		node_complain(r->errors, n, "%zu of them, and %zu are the most", n->count, item->max);
+		return;
+	}
+	list->items = to = config_alloc(r->arena, n->count * item->size + 1);
+	for (const struct node *child = n->first; child; child = child->next, to += item->size)
+		read_item(r, item, child, to);
+	list->count = n->count;
+}
+
 static bool any_secret(const struct option *o, const struct node *value)
 {
 	bool secret = o->secret;
@@ -355,6 +407,8 @@ static void read_value(const struct option_reader *r, const struct option *o, co
 		return;
 	if (o->kind == OPTION_MAP)
 		read_map(r, o, value, field);
+	else if (o->kind == OPTION_ITEMS)
+		read_items(r, o, value, field);
 	else if (option_is_list(o))
 		read_list(r, o, value, field);
 	else if (value->kind == NODE_TEXT)
@@ -385,6 +439,8 @@ static void read_default(const struct option_reader *r, const struct option *o, 
 		*(const struct option_list **)field = default_list(r->arena, o->text ? o->text : "");
 	else if (o->kind == OPTION_MAP)
 		*(const struct option_map **)field = config_alloc(r->arena, sizeof(struct option_map));
+	else if (o->kind == OPTION_ITEMS)
+		*(const struct option_items **)field = config_alloc(r->arena, sizeof(struct option_items));
 	else if (o->text)
 		OXP_ASSERT(!read_scalar(r->arena, o, o->text, field));
 }
@@ -428,11 +484,6 @@ static size_t find_main(const struct reading *g)
 	while (i < g->count && !g->rows[i]->main)
 		i++;
 	return i;
-}
-
-static bool is_empty(const struct node *n)
-{
-	return n->kind == NODE_TEXT && n->empty;
 }
 
 static void read_row(struct reading *g, size_t i, const struct node *value)

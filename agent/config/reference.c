@@ -5,11 +5,23 @@
 
 /* As a configuration file. Each line begins with `margin`: spaces, then a # if it is commented out. */
 
+/* What stands in each mapping of a list. */
+static void item_lines(struct printer *p, const char *margin, const struct option_item *item)
+{
+	for (const struct option *o = item->rows; o->name; o++) {
+		const char *text = yaml_of_default(p->arena, o);
+		writer_printf(&p->text, "%s#   %s: %s (%s%s%s)\n", margin, o->name, o->help ? o->help : "",
+			option_words(p->arena, o), text ? "; default " : "", text ? text : "");
+	}
+}
+
 static void row_line(struct printer *p, const char *margin, const struct option *o)
 {
 	const char *text = yaml_of_default(p->arena, o);
 
 	writer_printf(&p->text, "%s# %s (%s)\n", margin, o->help ? o->help : "", option_words(p->arena, o));
+	if (o->item)
+		item_lines(p, margin, o->item);
 	writer_printf(&p->text, "%s%s%s: %s\n", margin, text || o->required ? "" : "#", o->name,
 		text ? text : yaml_of_example(p->arena, o));
 }

@@ -71,8 +71,10 @@ static json_t *choice_schema(struct config_arena *arena, const struct option *o)
 
 	for (size_t i = 0; o->choices[i]; i++)
 		words = config_printf(arena, "%s%s%s", words, i ? "|" : "", o->choices[i]);
-	return pattern_schema(config_printf(arena, "^(%s" EXPANSION ")$", words));
+	return o->any_case ? text_schema() : pattern_schema(config_printf(arena, "^(%s" EXPANSION ")$", words));
 }
+
+static json_t *object_schema(struct config_arena *, const struct option *rows, const struct option *more);
 
 static json_t *kind_schema(struct config_arena *arena, const struct option *o)
 {
@@ -99,6 +101,9 @@ static json_t *kind_schema(struct config_arena *arena, const struct option *o)
 		return list_schema(pattern_schema(url_pattern));
 	case OPTION_MAP:
 		return json_pack("{s:s,s:o}", "type", "object", "additionalProperties", text_schema());
+	case OPTION_ITEMS:
+		return json_pack("{s:s,s:i,s:o}", "type", "array", "maxItems", (int)o->item->max, "items",
+			object_schema(arena, o->item->rows, NULL));
 	default:
 		return text_schema();
 	}

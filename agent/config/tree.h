@@ -30,6 +30,7 @@ struct node {
 	bool empty; /* a text with a missing value */
 	bool quoted;
 	bool secret; /* its text came from a file: never shown */
+	bool verbatim; /* its dollar signs stand for themselves */
 	bool bare; /* it was given with --set; every process can read the command line */
 	const char *written; /* as it was before ${…} was expanded; NULL if nothing was expanded */
 	const char *key;

@@ -83,6 +83,8 @@ struct http_connection {
 	size_t peeked; /* bytes that were looked at and are still the kernel's */
 	size_t head_size; /* of a head that is not whole (seats.c) */
 	uint64_t taken; /* of the answer by the peer, when it was last looked at (seats.c) */
+	void (*closed)(void *context); /* of who watches it; NULL: nobody does */
+	void *watcher;
 	int fd;
 };
 TAILQ_HEAD(http_connection_list, http_connection);
@@ -141,6 +143,7 @@ struct http_server {
 	struct listening listening[HTTP_ADDRESSES_MAX];
 	size_t addresses;
 	struct http_server_totals totals;
+	size_t watched; /* connections */
 	size_t busy_max; /* requests of one route that may wait, if it has a limit */
 	bool quiesced, ending;
 };

@@ -28,7 +28,7 @@ static bool is_unfinished(const struct http_connection *c)
 {
 	enum http_phase phase = http_connection_phase(c);
 
-	return phase == PHASE_IDLE || phase == PHASE_HEAD || phase == PHASE_BODY;
+	return (phase == PHASE_IDLE && !c->closed) || phase == PHASE_HEAD || phase == PHASE_BODY;
 }
 
 static bool is_stuck(const struct http_connection *c)

@@ -6,7 +6,8 @@
  *
  *   1. The one that has been silent or unfinished for longest: a kept connection without a next request, or an
  *      incomplete head or body. Its age counts from the last answer, or from the first byte of the request, so sending
- *      a byte now and then does not help.
+ *      a byte now and then does not help. One that is watched (http_request_watch()) gives way in the middle of a
+ *      request only.
  *   2. An answer of which the peer read nothing between two sweeps.
  *   3. If the engine can drop it: a request that is being handled for a peer that has closed its stream. It comes last,
  *      because that peer may still be waiting for the answer.

@@ -132,6 +132,18 @@ void http_request_tell(struct http_request *, const char *name, const char *valu
 void http_context_set(struct http_request *, void *context);
 void *http_context(const struct http_request *);
 
+/*
+ * Whoever watches the connection that a request came on is told once, by closed(), when it is gone: closed by either
+ * side, reset, or with its server. A watched connection may be silent for as long as it likes: neither `idle` nor
+ * `age` ends it, and between two requests it gives way to nobody. TCP asks now and then whether its peer still is
+ * there.
+ *
+ * One watcher a connection, until it is gone. False: it is not watched, since the others must keep a quarter of the
+ * seats. With the direct engine only. closed() is called within the engine, as the callbacks of a route are.
+ */
+bool http_request_watch(struct http_request *, void (*closed)(void *context), void *context) MUST_CHECK;
+void *http_request_watcher(const struct http_request *); /* that context; NULL if nobody watches */
+
 /* An answer. Its body is a buffer, whose memory moves to the server and is freed after sending; a page, which other
  * answers may share; or constant. Headers: pairs ending with NULL, copied. */
 struct http_answer {

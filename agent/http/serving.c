@@ -5,6 +5,8 @@
 #include "http/server.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -269,13 +271,15 @@ static bool is_old(const struct http_connection *c)
 {
 	struct duration age = c->server->options.age;
 
-	return age.ns > 0 && mono_since(loop_now(c->server->loop), c->born).ns > age.ns;
+	return age.ns > 0 && !c->closed && mono_since(loop_now(c->server->loop), c->born).ns > age.ns;
 }
 
 /* A connection is idle only while it has no request. */
 static bool is_late(const struct http_connection *c)
 {
-	return (c->pace.phase != PHASE_IDLE || TAILQ_EMPTY(&c->requests)) && out_of_patience(c->server, &c->pace);
+	if (c->pace.phase == PHASE_IDLE && (c->closed || !TAILQ_EMPTY(&c->requests)))
+		return false;
+	return out_of_patience(c->server, &c->pace);
 }
 
 static void sweep(void *context)
@@ -323,7 +327,41 @@ void http_connection_end(struct http_connection *c)
 	http_seats_hold(c, 0);
 	TAILQ_REMOVE(&c->server->connections, c, entry);
 	c->server->totals.connections--;
+	c->server->watched -= c->closed != NULL;
+	if (c->closed)
+		c->closed(c->watcher);
 	http_seats_left(c->server);
+}
+
+/* A peer whose machine is gone never closes. Refused by a Unix socket, whose peer is on this one. */
+static void ask_now_and_then(int fd)
+{
+	int on = 1, idle_s = 30, between_s = 10, tries = 3;
+
+	(void)!setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
+	(void)!setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &between_s, sizeof between_s);
+	(void)!setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &tries, sizeof tries);
+	(void)!setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+}
+
+bool http_request_watch(struct http_request *r, void (*closed)(void *context), void *context)
+{
+	struct http_connection *c = r->connection;
+	struct http_server *s = c->server;
+
+	OXP_ASSERT(!c->closed && s->options.engine == HTTP_DIRECT);
+	if (4 * (s->watched + 1) > 3 * s->options.connections_max)
+		return false;
+	s->watched++;
+	c->closed = closed;
+	c->watcher = context;
+	ask_now_and_then(c->fd);
+	return true;
+}
+
+void *http_request_watcher(const struct http_request *r)
+{
+	return r->connection->closed ? r->connection->watcher : NULL;
 }
 
 /* Requests. */

@@ -38,8 +38,10 @@ bool budget_take(struct budget *b, enum signal signal, size_t bytes)
 {
 	size_t at = index_of(signal);
 
-	if (try_take(b, at, bytes))
+	if (try_take(b, at, bytes)) {
+		b->taken += bytes;
 		return true;
+	}
 	if (!b->refused[at] || bytes < b->refused[at])
 		b->refused[at] = bytes;
 	return false;

@@ -18,6 +18,7 @@ struct budget {
 	size_t guaranteed[BUDGET_SIGNALS], used[BUDGET_SIGNALS];
 	/* The least that was asked for in vain since `freed` was last called; 0: nothing. */
 	size_t refused[BUDGET_SIGNALS];
+	uint64_t taken; /* bytes ever */
 	void (*freed)(void *context); /* there is room for it now; called at most once for each run of refusals */
 	void *context;
 };

@@ -1,7 +1,7 @@
 /*
  * Meters: series that change in place, event by event, for collectors that are pushed to. A meter is a counter, a
- * gauge, a histogram or a summary with one set of labels. Owned by the loop thread; each collector has meters of its
- * own.
+ * gauge, a histogram, a summary or a set with one set of labels. Owned by the loop thread; each collector has meters of
+ * its own.
  *
  * On the page they are a target of the series table. When the page is wanted, the collector shows them: each meter is
  * staged as it is at that moment, a slice at a time, and the whole is committed as a scrape is. So names, limits and
@@ -25,12 +25,14 @@
 struct meters;
 struct meter;
 
-enum meter_kind { METER_COUNTER, METER_GAUGE, METER_HISTOGRAM, METER_SUMMARY };
+/* A set is shown as a gauge: how many different values there were in the last window of time that is over. */
+enum meter_kind { METER_COUNTER, METER_GAUGE, METER_HISTOGRAM, METER_SUMMARY, METER_SET, METER_KINDS };
 
 enum {
 	METER_LABELS_MAX = 64,
 	METER_LABEL_MAX = 1024, /* for limits.label */
 	METER_BOUNDS_MAX = 64,
+	METER_MEMBERS_MAX = 1 << 16, /* different values of a set in one window */
 	METER_RAWS_MAX = 8, /* raw spellings of one meter that are found at once, such as tags in another order */
 };
 
@@ -38,6 +40,7 @@ struct meters_limits {
 	size_t series; /* on the page: a histogram is one for each bucket, its sum and its count */
 	size_t family_series; /* of one family */
 	size_t label; /* bytes of a label's value, or of its name */
+	struct duration window; /* of sets */
 };
 
 enum meter_refusal {
@@ -47,6 +50,7 @@ enum meter_refusal {
 	METER_LABEL_SIZE, /* a label beyond limits.label, or more than METER_LABELS_MAX */
 	METER_BYTES, /* metrics.limits.bytes, or memory */
 	METER_TYPE_CLASH, /* its family has another kind: refused */
+	METER_MEMBERS, /* a value of a set beyond METER_MEMBERS_MAX, or without memory: it is not counted */
 	METER_LABEL_NAME, /* one that begins with __, le of a histogram, quantile of a summary: refused */
 	METER_REFUSALS,
 };
@@ -77,8 +81,8 @@ struct meter_wanted {
 	struct bytes name; /* classic */
 	enum meter_kind kind;
 	const char *help; /* of the family; the first counts */
-	/* Of a histogram's buckets, ascending, without +Inf; or the quantiles of a summary. One that has others ends,
-	 * and begins anew. */
+	/* Of a histogram's buckets, ascending, without +Inf; or the quantiles of a summary. Those of the family's first
+	 * count; but each meter of an owner has its own, and one that comes with others ends, and begins anew. */
 	const double *bounds;
 	size_t bound_count;
 	const struct meter_label
@@ -86,6 +90,7 @@ struct meter_wanted {
 	size_t label_count;
 	struct duration ttl; /* 0: it never ends */
 	const struct meter_raw *raw; /* it is found by this from now on. May be NULL */
+	double factor; /* kept with `raw`: what the numbers of such events are multiplied by */
 	struct meter_owner *owner; /* the same for the same labels. May be NULL */
 	bool as_owner; /* it does not end while its owner is heard of within `ttl` */
 	bool whole; /* what is sent are no events, but all that there were: nothing for an overflow, so it is refused */
@@ -116,7 +121,7 @@ void meters_free(struct meters *); /* they leave the page; NULL is fine */
 
 /* Pointers to meters are valid until meters_age(). */
 /* NULL: not known by that. */
-struct meter *meters_known(struct meters *, const struct meter_raw *);
+struct meter *meters_known(struct meters *, const struct meter_raw *, double *ret_factor);
 /* Finds or makes it. Beyond a ceiling: the family's overflow; NULL if there is none. Both are counted, and *ret_why
  * says it, unless it is NULL. */
 struct meter *meters_get(
@@ -138,16 +143,20 @@ void meter_observe(struct meter *, double value, double weight, struct mono_time
 /* A histogram or a summary is like that from now on; a histogram has got that, too. */
 void meter_set_state(struct meter *, const struct meter_state *, struct mono_time now);
 void meter_add_state(struct meter *, const struct meter_state *, struct mono_time now);
+/* Into a set. The value is counted once in each window. */
+void meter_insert(struct meters *, struct meter *, struct bytes value, struct mono_time now);
 
 /* Ends meters whose time is over: looks at `count` of them, from where the last call stopped. Not while they are
  * shown. */
 void meters_age(struct meters *, struct mono_time now, size_t count);
 
 /* Begins to show them. One that is under way begins anew. */
-void meters_show(struct meters *);
+void meters_show(struct meters *, struct mono_time now);
 /* Stages some more of them, about that many series. False: all are; then meters_shown() is due. */
 bool meters_show_some(struct meters *, size_t series) MUST_CHECK;
 void meters_shown(struct meters *, struct series_counts *ret); /* makes them visible */
+/* They are staged through these events, which hand them on to the target, in place of series_events. */
+void meters_through(struct meters *, const struct exposition_events *, void *context);
 struct series_target *meters_target(struct meters *); /* for series_tidy() and series_target_count() */
 
 const struct meters_counts *meters_counts(const struct meters *);

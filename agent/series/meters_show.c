@@ -8,6 +8,7 @@ static const enum exposition_type types[] = {
 	[METER_GAUGE] = EXPOSITION_GAUGE,
 	[METER_HISTOGRAM] = EXPOSITION_HISTOGRAM,
 	[METER_SUMMARY] = EXPOSITION_SUMMARY,
+	[METER_SET] = EXPOSITION_GAUGE,
 };
 
 static void tell(struct meters *m, const struct meter_family *f, enum exposition_what what)
@@ -20,7 +21,7 @@ static void tell(struct meters *m, const struct meter_family *f, enum exposition
 		.text = f->help,
 	};
 
-	(void)series_events.meta(m->target, &meta);
+	(void)m->events->meta(m->context, &meta);
 }
 
 /* The labels of a meter; of a histogram with room for le, of a summary for quantile, at their place in the order of
@@ -71,7 +72,7 @@ static void stage(struct meters *m, struct bytes name, const struct labels *l, b
 		.value_text = { "", 0 },
 	};
 
-	(void)series_events.sample(m->target, &sample);
+	(void)m->events->sample(m->context, &sample);
 }
 
 static void stage_bound(struct meters *m, const struct meter *meter, struct labels *l, size_t i, double value)
@@ -108,13 +109,16 @@ static void stage_meter(struct meters *m, const struct meter *meter)
 	list_labels(meter, &l);
 	if (meter->scale)
 		stage_scale(m, meter, &l);
+	else if (meter->family->kind == METER_SET)
+		stage(m, meter->family->name, &l, false, (double)meter_members(m, meter, m->shown_at));
 	else
 		stage(m, meter->family->name, &l, false, (double)meter->whole + meter->part);
 }
 
-void meters_show(struct meters *m)
+void meters_show(struct meters *m, struct mono_time now)
 {
 	series_begin(m->target);
+	m->shown_at = now;
 	m->showing = true;
 	m->show_begun = false;
 	m->show_family = m->first;

@@ -12,6 +12,7 @@
 enum {
 	LABELS_ROOM = 1 << 20, /* of one meter, with escapes */
 	HELP_MAX = 1024,
+	MEMBERS_MIN = 32,
 };
 
 const char *meter_refusal_name(enum meter_refusal why)
@@ -23,6 +24,7 @@ const char *meter_refusal_name(enum meter_refusal why)
 		[METER_LABEL_SIZE] = "label_size",
 		[METER_BYTES] = "bytes_ceiling",
 		[METER_TYPE_CLASH] = "type_clash",
+		[METER_MEMBERS] = "members_ceiling",
 		[METER_LABEL_NAME] = "label_name",
 	};
 
@@ -59,19 +61,24 @@ static bool raw_is(const struct meter_raws *r, const struct meter_raw *raw)
 	       bytes_equal((struct bytes){ tags + r->tags, r->more }, raw->more);
 }
 
-static struct meter *find_raw(const struct meters *m, const struct meter_raw *raw, uint64_t hashed)
+static struct meter_raws *find_raw(const struct meters *m, const struct meter_raw *raw, uint64_t hashed)
 {
 	for (struct map_node *n = map_first(&m->raws, hashed); n; n = map_next(n)) {
 		struct meter_raws *r = CONTAINER_OF(n, struct meter_raws, node);
 		if (raw_is(r, raw))
-			return r->meter;
+			return r;
 	}
 	return NULL;
 }
 
-struct meter *meters_known(struct meters *m, const struct meter_raw *raw)
+struct meter *meters_known(struct meters *m, const struct meter_raw *raw, double *ret_factor)
 {
-	return find_raw(m, raw, raw_hash(m, raw));
+	const struct meter_raws *r = find_raw(m, raw, raw_hash(m, raw));
+
+	if (!r)
+		return NULL;
+	*ret_factor = r->factor;
+	return r->meter;
 }
 
 static size_t raws_size(const struct meter_raws *r)
@@ -80,7 +87,7 @@ static size_t raws_size(const struct meter_raws *r)
 }
 
 /* If there is no room, it is found by its labels each time. */
-static void remember(struct meters *m, struct meter *meter, const struct meter_raw *raw)
+static void remember(struct meters *m, struct meter *meter, const struct meter_raw *raw, double factor)
 {
 	uint64_t hashed = raw_hash(m, raw);
 	struct meter_raws *r;
@@ -96,6 +103,7 @@ static void remember(struct meters *m, struct meter *meter, const struct meter_r
 	r->more = raw->more.size;
 	(void)put(put(put(r->text, raw->name), raw->tags), raw->more);
 	r->meter = meter;
+	r->factor = factor;
 	r->next = meter->raws;
 	meter->raws = r;
 	meter->raw_count++;
@@ -299,7 +307,7 @@ static struct meter_scale *scale_take(struct meters *m, struct meter_family *f, 
 {
 	struct meter_scale *s = f->scales;
 
-	while (s && !scale_is(s, w))
+	while (s && w->owner && !scale_is(s, w))
 		s = s->next;
 	if (!s) {
 		s = series_alloc(m->series, scale_size(w->bound_count), 0);
@@ -328,6 +336,85 @@ static void scale_give(struct meters *m, struct meter_family *f, struct meter_sc
 		at = &(*at)->next;
 	*at = s->next;
 	series_release(m->series, s, scale_size(s->count), 0);
+}
+
+/* Members of sets. */
+
+static size_t members_size(size_t mask)
+{
+	return sizeof(struct meter_members) + (mask + 1) * sizeof(uint64_t);
+}
+
+static void members_free(struct meters *m, struct meter *meter)
+{
+	if (meter->members)
+		series_release(m->series, meter->members, members_size(meter->members->mask), 0);
+	meter->members = NULL;
+}
+
+static uint64_t *place_of(struct meter_members *s, uint64_t key)
+{
+	size_t i = key >> 1 & s->mask;
+
+	while (s->keys[i] && s->keys[i] != key)
+		i = (i + 1) & s->mask;
+	return &s->keys[i];
+}
+
+/* Room for one more, half of which stays empty. False: there is none. */
+static bool members_grow(struct meters *m, struct meter *meter, struct mono_time now)
+{
+	struct meter_members *s = meter->members, *wider;
+	size_t mask = s ? 2 * s->mask + 1 : MEMBERS_MIN - 1;
+
+	if (s && s->count <= s->mask / 2)
+		return true;
+	if (mask / 2 >= METER_MEMBERS_MAX)
+		return false;
+	wider = series_alloc(m->series, members_size(mask), 0);
+	if (!wider)
+		return false;
+	wider->mask = mask;
+	wider->start = now;
+	for (size_t i = 0; s && i <= s->mask; i++)
+		if (s->keys[i])
+			*place_of(wider, s->keys[i]) = s->keys[i];
+	if (s) {
+		wider->start = s->start;
+		wider->last = s->last;
+		wider->count = s->count;
+	}
+	members_free(m, meter);
+	meter->members = wider;
+	return true;
+}
+
+static int64_t windows_since(const struct meters *m, const struct meter_members *s, struct mono_time now)
+{
+	return mono_since(now, s->start).ns / m->limits.window.ns;
+}
+
+uint64_t meter_members(const struct meters *m, const struct meter *meter, struct mono_time now)
+{
+	const struct meter_members *s = meter->members;
+	int64_t windows = s ? windows_since(m, s, now) : 2;
+
+	return windows == 0 ? s->last : windows == 1 ? s->count : 0;
+}
+
+/* Begins the window that it is time for. */
+static void turn_window(struct meters *m, struct meter *meter, struct mono_time now)
+{
+	struct meter_members *s = meter->members;
+	uint64_t last = meter_members(m, meter, now);
+	int64_t windows = windows_since(m, s, now);
+
+	if (windows == 0)
+		return;
+	s->last = last;
+	s->start = mono_after(s->start, (struct duration){ windows * m->limits.window.ns });
+	s->count = 0;
+	memset(s->keys, 0, (s->mask + 1) * sizeof *s->keys);
 }
 
 /* Meters. */
@@ -415,6 +502,7 @@ static void meter_end(struct meters *m, struct meter *meter)
 
 	forget_raws(m, meter);
 	disown(meter);
+	members_free(m, meter);
 	if (meter == f->overflow) {
 		f->overflow = NULL;
 	} else {
@@ -462,12 +550,13 @@ static struct meter *overflow(struct meters *m, struct meter_family *f, const st
 		if (f->overflow)
 			f->overflow->ttl = w->ttl;
 	}
-	return f->overflow && scale_is(f->overflow->scale, w) ? f->overflow : NULL;
+	return f->overflow && (!w->owner || scale_is(f->overflow->scale, w)) ? f->overflow : NULL;
 }
 
 static enum meter_refusal has_room(const struct meters *m, const struct meter_family *f, const struct meter_wanted *w)
 {
-	size_t series = meter_series_of(w->kind, w->bound_count), weight = f ? f->weight : 0;
+	size_t bounds = f && f->scales && !w->owner ? f->scales->count : w->bound_count;
+	size_t series = meter_series_of(w->kind, bounds), weight = f ? f->weight : 0;
 
 	if (m->weight + series > m->limits.series)
 		return METER_SERIES_CEILING;
@@ -511,7 +600,7 @@ static enum meter_refusal get(struct meters *m, const struct meter_wanted *w, st
 	why = sort_labels(m, w, &labels);
 	if (why == METER_FITS && f)
 		meter = meter_of(m, f, buffer_bytes(&m->labels));
-	if (meter && !scale_is(meter->scale, w))
+	if (meter && w->owner && !scale_is(meter->scale, w))
 		end_other(m, &f, &meter, w->name);
 	if (why == METER_FITS && !meter)
 		why = has_room(m, f, w);
@@ -539,7 +628,7 @@ struct meter *meters_get(
 	meter->ttl = w->ttl;
 	own(meter, w);
 	if (w->raw)
-		remember(m, meter, w->raw);
+		remember(m, meter, w->raw, w->factor);
 	return meter;
 }
 
@@ -659,6 +748,25 @@ void meter_observe(struct meter *meter, double value, double weight, struct mono
 	meter->part += value * (double)counted;
 }
 
+void meter_insert(struct meters *m, struct meter *meter, struct bytes value, struct mono_time now)
+{
+	uint64_t key = hash(m, value, 0) | 1;
+
+	OXP_ASSERT(meter->family->kind == METER_SET);
+	meter->touched = now;
+	if (meter->members) {
+		turn_window(m, meter, now);
+		if (*place_of(meter->members, key))
+			return;
+	}
+	if (!members_grow(m, meter, now)) {
+		(void)count(m, METER_MEMBERS, meter->family->name, NULL);
+		return;
+	}
+	*place_of(meter->members, key) = key;
+	meter->members->count++;
+}
+
 /* Time. */
 
 static bool is_over(const struct meter *meter, struct mono_time now)
@@ -710,6 +818,7 @@ int meters_new(struct series *s, const struct series_label *labels, size_t count
 	struct meters *m = calloc(1, sizeof *m);
 	int failed = m ? 0 : -ENOMEM;
 
+	OXP_ASSERT(limits->window.ns > 0);
 	if (!failed)
 		failed = series_target_new(s, labels, count, &m->target);
 	if (!failed && (map_init(&m->families) || map_init(&m->meters) || map_init(&m->raws)))
@@ -720,6 +829,7 @@ int meters_new(struct series *s, const struct series_label *labels, size_t count
 	}
 	m->series = s;
 	m->limits = *limits;
+	meters_through(m, &series_events, m->target);
 	buffer_init(&m->labels, LABELS_ROOM);
 	*ret = m;
 	return 0;
@@ -744,6 +854,12 @@ void meters_free(struct meters *m)
 	map_done(&m->raws);
 	buffer_done(&m->labels);
 	free(m);
+}
+
+void meters_through(struct meters *m, const struct exposition_events *events, void *context)
+{
+	m->events = events;
+	m->context = context;
 }
 
 struct series_target *meters_target(struct meters *m)
@@ -779,6 +895,8 @@ static void check_meter(const struct meter *meter)
 	}
 	OXP_ASSERT(raws == meter->raw_count && raws <= METER_RAWS_MAX);
 	OXP_ASSERT(!meter->scale == !meter_has_scale(meter->family->kind));
+	OXP_ASSERT(!meter->members || (meter->family->kind == METER_SET && meter->members->count <= METER_MEMBERS_MAX &&
+					      meter->members->count <= meter->members->mask));
 	if (meter->family->kind != METER_HISTOGRAM)
 		return;
 	for (size_t i = 0; i <= meter_bounds(meter); i++)

@@ -31,6 +31,7 @@ struct meter_raws {
 	struct map_node node;
 	struct meter_raws *next; /* of the meter */
 	struct meter *meter;
+	double factor;
 	unsigned char kind;
 	size_t name, tags, more; /* sizes */
 	char text[];
@@ -40,6 +41,14 @@ struct meter_raws {
 struct meter_head {
 	uint32_t name;
 	uint32_t value : 31, escaped : 1;
+};
+
+/* Of a set: hashes of the values of the window that began at `start`, by open addressing; 0 stands for none. */
+struct meter_members {
+	struct mono_time start;
+	uint64_t last; /* how many the window before had */
+	size_t count, mask;
+	uint64_t keys[];
 };
 
 struct meter {
@@ -57,6 +66,7 @@ struct meter {
 	uint64_t whole; /* of a counter: what came in whole numbers; of a histogram, a summary: observations */
 	double part; /* the rest of a counter; the value of a gauge; the sum of a histogram, a summary */
 	double carry; /* of a histogram's weights, from -0.5 to 0.5 */
+	struct meter_members *members; /* of a set; NULL: none yet */
 	size_t size; /* of the labels */
 	/* Of a histogram's buckets and +Inf, not added up; of a summary the bits of the values at its quantiles. Then
 	 * the labels, in the order of names. */
@@ -84,6 +94,8 @@ struct meter_family {
 struct meters {
 	struct series *series;
 	struct series_target *target;
+	const struct exposition_events *events; /* that they are staged through, */
+	void *context; /* with this */
 	struct meters_limits limits;
 	struct map families, meters, raws;
 	struct meter_family *first, *last;
@@ -91,6 +103,7 @@ struct meters {
 	struct meters_counts counts;
 	struct buffer labels; /* those of the meter that is looked for */
 	bool showing, show_begun; /* the family has its head */
+	struct mono_time shown_at;
 	struct meter_family *show_family, *age_family; /* under way */
 	struct meter *show_meter, *age_meter; /* the next of it; NULL: there is none any more */
 };
@@ -99,6 +112,9 @@ static inline bool meter_has_scale(enum meter_kind kind)
 {
 	return kind == METER_HISTOGRAM || kind == METER_SUMMARY;
 }
+
+/* How many members the last window had that is over, as of now. */
+uint64_t meter_members(const struct meters *, const struct meter *, struct mono_time now);
 
 /* Of a meter with so many bounds: on the page, and in counts[]. */
 static inline size_t meter_series_of(enum meter_kind kind, size_t bounds)

@@ -4,7 +4,7 @@
 
 enum { SEEN_MIN = 64 };
 
-static bool seen_room(struct seen *seen, size_t places)
+static bool grow(struct seen *seen, size_t places)
 {
 	struct seen old = *seen;
 
@@ -27,14 +27,21 @@ static bool seen_room(struct seen *seen, size_t places)
 
 void seen_begin(struct seen *seen, size_t count)
 {
-	size_t places = SEEN_MIN;
-
 	seen_done(seen);
-	while (places < 2 * count)
-		places *= 2;
-	if (count > 0 && !seen_room(seen, places))
-		return; /* it is tried again, or nothing that is escaped is shown */
+	seen->wanted = count;
 	seen->attempt = 1;
+}
+
+/* For one more. */
+static bool has_room(struct seen *seen)
+{
+	size_t places = seen->places ? 2 * (seen->mask + 1) : SEEN_MIN;
+
+	if (seen->places && seen->count <= seen->mask / 2)
+		return true;
+	while (!seen->places && places < 2 * seen->wanted)
+		places *= 2;
+	return grow(seen, places);
 }
 
 void seen_done(struct seen *seen)
@@ -57,8 +64,7 @@ bool seen_add(struct seen *seen, uint64_t hash)
 {
 	struct seen_place *p;
 
-	if ((!seen->places || seen->count > seen->mask / 2) &&
-		!seen_room(seen, seen->places ? 2 * (seen->mask + 1) : SEEN_MIN))
+	if (!has_room(seen))
 		return false;
 	for (size_t at = hash & seen->mask;; at = (at + 1) & seen->mask) {
 		p = &seen->places[at];

@@ -19,6 +19,7 @@ struct seen_place {
 struct seen {
 	struct seen_place *places;
 	size_t mask, count;
+	size_t wanted; /* how many there may be; there are no places before the first */
 	uint64_t attempt; /* the family under way */
 	uint64_t ended; /* the last attempt that came to an end */
 };

@@ -5,10 +5,11 @@
  * is committed; if it is abandoned, it leaves no trace. The page shows only series of a target's last committed scrape.
  * Between two commits nothing on the page changes.
  *
- * The table speaks text. What OpenMetrics adds is turned into what Prometheus' own libraries write for it: the
- * samples of counter `x` are family `x_total`, those of info `x` are gauge `x_info`, `_created`, `_gsum` and `_gcount`
- * are gauge families of their own, and exemplars are left out. Names that are not classic stay as they came, and are
- * escaped when a page is written (escape.h). Labels stand in the order of their names.
+ * The table speaks text. What OpenMetrics adds is turned into what Prometheus' own libraries write for it: the samples
+ * of counter `x` are family `x_total`, those of info `x` are gauge `x_info`, `_created`, `_gsum` and `_gcount` are
+ * gauge families of their own. For readers of OpenMetrics it becomes again what it was (openmetrics.h), but for gauge
+ * histograms, and exemplars and units are kept. Names that are not classic stay as they came, and are escaped when a
+ * page is written (escape.h). Labels stand in the order of their names.
  *
  * A page cannot have two series with the same name and labels, nor one family with two types. The first one stays; the
  * other is refused and counted. So is a series that exceeds a ceiling, and a sample that Prometheus would refuse the
@@ -51,10 +52,11 @@ enum series_drop {
 
 enum { SERIES_NAME_SHOWN = 80 };
 
-/* Of one scrape, in samples: received = merged + the sum of dropped. A ceiling that refuses one sample of a label set
- * of a histogram or summary drops all of them. */
+/* Of one scrape, in samples: received = merged + filtered + the sum of dropped. A ceiling that refuses one sample of a
+ * label set of a histogram or summary drops all of them. */
 struct series_counts {
 	uint64_t received, merged;
+	uint64_t filtered; /* by rules of the collector, which adds it: the table has not seen them */
 	uint64_t dropped[SERIES_DROPS];
 	char first[SERIES_DROPS][SERIES_NAME_SHOWN]; /* what the first that was dropped for it is called, maybe cut */
 };
@@ -81,6 +83,8 @@ enum { SERIES_TARGET_LABELS_MAX = 16 };
 /* 0; -EINVAL for a name that is not classic, a name twice, or too many; or -ENOMEM. */
 int series_target_new(
 	struct series *, const struct series_label *, size_t count, struct series_target **ret) MUST_CHECK;
+/* Whether the times that its samples have are shown: yes, unless this says no. */
+void series_target_honor_timestamps(struct series_target *, bool);
 void series_target_free(struct series_target *); /* its series vanish; NULL is fine */
 /* Discards its last scrape, so its series vanish. A scrape that is being staged goes on. */
 void series_target_down(struct series_target *);

@@ -54,7 +54,7 @@ static void origin_reset(struct series_target *t, struct origin *o)
 
 	o->slot[slot].scrape = t->staged;
 	o->slot[slot].type = EXPOSITION_UNTYPED;
-	o->slot[slot].typed = o->slot[slot].helped = o->clashed = false;
+	o->slot[slot].typed = o->slot[slot].helped = o->slot[slot].united = o->clashed = false;
 	o->cut = o->cut_whole = false;
 	memset(o->group, 0, sizeof o->group);
 	o->refused = 0;
@@ -106,6 +106,12 @@ static void take_help(struct series_target *t, struct origin *o, const struct ex
 	o->slot[slot].helped = true;
 }
 
+static void take_unit(struct series_target *t, struct origin *o, struct bytes unit)
+{
+	text_set(t->series, &o->slot[staged_slot(t)].unit, unit);
+	o->slot[staged_slot(t)].united = true;
+}
+
 /* Metadata is left out if there is no memory; the samples after it are counted if there is none for them either. */
 static int on_meta(void *context, const struct exposition_meta *m)
 {
@@ -121,7 +127,7 @@ static int on_meta(void *context, const struct exposition_meta *m)
 	else if (m->what == EXPOSITION_HELP)
 		take_help(t, o, m);
 	else
-		text_set(t->series, &o->slot[staged_slot(t)].unit, m->text);
+		take_unit(t, o, m->text);
 	return 0;
 }
 
@@ -300,12 +306,12 @@ static struct entry *find(struct series_target *t, const struct group *g, struct
 	return entry_find(t->series, text);
 }
 
-static void value_set(struct value *v, const struct exposition_sample *sample)
+static void value_set(const struct series_target *t, struct value *v, const struct exposition_sample *sample)
 {
 	bool fits = sample->value_text.size <= VALUE_TEXT_MAX && sample->value - sample->value == 0;
 
 	v->value = sample->value;
-	v->has_timestamp = sample->has_timestamp;
+	v->has_timestamp = sample->has_timestamp && !t->timeless;
 	v->timestamp_ms = sample->timestamp_ms;
 	v->text_size = fits ? (unsigned char)sample->value_text.size : 0; /* NaN and Inf are spelt one way */
 	memcpy(v->text, sample->value_text.data, v->text_size);
@@ -353,7 +359,7 @@ static struct entry *claim(struct series_target *t, struct group *g, const struc
 
 	*why = SERIES_DROP_DUPLICATE;
 	if (e && e->target != t && !entry_live(e)) {
-		(void)tidy_all(e->target);
+		entry_unname(t->series, e);
 		e = NULL;
 	}
 	if (e && (e->target != t || e->slot[staged_slot(t)].scrape == t->staged))
@@ -366,9 +372,10 @@ static struct entry *claim(struct series_target *t, struct group *g, const struc
 
 /* Prometheus refuses a whole page of text for a time before 1970, such as Go's zero time. In OpenMetrics times are
  * doubles. */
-static bool has_bad_time(const struct exposition_sample *sample)
+static bool has_bad_time(const struct series_target *t, const struct exposition_sample *sample)
 {
-	return sample->has_timestamp && (sample->timestamp_ms < 0 || sample->timestamp_ms > TIMESTAMP_MAX);
+	return sample->has_timestamp && !t->timeless &&
+	       (sample->timestamp_ms < 0 || sample->timestamp_ms > TIMESTAMP_MAX);
 }
 
 /* True, or false with the reason. */
@@ -380,7 +387,7 @@ static bool stage(struct series_target *t, const struct exposition_sample *sampl
 	int failed;
 
 	*why = sample->excess ? SERIES_DROP_SAMPLE_SIZE : SERIES_DROP_TIMESTAMP;
-	if (sample->excess || has_bad_time(sample))
+	if (sample->excess || has_bad_time(t, sample))
 		return false;
 	failed = head_prepare(t, sample, &head);
 	*why = failed == -EEXIST ? SERIES_DROP_LABELS : SERIES_DROP_BYTES;
@@ -392,8 +399,10 @@ static bool stage(struct series_target *t, const struct exposition_sample *sampl
 		cut_note(t, t->source, g ? head_render(t->series, &head) : (struct bytes){ NULL, 0 }, *why);
 	if (!e)
 		return false;
-	value_set(&e->slot[staged_slot(t)].value, sample);
+	value_set(t, &e->slot[staged_slot(t)].value, sample);
 	entry_stage(t, g, e);
+	if (UNLIKELY(sample->exemplar.size > 0 || e->slot[staged_slot(t)].exemplar))
+		entry_exemplar(t, e, sample->exemplar);
 	return true;
 }
 

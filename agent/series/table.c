@@ -15,7 +15,7 @@ enum {
 	OVERHEAD = 32, /* of an allocation: the allocator's head and a bucket */
 	SCRATCH_MAX = 1 << 20,
 	VALUE_LINE = 50, /* of a sample's line: two spaces, a value, a timestamp, the line's end */
-	FAMILY_LINES = 48, /* of # HELP and # TYPE, but for name and help */
+	FAMILY_LINES = 64, /* of # HELP, # TYPE and # UNIT, but for names and texts */
 	HELPS = 3, /* families of one source at most: a counter's, its _total, its _created */
 };
 
@@ -130,7 +130,7 @@ static struct share family_share(size_t name, bool quoted)
 {
 	size_t line = quoted ? EXPOSITION_ESCAPED_MAX * (name + 1) : name;
 
-	return (struct share){ sizeof(struct family) + name, 2 * line + FAMILY_LINES + (quoted ? SEEN_SHARE : 0) };
+	return (struct share){ sizeof(struct family) + name, 3 * line + FAMILY_LINES + (quoted ? SEEN_SHARE : 0) };
 }
 
 /* Names that are escaped may become longer, each by a factor and three bytes. */
@@ -139,6 +139,11 @@ static struct share entry_share(size_t text, bool quoted)
 	size_t line = quoted ? (EXPOSITION_ESCAPED_MAX + 1) * text + SEEN_SHARE : text;
 
 	return (struct share){ sizeof(struct entry) + text, line + VALUE_LINE };
+}
+
+static struct share exemplar_share(size_t text)
+{
+	return (struct share){ sizeof(struct exemplar) + text, text + sizeof " # " - 1 };
 }
 
 static struct share group_share(void)
@@ -277,9 +282,42 @@ struct entry *entry_new(struct series_target *t, struct bytes text, uint64_t set
 	return e;
 }
 
+void entry_unname(struct series *s, struct entry *e)
+{
+	OXP_ASSERT(!entry_live(e));
+	map_remove(&s->entries, &e->node);
+	e->unnamed = true;
+}
+
+static void exemplar_free(struct series *s, struct exemplar **at)
+{
+	if (*at)
+		release(s, *at, exemplar_share((*at)->size));
+	*at = NULL;
+}
+
+void entry_exemplar(struct series_target *t, struct entry *e, struct bytes text)
+{
+	struct exemplar **at = &e->slot[staged_slot(t)].exemplar;
+
+	if (*at && (*at)->size != text.size)
+		exemplar_free(t->series, at);
+	if (text.size == 0)
+		return;
+	if (!*at)
+		*at = alloc_tidied(t->series, exemplar_share(text.size));
+	if (!*at)
+		return;
+	(*at)->size = text.size;
+	memcpy((*at)->text, text.data, text.size);
+}
+
 void entry_free(struct series *s, struct entry *e)
 {
-	map_remove(&s->entries, &e->node);
+	for (unsigned i = 0; i < SLOTS; i++)
+		exemplar_free(s, &e->slot[i].exemplar);
+	if (!e->unnamed)
+		map_remove(&s->entries, &e->node);
 	s->quoted -= e->quoted;
 	release(s, e, entry_share(e->size, e->quoted));
 }
@@ -433,6 +471,11 @@ void series_target_free(struct series_target *t)
 	map_done(&t->sources);
 	target_labels_done(t);
 	free(t);
+}
+
+void series_target_honor_timestamps(struct series_target *t, bool honor)
+{
+	t->timeless = !honor;
 }
 
 size_t series_target_count(const struct series_target *t)

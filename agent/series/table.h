@@ -35,6 +35,12 @@ struct value {
 	char text[VALUE_TEXT_MAX];
 };
 
+/* `{…} value timestamp`, as it came. */
+struct exemplar {
+	size_t size;
+	char text[];
+};
+
 /* One series. `text` is name{labels} as it stands on the page, and its key. */
 struct entry {
 	struct map_node node;
@@ -44,10 +50,12 @@ struct entry {
 		struct group *group;	/* another one than before, if a type has changed */
 		struct entry *next;
 		struct value value;
+		struct exemplar *exemplar;	/* or NULL */
 	} slot[SLOTS];
 	uint64_t set;			/* the label set it belongs to (cut.h) */
 	uint32_t size;
 	bool quoted;			/* a name in it is not classic, and in quotes */
+	bool unnamed;			/* it is left, and not found by its text any more */
 	char text[];
 };
 
@@ -80,7 +88,7 @@ struct origin {
 		uint64_t scrape;
 		enum exposition_type type;
 		bool typed;		/* by a # TYPE line */
-		bool helped;		/* by a # HELP line; otherwise an earlier text may be here */
+		bool helped, united;	/* by # HELP, # UNIT; otherwise an earlier text may be here */
 		struct text help, unit;
 	} slot[SLOTS];
 	bool clashed;			/* two types in the scrape being staged */
@@ -121,6 +129,7 @@ struct series_target {
 	bool sweeping;			/* from this bucket on, sources may be in no slot any more */
 	size_t bucket;
 	struct origin *source;		/* of the last line */
+	bool timeless;			/* the times of its samples are not shown */
 	struct series_counts counts;	/* of the staged scrape */
 	struct cuts cuts;		/* of it, too */
 };
@@ -190,6 +199,9 @@ struct group *group_new(struct series_target *, struct family *) MUST_CHECK;
 void family_drop_empty(struct series *, struct family *);	/* frees it when it has no group */
 void group_free(struct group *);
 void entry_free(struct series *, struct entry *);
+void entry_unname(struct series *, struct entry *);	/* of one that is left: another may have its text */
+/* What it has in the staged scrape; empty: none. If out of memory, it has none. */
+void entry_exemplar(struct series_target *, struct entry *, struct bytes text);
 /* Takes it out of the staged scrape, and frees it unless it is visible. It hangs in no slot that is left. */
 void entry_unstage(struct series_target *, struct entry *);
 void origin_free(struct series_target *, struct origin *);

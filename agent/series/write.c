@@ -6,10 +6,11 @@
 
 #include "proto/exposition_write.h"
 #include "series/escape.h"
+#include "series/openmetrics.h"
 #include "series/span_sets.h"
 #include "series/table.h"
 
-enum { LEFT_OUT_COST = 100 }; /* as bytes that are written */
+enum { LEFT_OUT_COST = 100, ESCAPE_COST = 100 }; /* as bytes that are written */
 
 void series_cursor_init(struct series_cursor *c, struct series *s, enum exposition_format format)
 {
@@ -101,16 +102,6 @@ static struct bytes help_of(const struct group *g)
 	return (struct bytes){ NULL, 0 };
 }
 
-static bool is_shown(const struct series *s, struct bytes name)
-{
-	const struct family *f = family_find((struct series *)s, name);
-	const struct group *g = f ? f->groups : NULL;
-
-	while (g && !group_visible(g))
-		g = g->sibling;
-	return g;
-}
-
 /* Whether names are escaped on this page, and there are any. */
 static bool escapes(const struct series_cursor *c)
 {
@@ -122,7 +113,8 @@ static bool is_free(const struct series_cursor *c, struct bytes escaped)
 {
 	struct series *s = c->series;
 
-	return !is_shown(s, escaped) && seen_add(&s->seen, XXH3_64bits_withSeed(escaped.data, escaped.size, ~s->seed));
+	return !openmetrics_shown(s, escaped) &&
+	       seen_add(&s->seen, XXH3_64bits_withSeed(escaped.data, escaped.size, ~s->seed));
 }
 
 /* Whether the family has a name of its own on this page. */
@@ -156,43 +148,49 @@ static void leave_out_family(struct series_cursor *c)
 	leave_out(c, family_name(c->family), samples);
 }
 
-/* In OpenMetrics a counter `x` has samples `x_total`. One that cannot be called so is of unknown type there: its name
- * does not end like this, or something else is called `x`. `shown` is its name on this page. */
-static void name_counter(const struct series_cursor *c, struct bytes *shown, enum exposition_type *type)
+/* What the family is in OpenMetrics. `shown` is its name on this page; *ret_unit its unit. */
+static enum exposition_type name_openmetrics(const struct series_cursor *c, struct bytes *shown, struct bytes *ret_unit)
 {
-	static const char total[] = "_total";
-	size_t end = sizeof total - 1;
-	struct bytes name = family_name(c->family), stem = { name.data, name.size > end ? name.size - end : 0 };
-	bool fine = stem.size > 0 && memcmp(name.data + stem.size, total, end) == 0 && !is_shown(c->series, stem);
+	size_t cut;
+	enum exposition_type type = openmetrics_type(c->series, c->family, &cut);
+	struct bytes stem = { shown->data, shown->size - cut };
 
-	if (!fine) {
-		*type = EXPOSITION_UNTYPED;
-	} else if (c->escaping == EXPOSITION_UTF8) {
-		shown->size -= end;
-		if (c->family->quoted)
-			c->series->names.data[shown->size - 1] = '"'; /* closes it earlier */
-	} else {
-		stem = (struct bytes){ shown->data, shown->size - end };
-		fine = !escapes(c) || is_free(c, stem);
-		*shown = fine ? stem : *shown;
-		*type = fine ? *type : EXPOSITION_UNTYPED;
-	}
+	if (cut > 0 && escapes(c) && !is_free(c, stem))
+		return type == EXPOSITION_COUNTER ? EXPOSITION_UNTYPED : EXPOSITION_GAUGE;
+	*ret_unit = openmetrics_unit(c->group, (struct bytes){ c->family->name, c->family->size - cut });
+	if (cut == 0)
+		return type;
+	*shown = stem;
+	if (c->escaping == EXPOSITION_UTF8 && c->family->quoted)
+		c->series->names.data[stem.size - 1] = '"'; /* closes it earlier */
+	return type;
+}
+
+static bool has_exemplars(enum exposition_type type)
+{
+	return type == EXPOSITION_COUNTER || type == EXPOSITION_HISTOGRAM || type == EXPOSITION_GAUGEHISTOGRAM;
 }
 
 static int begin_family(struct series_cursor *c, struct buffer *to)
 {
 	struct bytes name = escape_family(c->series, c->family, c->escaping), help = help_of(c->group);
 	enum exposition_type type = group_type(c->group, c->group->target->slot);
+	struct bytes unit = { NULL, 0 };
+	bool openmetrics = c->format == EXPOSITION_OPENMETRICS;
 	int failed = name.data ? 0 : -ENOMEM;
 
-	if (!failed && type == EXPOSITION_COUNTER && c->format == EXPOSITION_OPENMETRICS)
-		name_counter(c, &name, &type);
+	if (!failed && openmetrics)
+		type = name_openmetrics(c, &name, &unit);
+	c->created = openmetrics && !escapes(c) ? openmetrics_created(c->series, c->family) : NULL;
+	c->exemplars = has_exemplars(type);
 	c->start = to->size;
 	c->left_out_before = c->left_out;
 	if (!failed && help.data)
 		failed = exposition_write_help(to, name, help, c->format);
 	if (!failed)
 		failed = exposition_write_type(to, name, type, c->format);
+	if (!failed && unit.size > 0)
+		failed = exposition_write_unit(to, name, unit);
 	return failed;
 }
 
@@ -215,27 +213,62 @@ static int write_escaped(struct series_cursor *c, struct buffer *to, struct expo
 	}
 	if (failed)
 		return failed;
-	c->spent += c->entry->size;
+	c->spent += ESCAPE_COST + c->entry->size;
 	return exposition_write_sample(to, line, c->format);
 }
 
-static int write_entry(struct series_cursor *c, struct buffer *to)
+/* OpenMetrics has exemplars of counters and of buckets (1.0, "Exemplars"). */
+static bool may_have_exemplar(const struct series_cursor *c)
 {
-	unsigned slot = c->group->target->slot;
-	const struct value *v = &c->entry->slot[slot].value;
-	struct exposition_line line = {
-		.head = { c->entry->text, c->entry->size },
+	static const char bucket[] = "_bucket";
+	size_t name = c->entry->text[0] == '{' ? 2 : 0, size = sizeof bucket - 1;
+	const char *suffix = c->entry->text + name + c->family->size;
+
+	return group_type(c->group, c->group->target->slot) == EXPOSITION_COUNTER ||
+	       (name + c->family->size + size <= c->entry->size && memcmp(suffix, bucket, size) == 0);
+}
+
+/* A series as it is in its target's slot. */
+static struct exposition_line line_of(const struct entry *e)
+{
+	const struct value *v = &e->slot[e->target->slot].value;
+
+	return (struct exposition_line){
+		.head = { e->text, e->size },
 		.value = v->value,
 		.value_text = { v->text, v->text_size },
 		.has_timestamp = v->has_timestamp,
 		.timestamp_ms = v->timestamp_ms,
 	};
+}
+
+/* Behind the entry that was written. */
+static int write_created(const struct series_cursor *c, struct buffer *to)
+{
+	const struct entry *e = openmetrics_created_behind(c->series, c->family, c->created, c->entry);
+	struct exposition_line line;
+
+	if (!e)
+		return 0;
+	line = line_of(e);
+	return exposition_write_sample(to, &line, c->format);
+}
+
+static int write_entry(struct series_cursor *c, struct buffer *to)
+{
+	unsigned slot = c->group->target->slot;
+	struct exposition_line line = line_of(c->entry);
+	const struct exemplar *x = c->entry->slot[slot].exemplar;
 	int failed;
 
+	if (UNLIKELY(x) && c->exemplars && may_have_exemplar(c))
+		line.exemplar = (struct bytes){ x->text, x->size };
 	if (UNLIKELY(c->entry->quoted) && c->escaping != EXPOSITION_UTF8)
 		failed = write_escaped(c, to, &line);
 	else
 		failed = exposition_write_sample(to, &line, c->format);
+	if (UNLIKELY(c->created) && !failed)
+		failed = write_created(c, to);
 	c->entry = c->entry->slot[slot].next;
 	if (!c->entry)
 		enter_group(c, c->group->sibling);
@@ -274,12 +307,33 @@ static void end_family(struct series_cursor *c)
 	seen_end_family(&c->series->seen);
 }
 
+/* Whether what it tells stands in another family of the page. */
+static bool is_told(const struct series_cursor *c)
+{
+	const struct family *other = NULL;
+	const struct group *g;
+
+	if (c->format == EXPOSITION_OPENMETRICS && !escapes(c))
+		other = openmetrics_created_for(c->series, c->family);
+	if (!other || !c->only)
+		return other;
+	for (g = other->groups; !group_visible(g);)
+		g = g->sibling;
+	return series_only_has(c->only, family_name(other), group_type(g, g->target->slot));
+}
+
 static int next_family_begins(struct series_cursor *c, struct buffer *to)
 {
 	if (!enter_family(c)) {
 		c->part++;
 		return 0;
 	}
+	if (is_told(c)) {
+		c->group = NULL;
+		c->spent += LEFT_OUT_COST;
+		return 0;
+	}
+	c->spent += c->family->quoted && escapes(c) ? ESCAPE_COST : 0;
 	if (admit(c))
 		return begin_family(c, to);
 	leave_out_family(c);

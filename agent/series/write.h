@@ -8,8 +8,8 @@
  * between the first slice and the last, and the page is sent when it is whole. A family that was begun again
  * SERIES_RESTARTS_MAX times is then written in one go, whatever the budget.
  *
- * In OpenMetrics each sample has the same name and labels as in 0.0.4, and there are exemplars. `# EOF` is written by
- * whoever ends the page.
+ * In OpenMetrics each sample has the same name and labels as in 0.0.4, and there are exemplars and units; families may
+ * be called and typed otherwise (openmetrics.h). `# EOF` is written by whoever ends the page.
  */
 #ifndef OXP_SERIES_WRITE_H
 #define OXP_SERIES_WRITE_H
@@ -58,6 +58,8 @@ struct series_cursor {
 	struct family *family; /* under way, or NULL */
 	struct group *group;
 	struct entry *entry; /* to be written next */
+	const struct family *created; /* when its label sets were, if they are told with it */
+	bool exemplars; /* the family under way may have some: a counter, a histogram */
 	size_t start; /* where the family under way begins in the buffer */
 	unsigned restarts;
 	size_t spent; /* in this slice, in bytes that it might have written, on what is escaped or left out */

@@ -28,7 +28,7 @@ enum ledger_term {
 	LEDGER_DROPPED_EXIT, /* not delivered within exit.within, and no room in the spool */
 	LEDGER_DROPPED_CEILING, /* a ceiling of the series table or of a sample */
 	LEDGER_DROPPED_CLASH, /* a sample that cannot stand on the page beside the others, or for itself (series.h) */
-	LEDGER_DROPPED_STEP, /* by a step of the configuration */
+	LEDGER_DROPPED_STEP, /* by a step of the configuration, or a relabel rule */
 	LEDGER_DROPPED_FULL, /* there was no room within `memory`, and the sender could not wait */
 	LEDGER_TERMS,
 	LEDGER_TERMS_ROOM = 16, /* terms that a stored row has room for */

@@ -17,7 +17,7 @@ enum {
 	PATH_ROOM = 4096,
 	BUSY_MS = 2000,
 	LOOK_MS = 250, /* between two queries for new rows */
-	LATE_S = 600, /* spans that are followed began no longer ago */
+	LATE_S = 600, /* spans that are followed were stored no longer ago */
 	ROWS_AT_ONCE = 1000, /* new rows in one query; the rest comes with the next */
 	VALUE_MAX = 128 << 20, /* bytes: no line or span that came in is as large */
 };
@@ -44,13 +44,13 @@ static const struct shown {
 	/* A trace stays together, where its first span is. */
 	{ "traces", SHOW_TRACES,
 		"INSERT INTO picked SELECT trace_id, span_id FROM"
-		" (SELECT start_ns, trace_id, span_id FROM spans WHERE start_ns >= :since AND (:service IS NULL OR "
+		" (SELECT start_ns, trace_id, span_id FROM spans WHERE at >= :since AND (:service IS NULL OR "
 		"service = :service)"
 		" AND (:trace IS NULL OR substr(trace_id, 1, length(:trace)) = lower(:trace))"
 		" AND (:grep IS NULL OR instr(name, :grep) OR instr(service, :grep) OR instr(details, :grep))"
 		" AND NOT EXISTS (SELECT 1 FROM seen WHERE seen.trace_id = spans.trace_id AND seen.span_id = "
 		"spans.span_id)"
-		" ORDER BY start_ns DESC LIMIT :limit)"
+		" ORDER BY at DESC, start_ns DESC LIMIT :limit)"
 		" ORDER BY min(start_ns) OVER (PARTITION BY trace_id), trace_id, start_ns, span_id",
 		"SELECT start_ns, end_ns, trace_id, span_id, parent_id, service, name, status, details FROM spans"
 		" WHERE (trace_id, span_id) = (SELECT a, b FROM picked WHERE rowid = :row)",
@@ -171,8 +171,8 @@ static int remember_spans(struct show *s)
 	int64_t oldest = clock_system.wall(&clock_system).ns - DURATION_S(LATE_S).ns;
 
 	snprintf(sql, sizeof sql,
-		"DELETE FROM seen WHERE start_ns < %lld;"
-		"INSERT OR IGNORE INTO seen SELECT trace_id, span_id, start_ns FROM spans WHERE start_ns >= %lld",
+		"DELETE FROM seen WHERE at < %lld;"
+		"INSERT OR IGNORE INTO seen SELECT trace_id, span_id, at FROM spans WHERE at >= %lld",
 		(long long)oldest, (long long)oldest);
 	return sqlite3_exec(s->db, sql, NULL, NULL, NULL);
 }
@@ -302,7 +302,7 @@ static int open_readonly(const char *folder, sqlite3 **ret)
 	if (code == SQLITE_OK)
 		code = sqlite3_exec(*ret,
 			"PRAGMA temp_store=MEMORY; CREATE TEMP TABLE picked (a, b); CREATE TEMP TABLE seen"
-			" (trace_id TEXT, span_id TEXT, start_ns INTEGER, PRIMARY KEY (trace_id, span_id)) "
+			" (trace_id TEXT, span_id TEXT, at INTEGER, PRIMARY KEY (trace_id, span_id)) "
 			"WITHOUT ROWID",
 			NULL, NULL, NULL);
 	if (code == SQLITE_OK)

@@ -14,7 +14,7 @@
 static const char store_name[] = "store.db";
 
 enum {
-	VERSION = 1,
+	VERSION = 2,
 	PATH_ROOM = PATH_MAX,
 	PAGE = 4096,
 	CACHE_KIB = 512,
@@ -26,27 +26,34 @@ enum {
 
 #define READABLE(column) "strftime('%Y-%m-%dT%H:%M:%S', " column " / 1000000000, 'unixepoch')"
 
+/* What is too old, or the oldest, is so by `at`, when it was stored: the times of spans are what apps say. */
 /* clang-format off */
+#define SPANS \
+	"CREATE TABLE spans (start_ns INTEGER, end_ns INTEGER, trace_id TEXT, span_id TEXT, parent_id TEXT," \
+	" service TEXT, name TEXT, kind INTEGER, status INTEGER, details TEXT, at INTEGER," \
+	" PRIMARY KEY (trace_id, span_id)) WITHOUT ROWID;" \
+	"CREATE INDEX spans_at ON spans (at);"
+
 static const char schema[] =
 	"CREATE TABLE logs (at INTEGER, id TEXT UNIQUE, body TEXT);"
 	"CREATE INDEX logs_at ON logs (at);"
-	"CREATE TABLE spans (start_ns INTEGER, end_ns INTEGER, trace_id TEXT, span_id TEXT, parent_id TEXT,"
-	" service TEXT, name TEXT, kind INTEGER, status INTEGER, details TEXT, PRIMARY KEY (trace_id, span_id))"
-	" WITHOUT ROWID;"
-	"CREATE INDEX spans_start ON spans (start_ns);"
+	SPANS
 	"CREATE TABLE samples (at INTEGER, series TEXT, value REAL);"
 	"CREATE INDEX samples_at ON samples (at);"
 	"CREATE VIEW logs_readable AS SELECT " READABLE("at") " AS time, body FROM logs ORDER BY at;"
 	"CREATE VIEW spans_readable AS SELECT " READABLE("start_ns") " AS time, service, name,"
 	" (end_ns - start_ns) / 1e6 AS ms, trace_id, span_id, parent_id, details FROM spans ORDER BY start_ns;"
 	"CREATE VIEW samples_readable AS SELECT " READABLE("at") " AS time, series, value FROM samples ORDER BY at;"
-	"PRAGMA user_version = 1;";
+	"PRAGMA user_version = 2;";
+
+/* In version 1, nobody knew when spans were stored. */
+static const char from_version_1[] = "DROP TABLE IF EXISTS spans;" SPANS "PRAGMA user_version = 2;";
 /* clang-format on */
 
 enum { PUT_LOG, PUT_SPAN, PUT_SAMPLE, PUTS };
 static const char *const puts_sql[PUTS] = {
 	[PUT_LOG] = "INSERT OR IGNORE INTO logs VALUES (?,?,?)",
-	[PUT_SPAN] = "INSERT OR IGNORE INTO spans VALUES (?,?,?,?,?,?,?,?,?,?)",
+	[PUT_SPAN] = "INSERT OR IGNORE INTO spans VALUES (?,?,?,?,?,?,?,?,?,?,?)",
 	[PUT_SAMPLE] = "INSERT INTO samples VALUES (?,?,?)",
 };
 
@@ -54,7 +61,7 @@ static const char *const puts_sql[PUTS] = {
 static const char *const prune_sql[PUTS] = {
 	[PUT_LOG] = "DELETE FROM logs WHERE rowid IN (SELECT rowid FROM logs WHERE at < ? ORDER BY at LIMIT ?)",
 	[PUT_SPAN] = "DELETE FROM spans WHERE (trace_id, span_id) IN"
-		     " (SELECT trace_id, span_id FROM spans WHERE start_ns < ? ORDER BY start_ns LIMIT ?)",
+		     " (SELECT trace_id, span_id FROM spans WHERE at < ? ORDER BY at LIMIT ?)",
 	[PUT_SAMPLE] = "DELETE FROM samples WHERE rowid IN"
 		       " (SELECT rowid FROM samples WHERE at < ? ORDER BY at LIMIT ?)",
 };
@@ -62,7 +69,7 @@ static const char *const prune_sql[PUTS] = {
 /* Not min(): within a larger query SQLite reads the whole index for it. */
 static const char *const oldest_sql[PUTS] = {
 	[PUT_LOG] = "SELECT at FROM logs ORDER BY at LIMIT 1",
-	[PUT_SPAN] = "SELECT start_ns FROM spans ORDER BY start_ns LIMIT 1",
+	[PUT_SPAN] = "SELECT at FROM spans ORDER BY at LIMIT 1",
 	[PUT_SAMPLE] = "SELECT at FROM samples ORDER BY at LIMIT 1",
 };
 
@@ -116,14 +123,14 @@ static int make_tables(struct store *s)
 
 	if (version > VERSION)
 		return -EPROTO;
-	if (version > 0)
+	if (version == VERSION)
 		return check_tables(s);
 	failed = run(s->db, "BEGIN IMMEDIATE");
 	if (!failed)
-		failed = run(s->db, schema);
+		failed = run(s->db, version == 1 ? from_version_1 : schema);
 	if (!failed)
 		failed = run(s->db, "COMMIT");
-	return failed;
+	return failed || version != 1 ? failed : check_tables(s);
 }
 
 /* Tells whether it is still the same file: SQLite keeps a number in its header that applications may use. */
@@ -403,18 +410,25 @@ int store_log(struct store *s, struct wall_time at, const char *id, struct bytes
 	return put(s, q);
 }
 
-int store_span(struct store *s, const struct store_span *span)
+/* A time that SQLite cannot hold is the last one that it can. */
+static void bind_time(sqlite3_stmt *q, int at, uint64_t ns)
+{
+	sqlite3_bind_int64(q, at, ns < INT64_MAX ? (sqlite3_int64)ns : INT64_MAX);
+}
+
+int store_span(struct store *s, struct wall_time at, const struct store_span *span)
 {
 	const char *texts[] = { span->trace_id, span->span_id, span->parent_id, span->service, span->name };
 	sqlite3_stmt *q = s->put[PUT_SPAN];
 
-	sqlite3_bind_int64(q, 1, (sqlite3_int64)span->start_ns);
-	sqlite3_bind_int64(q, 2, (sqlite3_int64)span->end_ns);
+	bind_time(q, 1, span->start_ns);
+	bind_time(q, 2, span->end_ns);
 	for (size_t i = 0; i < COUNT_OF(texts); i++)
 		sqlite3_bind_text(q, (int)i + 3, texts[i], -1, SQLITE_STATIC);
 	sqlite3_bind_int64(q, 8, span->kind);
 	sqlite3_bind_int64(q, 9, span->status);
 	sqlite3_bind_text(q, 10, span->details, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(q, 11, at.ns);
 	return put(s, q);
 }
 

@@ -3,8 +3,9 @@
  *
  * store.db in the state folder, SQLite in WAL mode, read by `oxpecker show` in another process and by sqlite3 by
  * hand: logs, spans and samples, and for each a view with readable times (logs_readable …). Bounded in age and in
- * bytes, WAL included except for the transaction under way; the oldest row of all tables is deleted first. A damaged
- * file is set aside (store.db.corrupt-N), and a new one is made. Everything except opening is called in the disk lane.
+ * bytes, WAL included except for the transaction under way; the row of all tables that came first is deleted first. A
+ * damaged file is set aside (store.db.corrupt-N), and a new one is made. Everything except opening is called in the
+ * disk lane.
  */
 #ifndef OXP_STORE_H
 #define OXP_STORE_H
@@ -29,7 +30,8 @@ uint32_t store_id(const struct store *); /* born with the file, never 0 */
  * nothing is written. */
 int store_begin(struct store *) MUST_CHECK;
 int store_end(struct store *, struct wall_time now, bool commit) MUST_CHECK;
-/* `body` is the line as it came. Lines with the same id are one line, which is kept once. */
+/* In these three, `at` is the time now. `body` is the line as it came. Lines with the same id are one line, which is
+ * kept once. */
 int store_log(struct store *, struct wall_time at, const char *id, struct bytes body) MUST_CHECK;
 
 struct store_span {
@@ -38,7 +40,7 @@ struct store_span {
 	uint64_t start_ns, end_ns;
 };
 /* Spans with the same ids are one span. 0 or -errno. */
-int store_span(struct store *, const struct store_span *) MUST_CHECK;
+int store_span(struct store *, struct wall_time at, const struct store_span *) MUST_CHECK;
 /* `series` is name{labels}. 0 or -errno. */
 int store_sample(struct store *, struct wall_time at, struct bytes series, double value) MUST_CHECK;
 

@@ -1,6 +1,8 @@
 """A container of 24 MiB and every door flooded while nothing can be delivered: no OOM kill, and nothing of it lost."""
 
+import concurrent.futures
 import contextlib
+import json
 import os
 import re
 import signal
@@ -17,6 +19,7 @@ from lib import agent as agents, span_floods
 from lib.counting import Counting
 from lib.shipped import wait_delivered
 from lib.wait import free_port, wait_until
+from test_otlp_json import as_otlp
 from test_traces import PROTOBUF, request_of
 
 LIMIT, TIGHT = 24 << 20, 3 << 20
@@ -49,6 +52,22 @@ def test_files_without_end(oxpecker, small, fault_server, tmp_path):
     wait_delivered(agent, 1)
     agent.wait_until(lambda: agent.metric("oxpecker_scans_total") >= 3, 60)
     assert "too many files" in agent.err() and small.kills == 0
+
+
+def test_what_a_flood_took_goes_back(oxpecker, container, fault_server):
+    """While requests come, what was freed is kept for the next ones, but not for long."""
+    group, body = container(256 << 20), json.dumps(as_otlp(request_of(4000)))
+    agent = oxpecker({"traces": {"export": {"otlp": {"endpoint": fault_server().url}}}}, words=["--debug"])
+    agent.wait_until(lambda: "of code pages back" in agent.err(), 60)  # gives back all memory that is free, once
+
+    def send(_):
+        return requests.post(agent.otlp_url + "/v1/traces", data=body, headers={"Content-Type": "application/json"},
+                             timeout=60).status_code
+
+    with concurrent.futures.ThreadPoolExecutor(12) as apps:
+        assert set(apps.map(send, range(120))) <= {200, 503}
+    agent.wait_until(lambda: not agent.booked("held", signal="traces"), 60)
+    wait_until(lambda: group.anonymous < 8 << 20, 60, "what was kept went back to the kernel")
 
 
 @pytest.mark.parametrize("word", ["--json", "--follow"])

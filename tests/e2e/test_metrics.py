@@ -10,9 +10,10 @@ import time
 
 import pytest
 import requests
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families
 
-from lib import fault, need
+from lib import fault, need, parsers
 from lib.cpu import Waits
 from lib.wait import wait_until
 
@@ -70,6 +71,9 @@ def test_prometheus_client_over_a_unix_socket(oxpecker, host_python):
     shown = {key: value for key, value in stable(page).items() if not key[0].endswith("_created")}
     assert shown and shown == {k: v for k, v in stable(host.metrics()).items() if not k[0].endswith("_created")}
     promtool(page)
+    strict = openmetrics_families(agent.get("/metrics", headers={"Accept": parsers.OPENMETRICS}).text)
+    named = {s.name for family in strict for s in family.samples if family.name.startswith("http_request")}
+    assert {"http_requests_total", "http_requests_created", "http_request_duration_seconds_created"} <= named
 
 
 def test_prometheus_shows_the_series(oxpecker, host_node, prometheus):
@@ -130,7 +134,7 @@ def test_families_are_sorted_and_a_reader_names_those_it_wants(oxpecker, fault_s
     """As client libraries do. HEAD is answered as GET, without the page."""
     server = fault_server(unix=str(tmp_path / "app.sock"))
     server.plan(fault.ok(b"z 1\np 2\n# TYPE demo_total counter\ndemo_total 3\na 4\nz{x=\"1\"} 5\n", "text/plain"))
-    agent = oxpecker(config(tmp_path / "app.sock"))
+    agent = oxpecker(config(tmp_path / "app.sock", timeout="60s"))
     accept = {"Accept": kind}
     page = agent.get("/metrics", headers=accept)
     names = heads(agent.get("/metrics").text)

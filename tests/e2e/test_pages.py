@@ -43,6 +43,8 @@ TAKEN = {
     "one name when escaped": text('{"a.b"} 1', "a_b 2", 'a{"x.y"="1"} 3', 'a{x_y="1"} 4', 'c{"x.y"="1","x_y"="2"} 1'),
     "names in UTF-8": text('{"héllo wörld", "ключ"="1"} 1', "# TYPE \"d.e\" histogram", '{"d.e_bucket",le="+Inf"} 1',
                            '{"d.e_sum"} 2', '{"d.e_count"} 1', '{"\\"\\n\\\\","\\"\\n="="}{,\\n\\""} 3'),
+    "exemplars": openmetrics("# TYPE a counter", 'a_total{n="1"} 1 # {trace_id="1",span_id="\\"\\n"} 0.5 1.5e9',
+                             'a_total{n="2"} 2 # {} 1', 'a_total{n="3"} 3 1.5 # {a="' + "é" * 127 + '"} -1 0.001'),
     "counters in UTF-8": openmetrics('# TYPE "a.b" counter', '# HELP "a.b" Some', '{"a.b_total","ключ"="1"} 1',
                                      '{"a.b_created","ключ"="1"} 2'),
 }
@@ -68,6 +70,10 @@ OTHERS = {
     "another type": ("application/json", b"{}"),
     "help of quotes": openmetrics("# TYPE a gauge", '# HELP a \\"x\\" \\n \\\\ "', "a 1"),
     "names": text('{"\\"\\n"} 1', '{"", x="1"} 1', "b 2"),
+    "exemplars": openmetrics("# TYPE a counter", 'a_total 1 # {a="b"} NaN', 'a_total{n="1"} 1 # {a="b"} 1 Inf',
+                             'a_total{n="2"} 1 # {a="b"} -Inf -1', 'a_total{n="3"} 1 # {a="' + "x" * 500 + '"} 1',
+                             'a_total{n="4"} 1 # {a="b"} 1 1e300', "# TYPE b gauge", 'b 1 # {a="b"} 1'),
+    "exemplars in UTF-8": openmetrics("# TYPE a counter", 'a_total 1 # {"b.c"="d"} 1', "# TYPE b gauge", "b 1"),
     "clashes": text('{"a.b"} 1', "a_b 2", '{"a-b"} 3', 'c{"x.y"="1"} 4', 'c{"x-y"="1"} 5', 'c{x_y="1"} 6', "b 2",
                     'd{"x.y"="1","x-y"="2"} 7', '{"e_count"} 8', "# TYPE \"e\" summary", '{"e_sum"} 9', '{"e.sum"} 10'),
 }
@@ -103,7 +109,8 @@ def of_files():
 def shown(oxpecker, fault_server, tmp_path):
     """Scrapes a page and gives what is shown then, [(Content-Type, bytes)], in each format that is asked for."""
     server = fault_server(unix=str(tmp_path / "app.sock"))
-    agent = oxpecker({"metrics": {"collect": {"app": {"type": "scrape", "target": f"unix:{tmp_path}/app.sock"}}}})
+    agent = oxpecker({"metrics": {"collect": {
+        "app": {"type": "scrape", "target": f"unix:{tmp_path}/app.sock", "timeout": "60s"}}}})
 
     def show(page, kinds):
         server.plan(fault.ok(page[1], page[0]))
@@ -130,7 +137,10 @@ def test_what_prometheus_takes_is_shown(shown):
             assert not source.error and not read.error, (name, kind, source.error, read.error)
             if kind.endswith("allow-utf-8") or "UTF-8" not in name and "escaped" not in name:
                 assert of_the_target(read) == source.samples, (name, kind)
-            elif "UTF-8" in name:
+            if "openmetrics" in kind:
+                assert read.exemplars.keys() == source.exemplars.keys() or "UTF-8" in name, (name, kind)
+                assert [*read.exemplars.values()] == [*source.exemplars.values()], (name, kind)
+            if "UTF-8" in name and not kind.endswith("allow-utf-8"):
                 assert len(of_the_target(read)) == len(source.samples), (name, kind)
 
 

@@ -7,7 +7,7 @@ import socket
 import pytest
 import requests
 
-from lib import fault
+from lib import agent as agents, fault
 from lib.lines import Writer
 from lib.shipped import documents_of, sent_to, wait_delivered
 from lib.wait import free_port
@@ -265,3 +265,19 @@ def test_steps_that_make_no_sense_end_the_start(oxpecker, tmp_path, step, word):
     agent.expected_exit = {1}
     agent.process.child.wait(20)
     assert word in agent.err()
+
+
+def test_what_the_apps_variables_say_too_much_of_stops_no_start(oxpecker, fault_server, tmp_path):
+    """OTEL_RESOURCE_ATTRIBUTES is there for the app's SDK, which shares the pod's environment."""
+    server, path = fault_server(), tmp_path / "app.log"
+    many = {f"field{number}": "x" for number in range(60)}
+    env = {"OTEL_RESOURCE_ATTRIBUTES": ",".join(f"key{number}=value" for number in range(20))}
+    agent = oxpecker(config(path, server.url, {"add": {"fields": many, "service": True}}), env=env)
+    path.write_text('{"n":1}\n')
+    wait_delivered(agent, 1)
+    document, = documents_of(server).values()
+    assert document["field59"] == "x" and document["key3"] == "value" and "key16" not in document
+    assert "OTEL_RESOURCE_ATTRIBUTES has more than 16 attributes" in agent.err()
+    assert "beside so many fields, key4 and what is behind it have no room" in agent.err()
+    done = agents.run("check", agent.config_path, env=agent.env)
+    assert done.returncode == 0 and "OTEL_RESOURCE_ATTRIBUTES has more than 16" in done.stderr

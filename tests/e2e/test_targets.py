@@ -35,6 +35,22 @@ def said(agent):
     return " ".join(agents.run("status", "--config", agent.config_path, env=agent.env).stdout.split())
 
 
+def test_a_target_is_asked_for_formats_and_its_times_are_shown_or_not(oxpecker, server, tmp_path):
+    page = '# TYPE demo counter\ndemo_total 1 1.5 # {trace_id="a"} 0.5 1e9\n# EOF\n'
+    server.plan(fault.ok(page.encode(), parsers.OPENMETRICS))
+    agent = oxpecker(config(tmp_path, timeout="60s"))
+    shown = parsers.read(parsers.OPENMETRICS, agent.get("/metrics", headers={"Accept": parsers.OPENMETRICS}).content)
+    assert shown.samples["demo_total", ()] == ("1", 1500)
+    assert shown.exemplars["demo_total", ()] == {"labels": {"trace_id": "a"}, "value": "0.5", "timestamp": 10**12}
+    accept = server.taken("/metrics")[-1].headers["Accept"]
+    assert accept.startswith("application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.9,")
+    agent.stop()
+    agent = oxpecker(config(tmp_path, timeout="60s", scrape_protocols=["PrometheusText0.0.4"],
+                            honor_timestamps=False))
+    assert parsers.read(TEXT, agent.get("/metrics").content).samples["demo_total", ()] == ("1", None)
+    assert server.taken("/metrics")[-1].headers["Accept"] == "text/plain;version=0.0.4;q=0.9,*/*;q=0.1"
+
+
 @pytest.mark.parametrize("status, to", [(307, "/metrics/"), (301, "http://localhost/metrics/"),
                                         (308, "./metrics/?x=1")])
 def test_a_redirect_within_the_target_is_followed(oxpecker, server, tmp_path, status, to):

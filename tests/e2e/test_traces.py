@@ -105,7 +105,9 @@ def test_requests_are_merged_into_batches(oxpecker, fault_server):
     server = fault_server()
     agent = oxpecker({"traces": {"batch": {"age": "1s"}, "export": {"otlp": {"endpoint": server.url}}}})
     for first in range(1, 101, 10):
-        assert post(agent, request_of(10, first=first).SerializeToString()).status_code == 200
+        message = request_of(10, first=first)
+        message.resource_spans[0].scope_spans[0].scope.name = "a long name, so that it is worth it " * 3
+        assert post(agent, message.SerializeToString()).status_code == 200
     wait_settled(agent)
     assert sorted(spans_at(server)) == list(range(1, 101))
     assert len(server.taken("/v1/traces")) < 10

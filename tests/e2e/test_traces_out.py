@@ -85,6 +85,10 @@ def test_what_jaeger_has_over_grpc_is_what_was_sent(oxpecker, jaeger, packed):
     assert agent.booked("delivered", signal="traces") == 3
 
 
+def each_once(rows):
+    return [row for place, row in enumerate(rows) if row not in rows[:place]]
+
+
 def with_two_scopes(message):
     """The last span gets a scope of its own, and both have a schema."""
     resource = message.resource_spans[0]
@@ -116,9 +120,10 @@ def test_what_jaeger_has_of_requests_that_became_one_is_what_was_sent(oxpecker, 
         assert requests.post(jaeger.otlp_http + "/v1/traces", data=of_another(message, straight).SerializeToString(),
                              headers=PROTOBUF, timeout=60).ok
     for service in (through, straight):
-        wait_until(lambda: len(jaeger.spans(service)) == 15, 60, f"the spans of {service}")
-    assert as_stored(jaeger, through) == as_stored(jaeger, straight)
+        wait_until(lambda: len({span["spanID"] for span in jaeger.spans(service)}) == 15, 60, f"the spans of {service}")
     wait_settled(agent)
+    # where Jaeger takes more than a second to answer, it may get a span twice
+    assert each_once(as_stored(jaeger, through)) == each_once(as_stored(jaeger, straight))
     assert agent.booked("delivered", signal="traces") == 15
 
 

@@ -270,6 +270,11 @@ void host_broke_off(struct host *h)
 	h->broke_off++;
 }
 
+struct random *host_random(struct host *h)
+{
+	return &h->random;
+}
+
 struct series *host_series(struct host *h)
 {
 	return h->series;
@@ -287,7 +292,7 @@ void host_samples(struct host *h, const struct series_counts *counts, uint64_t b
 	(void)bytes;
 	for (int i = 0; i < SERIES_DROPS; i++)
 		dropped += counts->dropped[i];
-	OXP_ASSERT(counts->received == counts->merged + dropped);
+	OXP_ASSERT(counts->received == counts->merged + counts->filtered + dropped);
 	h->samples_dropped += dropped;
 }
 
@@ -557,6 +562,7 @@ void fake_host_init(struct host *h, struct loop *loop, const struct collector_ty
 	begin_lanes(h);
 	h->type = type;
 	quota_init(&h->unfinished, 2 << 20);
+	random_seed(&h->random, 1);
 	fake_host_memory(h, memory);
 	loop_soon_init(&h->settling, loop, settle_soon, h);
 	loop_soon_init(&h->room, loop, tell_room, h);

@@ -9,6 +9,7 @@
 #define OXP_FAKE_HOST_H
 
 #include "base/quota.h"
+#include "base/random.h"
 #include "component.h"
 #include "loop/lane.h"
 #include "loop/pen.h"
@@ -43,6 +44,7 @@ struct host {
 	struct pens pens;
 	struct budget budget;
 	struct quota unfinished;
+	struct random random; /* the same in each run */
 	const struct collector_type *type; /* who is told of settled batches and of room */
 	struct collector *collector;
 

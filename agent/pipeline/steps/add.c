@@ -72,15 +72,29 @@ static int add_field(struct step *s, const char *name, const char *value)
 	return failed ? -ENOSPC : 0;
 }
 
+/* Part of it comes from variables of the app's, so too much of it is no reason not to start. */
+static int add_service(struct step *s, struct host *host)
+{
+	int failed = 0;
+
+	for (const struct resource *r = host_resource(host); r->name && !failed; r++) {
+		if (s->count == FIELDS_MAX) {
+			host_log(host, LOG_LEVEL_WARN,
+				"service: beside so many fields, %s and what is behind it have no room", r->name);
+			break;
+		}
+		failed = add_field(s, r->name, r->value);
+	}
+	return failed;
+}
+
 static int read_config(struct step *s, const struct add_config *c, struct host *host)
 {
 	int failed = 0;
 
 	for (size_t i = 0; i < c->fields->count && !failed; i++)
 		failed = add_field(s, c->fields->pairs[i].key, c->fields->pairs[i].value);
-	for (const struct resource *r = c->service ? host_resource(host) : NULL; r && r->name && !failed; r++)
-		failed = add_field(s, r->name, r->value);
-	return failed;
+	return c->service && !failed ? add_service(s, host) : failed;
 }
 
 static void destroy(struct step *s)

@@ -6,11 +6,15 @@
 //	 "samples": [{"labels": {…}, "value": "1.5", "timestamp": ms or null, "exemplar": {…} or null}],
 //	 "types": {"family": "counter"}, "help": {…}}
 //
+// A line may also be rules and label sets: {"relabel": [rule, …], "labels": [{…}, …]}. For that, {"error": why
+// Prometheus refuses the rules, or "", "results": [what they make of each; null: it is dropped, or has no valid name]}.
+//
 // A series that stands twice, has no valid name, or none at all is an error here; a scrape drops it or the page.
 package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,12 +25,21 @@ import (
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/exemplar"
 	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/model/relabel"
 	"github.com/prometheus/prometheus/model/textparse"
 )
 
 type page struct {
 	Type string `json:"type"`
 	Page []byte `json:"page"`
+
+	Relabel []json.RawMessage   `json:"relabel"`
+	Labels  []map[string]string `json:"labels"`
+}
+
+type relabelled struct {
+	Error   string              `json:"error"`
+	Results []map[string]string `json:"results"`
 }
 
 type exemplarOf struct {
@@ -114,6 +127,46 @@ func read(p page) answer {
 	return into
 }
 
+func rules(written []json.RawMessage) ([]*relabel.Config, error) {
+	var made []*relabel.Config
+	for _, text := range written {
+		rule := relabel.DefaultRelabelConfig
+		strict := json.NewDecoder(bytes.NewReader(text))
+		strict.DisallowUnknownFields()
+		if err := strict.Decode(&rule); err != nil {
+			return nil, err
+		}
+		word := func(to any) error { *to.(*string) = string(rule.Action); return nil }
+		if err := rule.Action.UnmarshalYAML(word); err != nil {
+			return nil, err
+		}
+		if err := rule.Validate(model.UTF8Validation); err != nil {
+			return nil, err
+		}
+		made = append(made, &rule)
+	}
+	return made, nil
+}
+
+func apply(p page) relabelled {
+	into := relabelled{Results: []map[string]string{}}
+	configs, err := rules(p.Relabel)
+	if err != nil {
+		into.Error = err.Error()
+		return into
+	}
+	for _, set := range p.Labels {
+		var result map[string]string
+		builder := labels.NewBuilder(labels.FromMap(set))
+		keep := relabel.ProcessBuilder(builder, configs...)
+		if made := builder.Labels(); keep && made.Has(labels.MetricName) && made.IsValid(model.UTF8Validation) {
+			result = made.Map()
+		}
+		into.Results = append(into.Results, result)
+	}
+	return into
+}
+
 func main() {
 	in := bufio.NewReaderSize(os.Stdin, 1<<20)
 	out := json.NewEncoder(os.Stdout)
@@ -126,7 +179,9 @@ func main() {
 		if err == nil {
 			err = json.Unmarshal(line, &p)
 		}
-		if err == nil {
+		if err == nil && p.Relabel != nil {
+			err = out.Encode(apply(p))
+		} else if err == nil {
 			err = out.Encode(read(p))
 		}
 		if err != nil {

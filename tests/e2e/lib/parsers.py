@@ -31,7 +31,7 @@ def read_all(pages):
     asked = "".join(json.dumps({"type": kind, "page": base64.b64encode(page).decode()}) + "\n" for kind, page in pages)
     program = os.path.join(need.built("prometheus_parsers"), "prometheus_parsers")
     done = subprocess.run([program], input=asked, capture_output=True, text=True, check=True)
-    return [Read(json.loads(line)) for line in done.stdout.splitlines()]
+    return [Read(json.loads(line)) for line in done.stdout.split("\n") if line]
 
 
 def read(kind, page):

@@ -51,6 +51,17 @@ static void test_what_is_left_beside_it_is_shared_out(void **state)
 	assert_true(memory_of_listener(memory_beside(2 * MIB, 1 * MIB)) > 0); /* a limit, however small */
 }
 
+static void test_free_memory_is_kept_where_the_container_leaves_it(void **state)
+{
+	(void)state;
+	assert_int_equal(memory_kept(32 * MIB, memory_beside(32 * MIB, UINT64_MAX)), 32 * MIB);
+	assert_int_equal(memory_kept(32 * MIB, memory_beside(32 * MIB, 256 * MIB)), 32 * MIB);
+	assert_int_equal(memory_kept(32 * MIB, memory_beside(32 * MIB, 64 * MIB)), 10 * MIB);
+	assert_int_equal(memory_kept(10 * MIB, memory_beside(10 * MIB, 32 * MIB)), 0);
+	assert_int_equal(memory_kept(2 * MIB, memory_beside(2 * MIB, 1 * MIB)), 0);
+	assert_int_equal(memory_kept(1024 * MIB, memory_beside(1024 * MIB, UINT64_MAX)), 64 * MIB);
+}
+
 static void test_a_line_may_take_a_sixteenth(void **state)
 {
 	(void)state;
@@ -69,6 +80,7 @@ int main(void)
 		cmocka_unit_test(test_a_container_leaves_half_or_all_but_what_the_process_needs),
 		cmocka_unit_test(test_five_sixteenths_are_left_in_any_container),
 		cmocka_unit_test(test_what_is_left_beside_it_is_shared_out),
+		cmocka_unit_test(test_free_memory_is_kept_where_the_container_leaves_it),
 		cmocka_unit_test(test_there_is_a_least_but_never_more_than_configured),
 		cmocka_unit_test(test_a_line_may_take_a_sixteenth),
 	};

@@ -263,6 +263,11 @@ static void test_hex_parse(void **state)
 	assert_false(hex_parse(bytes_of("0fA0a"), to, 2));
 	assert_false(hex_parse(bytes_of("0fg0"), to, 2));
 	assert_false(hex_parse(bytes_of("0f0 "), to, 2));
+	for (int c = 0; c < 256; c++) {
+		const char text[] = { 'a', (char)c };
+		assert_int_equal(hex_parse((struct bytes){ text, 2 }, to, 1), hex_digit((char)c) >= 0);
+		assert_true(hex_digit((char)c) < 0 || to[0] == (0xa0 | hex_digit((char)c)));
+	}
 }
 
 static void test_percent_byte(void **state)

@@ -12,16 +12,6 @@
 
 enum { MEMORY = 8 << 20, PROCESSES = 3, STREAMS = 4, MOVES = 6000, TTL_S = 60, REQUEST = 64 << 10 };
 
-/* What the fake host does not lend. */
-struct random *host_random(struct host *h)
-{
-	static struct random random;
-
-	(void)h;
-	random_seed(&random, 1);
-	return &random;
-}
-
 static const double bound = 1;
 
 /* Streams 0 and 1 are counters, 2 and 3 histograms with one bound; the even ones are cumulative. */

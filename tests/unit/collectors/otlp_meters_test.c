@@ -13,16 +13,6 @@
 
 enum { MEMORY = 8 << 20, PAGE = 1 << 20, REQUEST = 64 << 10, TTL_S = 300 };
 
-/* What the fake host does not lend. */
-struct random *host_random(struct host *h)
-{
-	static struct random random;
-
-	(void)h;
-	random_seed(&random, 1);
-	return &random;
-}
-
 struct fixture {
 	struct world world;
 	struct host host;

@@ -12,20 +12,9 @@
 
 enum { MEMORY = 8 << 20, GROUPS = 3, FAMILIES = 4, LABELS = 2, MOVES = 3000, PAGE = 1 << 20, TTL_S = 60 };
 
-/* What the fake host does not lend. */
-struct random *host_random(struct host *h)
-{
-	static struct random random;
-
-	(void)h;
-	random_seed(&random, 1);
-	return &random;
-}
-
 struct fixture {
 	struct world world;
 	struct host host;
-	struct series *table;
 	struct push_groups groups;
 	struct buffer page;
 };
@@ -35,9 +24,9 @@ static void begin(struct fixture *f, struct duration ttl, size_t groups_max)
 	*f = (struct fixture){ 0 };
 	world_init(&f->world);
 	fake_host_init(&f->host, f->world.loop, NULL, MEMORY);
-	f->table = f->host.series = series_new(&series_limits_default, 1);
-	assert_non_null(f->table);
-	push_groups_init(&f->groups, &f->host, ttl, groups_max);
+	f->host.series = series_new(&series_limits_default, 1);
+	assert_non_null(f->host.series);
+	assert_int_equal(push_groups_init(&f->groups, &f->host, &(struct push_options){ ttl, groups_max, NULL }), 0);
 	buffer_init(&f->page, PAGE);
 }
 
@@ -46,8 +35,8 @@ static void end(struct fixture *f)
 	push_groups_done(&f->groups);
 	assert_int_equal(budget_used(&f->host.budget), 0);
 	assert_int_equal(f->host.samples_dropped, 0);
-	series_check(f->table);
-	series_free(f->table);
+	series_check(f->host.series);
+	series_free(f->host.series);
 	fake_host_done(&f->host);
 	loop_free(f->world.loop);
 	buffer_done(&f->page);
@@ -89,7 +78,7 @@ static double shown(struct fixture *f, const char *sample)
 	const char *at;
 
 	buffer_clear(&f->page);
-	series_cursor_init(&cursor, f->table, EXPOSITION_TEXT);
+	series_cursor_init(&cursor, f->host.series, EXPOSITION_TEXT);
 	assert_int_equal(series_write_some(&cursor, &f->page, PAGE), 0);
 	assert_int_equal(buffer_append(&f->page, "", 1), 0);
 	for (at = f->page.data; (at = strstr(at, sample)); at++)
@@ -175,7 +164,7 @@ static void each_group_has_what_was_pushed_last(void **state)
 		turns(&f.world, (int)random_below(&random, 4)); /* into the middle of a page */
 		if (random_below(&random, 5) == 0) {
 			settle(&f);
-			series_check(f.table);
+			series_check(f.host.series);
 			check(&f, &m);
 		}
 	}

@@ -19,8 +19,11 @@ struct scrape_options {
 	const char *target, *path;
 	struct duration interval, timeout;
 	const struct option_map *labels;
+	const struct option_list *scrape_protocols;
+	bool honor_timestamps;
 	bool tls;
 	struct access_config access;
+	const struct option_items *relabel;
 };
 
 extern const struct collector_type collector_scrape;
@@ -68,10 +71,13 @@ struct bench {
 static void bench_init(struct bench *b)
 {
 	static const struct option_map none;
+	static const char *const text = "PrometheusText0.0.4";
+	static const struct option_list protocols = { .count = 1, .items = &text };
 	static const struct scrape_options options = { .target = "unix:/app.sock",
 		.path = "/metrics",
 		.timeout = { 5000000000 },
 		.labels = &none,
+		.scrape_protocols = &protocols,
 		.access = { .headers = &none, .verify = true } };
 
 	memset(&world, 0, sizeof world);

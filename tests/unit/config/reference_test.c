@@ -127,7 +127,8 @@ static void test_effective(void **state)
 		"state:\n  path: /s\n  max: 1GiB\nlogs:\n  collect:\n    tail:\n      type: tail\n"
 		"      paths: [\"/a/*.log\", \"$$x\", \"\"]\n      format: cri\n      poll: 250ms\n      depth: 9\n    "
 		"  follow: false\n"
-		"      labels: { \"a b\": \"c\\nd\", e: \"}\" }\n    push:\n      type: push\n  steps:\n    - "
+		"      labels: { \"a b\": \"c\\nd\", e: \"}\" }\n      rules: []\n    push:\n      type: push\n  "
+		"steps:\n    - "
 		"redact:\n        type: redact\n"
 		"        keys: [x, y]\n    - redact:\n        type: redact\n        keys: []\n  export:\n    e:\n      "
 		"type: elasticsearch\n"
@@ -162,8 +163,9 @@ static void test_effective_reads_back(void **state)
 static void test_schema(void **state)
 {
 	char *text = printed(reference_schema);
-	json_t *root = json_loads(text, JSON_REJECT_DUPLICATES, NULL), *logs, *tail, *item;
+	json_t *root = json_loads(text, JSON_REJECT_DUPLICATES, NULL), *logs, *tail, *item, *find;
 	const char *form = NULL;
+	int most = 0, more = 1;
 
 	(void)state;
 	assert_non_null(root);
@@ -173,7 +175,13 @@ static void test_schema(void **state)
 	item = json_object_get(json_object_get(json_object_get(logs, "properties"), "collect"), "additionalProperties");
 	tail = json_array_get(json_object_get(json_array_get(json_object_get(item, "anyOf"), 0), "anyOf"), 0);
 	assert_string_equal(json_string_value(json_array_get(json_object_get(tail, "required"), 0)), "paths");
-	assert_int_equal(json_object_size(json_object_get(tail, "properties")), 7);
+	assert_int_equal(json_object_size(json_object_get(tail, "properties")), 8);
+	item = json_object_get(json_object_get(tail, "properties"), "rules");
+	assert_int_equal(
+		json_unpack(json_array_get(json_object_get(item, "anyOf"), 0), "{s:s,s:i,s:{s:b,s:{s:o}}}", "type",
+			&form, "maxItems", &most, "items", "additionalProperties", &more, "properties", "find", &find),
+		0);
+	assert_true(strcmp(form, "array") == 0 && most == 3 && !more && json_is_object(find));
 	assert_int_equal(
 		json_unpack(root, "{s:{s:{s:[{s:s}]}}}", "properties", "memory", "anyOf", "pattern", &form), 0);
 	assert_string_equal(form, "^([0-9]+(B|[KMGT]iB?)|.*\\$\\{.*)$");

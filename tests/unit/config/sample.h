@@ -29,7 +29,10 @@ struct sample_tail {
 	uint64_t depth;
 	bool follow;
 	const struct option_map *labels;
+	const struct option_items *rules;
 };
+
+struct sample_rule { const char *find, *put; const struct option_list *in; enum sample_format format; uint64_t most; };
 
 struct sample_elastic {
 	const char *url, *password, *door, *ca;
@@ -81,6 +84,31 @@ static const struct option sample_common_rows[] = {
 	{ .name = NULL },
 };
 
+static const struct option sample_rule_rows[] = {
+	{ OPT_TEXT(struct sample_rule, find), .name = "find", .help = "What to look for." },
+	{ OPT_TEXT(struct sample_rule, put), .name = "put", .text = "$1", .verbatim = true,
+		.help = "What to put there." },
+	{ OPT_TEXTS(struct sample_rule, in), .name = "in", .help = "Members to look in." },
+	{ OPT_CHOICE(struct sample_rule, format, sample_formats), .name = "format", .text = "json", .any_case = true,
+		.help = "Lines to look in." },
+	{ OPT_COUNT(struct sample_rule, most), .name = "most", .text = "1", .max = 9, .help = "How often." },
+	{ .name = NULL },
+};
+
+static inline const char *sample_rule_check(const void *item, char *why, size_t room)
+{
+	const struct sample_rule *rule = item;
+	const char *row = !rule->find ? "find" : rule->most == 7 ? "most" : NULL;
+
+	if (row && room > 0)
+		strncpy(why, rule->find ? "is 7; expected another number" : "is missing", room);
+	return row;
+}
+
+static const struct option_item sample_rule_item = {
+	sample_rule_rows, sizeof(struct sample_rule), 3, sample_rule_check
+};
+
 static const struct option sample_tail_rows[] = {
 	{ OPT_TEXTS(struct sample_tail, paths), .name = "paths", .main = true, .required = true,
 		.example = "[/var/log/app/*.log]", .help = "Files to follow." },
@@ -92,6 +120,8 @@ static const struct option sample_tail_rows[] = {
 		.help = "Folders to go down." },
 	{ OPT_BOOL(struct sample_tail, follow), .name = "follow", .text = "true", .help = "Go on at the end." },
 	{ OPT_MAP(struct sample_tail, labels), .name = "labels", .help = "Added to every line." },
+	{ OPT_ITEMS(struct sample_tail, rules, &sample_rule_item), .name = "rules", .verbatim = true,
+		.help = "What is replaced." },
 	{ .name = NULL },
 };
 

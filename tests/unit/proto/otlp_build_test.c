@@ -66,6 +66,34 @@ static void write_request(struct otlp_build *b, struct bytes name)
 	otlp_build_end(b, resource);
 }
 
+/* However many bytes were left for the length, and also while it is only counted. */
+static void a_length_that_was_foretold_has_its_shortest_form(void **state)
+{
+	static const size_t sizes[] = { 0, 1, 127, 128, 16383, 16384, LONG_TEXT };
+	static const char content[LONG_TEXT] = { 'a', [LONG_TEXT - 1] = 'z' };
+	char *expected = malloc(LONG_TEXT + 16), *to = malloc(LONG_TEXT + 16);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+		struct otlp_build plain = { expected, LONG_TEXT + 16, 0 };
+		otlp_build_bytes(&plain, 2, (struct bytes){ content, sizes[i] });
+		for (size_t length = 1; length <= 5; length++) {
+			struct otlp_build b = { to, LONG_TEXT + 16, 0 }, counted = { NULL, 0, 0 };
+			size_t begun = otlp_build_begin_as(&b, 2, length);
+			otlp_build_raw(&b, (struct bytes){ content, sizes[i] });
+			otlp_build_end_as(&b, begun, length);
+			assert_int_equal(b.size, plain.size);
+			assert_memory_equal(to, expected, plain.size);
+			begun = otlp_build_begin_as(&counted, 2, length);
+			otlp_build_raw(&counted, (struct bytes){ content, sizes[i] });
+			otlp_build_end_as(&counted, begun, length);
+			assert_int_equal(counted.size, plain.size);
+		}
+	}
+	free(expected);
+	free(to);
+}
+
 static Otlp__TracesRequest *read_request(const struct otlp_build *b)
 {
 	Otlp__TracesRequest *r = otlp__traces_request__unpack(NULL, b->size, (const uint8_t *)b->to);
@@ -210,6 +238,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_value_is_read_as_it_was_written),
+		cmocka_unit_test(a_length_that_was_foretold_has_its_shortest_form),
 		cmocka_unit_test(arrays_and_maps_stand_in_each_other),
 		cmocka_unit_test(lengths_of_any_width_are_right),
 		cmocka_unit_test(what_is_counted_is_what_is_written),

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "otlp.pb-c.h"
 #include "otlp_builder.h"
 #include "proto/otlp_json.h"
 #include "proto/otlp_text.h"
@@ -74,6 +75,99 @@ static void a_request_reads_as_it_was_written(void **state)
 
 	(void)state;
 	expect_traces(whole, whole);
+}
+
+/* A request of that many spans, each with a name of that many letters; `space` stands before each colon. */
+static struct bytes many_spans(struct buffer *to, unsigned spans, int letters, const char *space)
+{
+	buffer_clear(to);
+	assert_int_equal(
+		buffer_printf(to, "{\"resourceSpans\"%s:[{\"scopeSpans\"%s:[{\"spans\"%s:[", space, space, space), 0);
+	for (unsigned i = 0; i < spans; i++)
+		assert_int_equal(buffer_printf(to, "%s{\"kind\"%s:3,\"name\"%s:\"%0*u\"}", i ? "," : "", space, space,
+					 letters, i),
+			0);
+	assert_int_equal(buffer_text(to, "]}]}]}"), 0);
+	return buffer_bytes(to);
+}
+
+/* Lengths are written before what they are of is known. Generated code writes everything in its shortest form. */
+static void whatever_its_size_each_part_has_its_shortest_form(void **state)
+{
+	static const unsigned spans[] = { 1, 2, 5, 70, 1000, 3000 };
+	static const int letters[] = { 1, 60, 121, 122, 123, 200, 16377, 16378, 16379 };
+	struct buffer text, wire, spaced;
+
+	(void)state;
+	buffer_init(&text, 4 << 20);
+	for (size_t i = 0; i < COUNT_OF(spans) * COUNT_OF(letters); i++) {
+		unsigned count = spans[i / COUNT_OF(letters)];
+		int size = letters[i % COUNT_OF(letters)];
+		Otlp__TracesRequest *r;
+		struct bytes all;
+		if (count * (size_t)size > 500000)
+			continue;
+		all = many_spans(&text, count, size, "");
+		assert_null(read_text(all.data, all.size, OTLP_JSON_TRACES, &wire));
+		r = otlp__traces_request__unpack(NULL, wire.size, (const uint8_t *)wire.data);
+		assert_non_null(r);
+		assert_int_equal(r->resource_spans[0]->scope_spans[0]->n_spans, count);
+		assert_int_equal(otlp__traces_request__get_packed_size(r), wire.size);
+		otlp__traces_request__free_unpacked(r, NULL);
+		all = many_spans(&text, count, size, " ");
+		assert_null(read_text(all.data, all.size, OTLP_JSON_TRACES, &spaced));
+		assert_int_equal(spaced.size, wire.size);
+		assert_memory_equal(spaced.data, wire.data, wire.size);
+		buffer_done(&wire);
+		buffer_done(&spaced);
+	}
+	buffer_done(&text);
+}
+
+/* Short texts are read in one go. With a space they are not, and become the same. */
+static void attributes_of_any_length_are_the_same(void **state)
+{
+	static const char filler[] =
+		"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+		"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+	struct buffer wire, spaced;
+	char text[2][1024];
+
+	(void)state;
+	for (int key = 0; key < 136; key += key < 3 || key > 110 ? 1 : 40)
+		for (int value = 0; value < 136; value += value < 3 || value > 110 ? 1 : 40) {
+			for (int i = 0; i < 2; i++)
+				snprintf(text[i], sizeof text[i],
+					SPAN_OF("\"attributes\":[{\"key\":\"%.*s\",\"value\"%s:{\"stringValue\":\"%.*"
+						"s\"}},"
+						"{\"key\":\"\",\"value\":{\"stringValue\":\"\"}}],\"name\":\"n\""),
+					key, filler, i ? " " : "", value, filler);
+			assert_null(read_text(text[0], strlen(text[0]), OTLP_JSON_TRACES, &wire));
+			assert_null(read_text(text[1], strlen(text[1]), OTLP_JSON_TRACES, &spaced));
+			assert_int_equal(wire.size, spaced.size);
+			assert_memory_equal(wire.data, spaced.data, wire.size);
+			buffer_done(&wire);
+			buffer_done(&spaced);
+		}
+}
+
+/* A name is one whole name, whatever stands around it and in whatever order they come. */
+static void names_are_told_apart(void **state)
+{
+	static const char *const rows[][2] = {
+		{ SPAN_OF("\"name\":\"n\",\"spanId\":\"eee19b7ec3c1b174\",\"traceState\":\"t\""),
+			SPAN_OF("\"spanId\":\"eee19b7ec3c1b174\",\"name\":\"n\",\"traceState\":\"t\"") },
+		{ SPAN_OF("\"names\":\"n\",\"nam\":\"n\",\"kin\":1,\"kinds\":1,\"Name\":\"n\""), SPAN_OF("") },
+		{ SPAN_OF("\"name\" :\"n\",\n\"kind\":\t2"), SPAN_OF("\"name\":\"n\",\"kind\":2") },
+		{ VALUE_OF("\"stringvalue\":\"x\",\"stringValues\":\"x\""), VALUE_OF("") },
+		{ VALUE_OF("\"stringValue\":\"\\u0061\""), VALUE_OF("\"stringValue\":\"a\"") },
+		{ VALUE_OF("\"stringValue\":\"x\",\"other\":1"), VALUE_OF("\"stringValue\":\"x\"") },
+		{ VALUE_OF("\"intValue\":1"), VALUE_OF("\"intValue\":\"1\"") },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		expect_traces(rows[i][0], rows[i][1]);
 }
 
 static void each_form_of_a_value_is_read(void **state)
@@ -317,6 +411,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_request_reads_as_it_was_written),
+		cmocka_unit_test(whatever_its_size_each_part_has_its_shortest_form),
+		cmocka_unit_test(attributes_of_any_length_are_the_same),
+		cmocka_unit_test(names_are_told_apart),
 		cmocka_unit_test(each_form_of_a_value_is_read),
 		cmocka_unit_test(names_of_the_proto_files_are_read),
 		cmocka_unit_test(severities_have_names),

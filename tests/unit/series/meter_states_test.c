@@ -15,11 +15,12 @@ struct bench {
 	struct series *series;
 	struct meters *meters;
 	struct mono_time now;
+	struct meter_owner owner; /* of those that have no other */
 };
 
 static struct bench bench_of(size_t series)
 {
-	struct meters_limits limits = { .series = series, .family_series = 500, .label = 64 };
+	struct meters_limits limits = { .series = series, .family_series = 500, .label = 64, .window = { 1 } };
 	struct bench b = { .series = series_new(&wide, 5), .now = { 1000000000 } };
 
 	assert_int_equal(meters_new(b.series, NULL, 0, &limits, &b.meters), 0);
@@ -49,8 +50,13 @@ static struct meter_wanted wanted(enum meter_kind kind, const char *name, const 
 
 static struct meter *get(struct bench *b, const struct meter_wanted *w, enum meter_refusal expected)
 {
+	struct meter_wanted owned = *w;
 	enum meter_refusal why;
-	struct meter *meter = meters_get(b->meters, w, b->now, &why);
+	struct meter *meter;
+
+	if (!w->owner)
+		owned.owner = &b->owner;
+	meter = meters_get(b->meters, &owned, b->now, &why);
 
 	assert_int_equal(why, expected);
 	meters_check(b->meters);
@@ -62,7 +68,7 @@ static void assert_shows(struct bench *b, const char *page)
 	struct table t = { .series = b->series };
 	struct series_counts counts;
 
-	meters_show(b->meters);
+	meters_show(b->meters, b->now);
 	while (meters_show_some(b->meters, 1))
 		;
 	meters_shown(b->meters, &counts);
@@ -218,7 +224,7 @@ static void one_may_end_while_they_are_shown(void **state)
 			struct meter_wanted w = wanted(METER_GAUGE, i == 0 ? "one" : "two", &label);
 			meters[i] = get(&b, &w, METER_FITS);
 		}
-		meters_show(b.meters);
+		meters_show(b.meters, b.now);
 		for (size_t i = 0; i < slices && meters_show_some(b.meters, 1); i++)
 			;
 		for (unsigned i = 0; i < 4; i++) {

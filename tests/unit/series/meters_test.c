@@ -23,6 +23,7 @@ static struct bench bench_of(struct meters_limits limits)
 {
 	struct bench b = { .series = series_new(&wide, 5), .now = { 1000000000 } };
 
+	limits.window = DURATION_S(10);
 	assert_int_equal(meters_new(b.series, NULL, 0, &limits, &b.meters), 0);
 	return b;
 }
@@ -47,9 +48,19 @@ static struct meter_wanted wanted(enum meter_kind kind, const char *name)
 		.name = bytes_of(name),
 		.kind = kind,
 		.help = "Help.",
+		.factor = 2,
 		.bounds = bounds,
 		.bound_count = kind == METER_HISTOGRAM ? COUNT_OF(bounds) : 0,
 	};
+}
+
+static struct meter *known(struct bench *b, const struct meter_raw *raw)
+{
+	double factor = 0;
+	struct meter *meter = meters_known(b->meters, raw, &factor);
+
+	assert_true(!meter || factor == 2);
+	return meter;
 }
 
 /* With one label a="value". */
@@ -71,7 +82,7 @@ static struct series_counts show(struct bench *b, size_t series)
 {
 	struct series_counts counts;
 
-	meters_show(b->meters);
+	meters_show(b->meters, b->now);
 	while (meters_show_some(b->meters, series))
 		series_check(b->series);
 	meters_shown(b->meters, &counts);
@@ -141,17 +152,17 @@ static void a_meter_is_found_by_its_raw_bytes(void **state)
 
 	(void)state;
 	w.raw = &raw;
-	assert_null(meters_known(b.meters, &raw));
+	assert_null(known(&b, &raw));
 	made = meters_get(b.meters, &w, b.now, NULL);
-	assert_ptr_equal(meters_known(b.meters, &raw), made);
+	assert_ptr_equal(known(&b, &raw), made);
 	assert_ptr_equal(meters_get(b.meters, &w, b.now, NULL), made);
 	other.kind = 'g';
-	assert_null(meters_known(b.meters, &other));
+	assert_null(known(&b, &other));
 	other = raw;
 	other.more = bytes_of("x");
-	assert_null(meters_known(b.meters, &other));
+	assert_null(known(&b, &other));
 	other = (struct meter_raw){ 'c', bytes_of("hitsb"), bytes_of(":1,a:2"), bytes_of("") };
-	assert_null(meters_known(b.meters, &other));
+	assert_null(known(&b, &other));
 	meters_check(b.meters);
 	done(&b);
 }
@@ -160,7 +171,7 @@ static void only_so_many_spellings_of_a_meter_are_kept(void **state)
 {
 	struct bench b = plenty();
 	struct meter_wanted w = wanted(METER_COUNTER, "hits");
-	size_t known = 0;
+	size_t count = 0;
 
 	(void)state;
 	for (int i = 0; i < 3 * METER_RAWS_MAX; i++) {
@@ -169,10 +180,10 @@ static void only_so_many_spellings_of_a_meter_are_kept(void **state)
 		struct meter_raw raw = { 'c', bytes_of("hits"), bytes_of(text), bytes_of("") };
 		w.raw = &raw;
 		assert_non_null(meters_get(b.meters, &w, b.now, NULL));
-		known += meters_known(b.meters, &raw) != NULL;
+		count += known(&b, &raw) != NULL;
 		meters_check(b.meters);
 	}
-	assert_int_equal(known, METER_RAWS_MAX);
+	assert_int_equal(count, METER_RAWS_MAX);
 	done(&b);
 }
 
@@ -319,19 +330,71 @@ static void a_meter_ends_when_nothing_touches_it(void **state)
 	for (int i = 0; i < 5; i++) {
 		after(&b, 10000);
 		meters_age(b.meters, b.now, 100);
-		meter_add(meters_known(b.meters, &raw), 1, b.now); /* used: it does not fall */
+		meter_add(known(&b, &raw), 1, b.now); /* used: it does not fall */
 	}
-	assert_true(meters_known(b.meters, &raw)->whole == 6);
+	assert_true(known(&b, &raw)->whole == 6);
 	after(&b, 10001);
-	meters_show(b.meters);
+	meters_show(b.meters, b.now);
 	meters_age(b.meters, b.now, 100);
-	assert_non_null(meters_known(b.meters, &raw)); /* not while it is shown */
+	assert_non_null(known(&b, &raw)); /* not while it is shown */
 	(void)show(&b, 1);
 	meters_age(b.meters, b.now, 100);
 	meters_check(b.meters);
-	assert_null(meters_known(b.meters, &raw));
+	assert_null(known(&b, &raw));
 	assert_int_equal(meters_families(b.meters), 1);
 	assert_shows(&b, "# HELP forever Help.\n# TYPE forever gauge\nforever{a=\"1\"} 1\n");
+	done(&b);
+}
+
+static void insert(struct bench *b, struct meter *meter, int first, int count)
+{
+	for (int i = first; i < first + count; i++) {
+		char value[16];
+		snprintf(value, sizeof value, "%d", i);
+		meter_insert(b->meters, meter, bytes_of(value), b->now);
+	}
+	meters_check(b->meters);
+}
+
+static void a_set_shows_how_many_the_last_window_had(void **state)
+{
+	struct bench b = plenty();
+	struct meter *set = get(&b, METER_SET, "users", "1");
+
+	(void)state;
+	assert_shows(&b, "# HELP users Help.\n# TYPE users gauge\nusers{a=\"1\"} 0\n");
+	insert(&b, set, 0, 300);
+	insert(&b, set, 100, 300);
+	assert_int_equal(meter_members(b.meters, set, b.now), 0);
+	after(&b, 10000);
+	assert_shows(&b, "# HELP users Help.\n# TYPE users gauge\nusers{a=\"1\"} 400\n");
+	insert(&b, set, 0, 5);
+	assert_int_equal(meter_members(b.meters, set, b.now), 400);
+	after(&b, 9999);
+	insert(&b, set, 3, 5);
+	assert_int_equal(meter_members(b.meters, set, b.now), 400);
+	after(&b, 1);
+	assert_int_equal(meter_members(b.meters, set, b.now), 8);
+	after(&b, 10000);
+	assert_int_equal(meter_members(b.meters, set, b.now), 0); /* nothing came */
+	insert(&b, set, 0, 1);
+	assert_int_equal(meter_members(b.meters, set, b.now), 0);
+	assert_null(get(&b, METER_GAUGE, "users", "1"));
+	done(&b);
+}
+
+static void a_set_has_a_ceiling(void **state)
+{
+	struct bench b = plenty();
+	struct meter *set = get(&b, METER_SET, "users", "1");
+
+	(void)state;
+	insert(&b, set, 0, METER_MEMBERS_MAX + 100);
+	insert(&b, set, 0, 1000); /* these are in it */
+	assert_int_equal(meters_counts(b.meters)->by[METER_MEMBERS], 100);
+	assert_string_equal(meters_counts(b.meters)->latest[METER_MEMBERS], "users");
+	after(&b, 10000);
+	assert_int_equal(meter_members(b.meters, set, b.now), METER_MEMBERS_MAX);
 	done(&b);
 }
 
@@ -398,7 +461,7 @@ static void a_long_run_equals_a_plain_model(void **state)
 		struct meter_label label = { bytes_of("a"), bytes_of(value) };
 		struct meter_raw raw = { 'c', bytes_of("c"), bytes_of(value), bytes_of("") };
 		struct meter_wanted w = wanted(METER_COUNTER, "c");
-		struct meter *meter = meters_known(b.meters, &raw);
+		struct meter *meter = known(&b, &raw);
 		w.labels = &label;
 		w.label_count = 1;
 		w.raw = &raw;
@@ -433,6 +496,8 @@ int main(void)
 		cmocka_unit_test(small_numbers_count_beyond_the_precision_of_a_double),
 		cmocka_unit_test(weights_are_right_in_sum),
 		cmocka_unit_test(a_meter_ends_when_nothing_touches_it),
+		cmocka_unit_test(a_set_shows_how_many_the_last_window_had),
+		cmocka_unit_test(a_set_has_a_ceiling),
 		cmocka_unit_test(a_long_run_equals_a_plain_model),
 	};
 

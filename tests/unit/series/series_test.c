@@ -448,6 +448,60 @@ static void text_becomes_openmetrics(void **state)
 	series_free(t.series);
 }
 
+/* Of counters and buckets alone; text has none, and neither has what the next scrape has none for. */
+static void exemplars_are_kept_for_openmetrics(void **state)
+{
+	static const char page[] =
+		"# TYPE c counter\nc_total{x=\"1\"} 1 1.5 # {trace_id=\"a\",\"b.c\"=\"\\\"\"} 0.50 1e9\n"
+		"c_total{x=\"2\"} 1%s\n# TYPE g gauge\ng 1 # {a=\"b\"} 1\n"
+		"# TYPE h histogram\nh_bucket{le=\"1\"} 1 # {} 0.1\nh_bucket{le=\"+Inf\"} 2\n"
+		"h_sum 1 # {a=\"b\"} 1\nh_count 2\n"
+		"# TYPE t counter\nt_total 1 # {a=\"%0127d\"} 1\nt_total{l=\"1\"} 1 # {a=\"%0128d\"} 1\n"
+		"t_total{l=\"2\"} 1 # {a=\"b\"} 1 Inf\nt_total{l=\"3\"} 1 # {a=\"b\"} 1 9e15\n# EOF\n";
+	char source[2000], wanted[2000];
+	struct table t = table_of(&limits);
+
+	(void)state;
+	for (int round = 0; round < 4; round++) {
+		const char *second = round % 2 ? "" : " # {a=\"b\"} 2";
+		snprintf(source, sizeof source, page, second, 1, 1);
+		snprintf(wanted, sizeof wanted,
+			"# TYPE c counter\nc_total{x=\"1\"} 1 1.500 # {trace_id=\"a\",\"b.c\"=\"\\\"\"} 0.50 1e9\n"
+			"c_total{x=\"2\"} 1%s\n# TYPE g gauge\ng 1\n"
+			"# TYPE h histogram\nh_bucket{le=\"1\"} 1 # {} 0.1\nh_bucket{le=\"+Inf\"} 2\n"
+			"h_sum 1\nh_count 2\n# TYPE t counter\nt_total 1 # {a=\"%0127d\"} 1\n"
+			"t_total{l=\"1\"} 1\nt_total{l=\"2\"} 1\nt_total{l=\"3\"} 1\n",
+			second, 1);
+		series_begin(t.app);
+		assert_int_equal(stage(t.app, EXPOSITION_OPENMETRICS, source), EXPOSITION_FINE);
+		commit(&t, t.app);
+		assert_page_of(&t, EXPOSITION_OPENMETRICS, wanted);
+		assert_in_range(page_size(&t, EXPOSITION_OPENMETRICS), 1, series_page_max(t.series));
+		assert_in_range(page_size(&t, EXPOSITION_TEXT), 1, strlen(wanted) - 100);
+	}
+	series_target_down(t.app);
+	tidy(&t, t.app, 3);
+	assert_int_equal(t.series->bytes, 0);
+	series_free(t.series);
+}
+
+static void times_of_a_target_are_honoured_or_not(void **state)
+{
+	struct table t = table_of(&limits);
+	struct series_counts c;
+
+	(void)state;
+	series_target_honor_timestamps(t.app, false);
+	c = scrape(&t, t.app, "a 1 1500\nb 2 -1\n");
+	assert_int_equal(c.merged, 2);
+	assert_page(&t, "# TYPE a untyped\na 1\n# TYPE b untyped\nb 2\n");
+	series_target_honor_timestamps(t.app, true);
+	c = scrape(&t, t.app, "a 1 1500\nb 2 -1\n");
+	assert_int_equal(c.dropped[SERIES_DROP_TIMESTAMP], 1);
+	assert_page(&t, "# TYPE a untyped\na 1 1500\n");
+	series_free(t.series);
+}
+
 static void openmetrics_becomes_text(void **state)
 {
 	struct table t = table_of(&limits);
@@ -677,6 +731,8 @@ int main(void)
 		cmocka_unit_test(families_hold_together),
 		cmocka_unit_test(text_becomes_openmetrics),
 		cmocka_unit_test(openmetrics_becomes_text),
+		cmocka_unit_test(exemplars_are_kept_for_openmetrics),
+		cmocka_unit_test(times_of_a_target_are_honoured_or_not),
 		cmocka_unit_test(values_leave_as_they_came),
 		cmocka_unit_test(labels_of_a_target_are_checked),
 		cmocka_unit_test(a_page_is_consistent_by_family),

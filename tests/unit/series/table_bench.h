@@ -79,14 +79,15 @@ static inline struct series_counts scrape(struct table *t, struct series_target 
 	return commit(t, target);
 }
 
-static inline void assert_page_in_slices(struct table *t, const char *wanted, size_t budget)
+static inline void assert_page_in_slices(
+	struct table *t, enum exposition_format format, const char *wanted, size_t budget)
 {
 	struct series_cursor c;
 	struct buffer b;
 	int more;
 
 	buffer_init(&b, 1 << 20);
-	series_cursor_init(&c, t->series, EXPOSITION_TEXT);
+	series_cursor_init(&c, t->series, format);
 	while ((more = series_write_some(&c, &b, budget)) == 1)
 		;
 	assert_int_equal(more, 0);
@@ -109,11 +110,16 @@ static inline size_t page_size(struct table *t, enum exposition_format format)
 	return size;
 }
 
-static inline void assert_page(struct table *t, const char *wanted)
+static inline void assert_page_of(struct table *t, enum exposition_format format, const char *wanted)
 {
 	for (size_t budget = 1; budget < strlen(wanted) + 2; budget += 7)
-		assert_page_in_slices(t, wanted, budget);
-	assert_page_in_slices(t, wanted, 1 << 20);
+		assert_page_in_slices(t, format, wanted, budget);
+	assert_page_in_slices(t, format, wanted, 1 << 20);
+}
+
+static inline void assert_page(struct table *t, const char *wanted)
+{
+	assert_page_of(t, EXPOSITION_TEXT, wanted);
 }
 
 #endif

@@ -177,6 +177,32 @@ static void what_is_left_is_never_seen(void **state)
 	}
 }
 
+/* Whatever is staged while all of the memory is taken, and what was left is freed for it. */
+static void it_holds_together_without_memory(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 50; seed++) {
+		struct series_limits tight = { .series = 60, .family_series = 14, .bytes = 2000 + 200 * seed };
+		struct table t = table_of(&tight);
+		struct random r;
+		char page[4096];
+		random_seed(&r, seed);
+		for (int i = 0; i < 60; i++) {
+			struct series_target *target = t.targets[random_below(&r, TARGETS)];
+			struct series_counts c;
+			make_page(&r, page, sizeof page);
+			series_begin(target);
+			feed(target, page);
+			if (random_below(&r, 8) > 0)
+				series_commit(target, &c);
+			if (random_below(&r, 8) == 0)
+				series_target_down(target);
+			series_check(t.series);
+		}
+		series_free(t.series);
+	}
+}
+
 static void it_is_freed_in_as_many_steps_as_it_is_large(void **state)
 {
 	struct table t = table_of(&limits);
@@ -241,6 +267,39 @@ static void no_more_is_freed_than_is_wanted(void **state)
 	series_free(t.series);
 }
 
+static char *many(int count, int families)
+{
+	enum { LINE = 40 };
+	size_t used = 0, room = (size_t)count * LINE;
+	char *page = oxp_new(room);
+
+	for (int i = 0; i < count; i++)
+		used += (size_t)snprintf(page + used, room - used, "a%d{n=\"%d\"} 1\n", i % families, i);
+	return page;
+}
+
+/* Nor is all of it in the way of another target's series of the same name. */
+static void a_name_is_free_at_once(void **state)
+{
+	enum { SERIES = 500 };
+	struct table t = table_of(&series_limits_default);
+	char *page = many(SERIES, 1), shown[PAGE];
+	struct series_target *left = t.targets[1];
+
+	(void)state;
+	scrape(&t, 1, page);
+	series_target_down(left);
+	assert_int_equal(scrape(&t, 2, "a0{n=\"7\"} 2\na0{n=\"8\"} 3\n").merged, 2);
+	assert_int_equal(left->groups[left->slot].count, SERIES);
+	write_page(&t, shown, PAGE, 0);
+	assert_string_equal(shown, "\n# TYPE a0 untyped\na0{n=\"7\"} 2\na0{n=\"8\"} 3\n");
+	tidy(&t, 1);
+	assert_int_equal(t.series->entries.count, 2);
+	assert_int_equal(scrape(&t, 1, page).dropped[SERIES_DROP_DUPLICATE], 2);
+	free(page);
+	series_free(t.series);
+}
+
 static int64_t cpu_ns(void)
 {
 	struct timespec t;
@@ -270,17 +329,6 @@ static int64_t cost_of_commit(struct series_target *t, const char *before, const
 	return least;
 }
 
-static char *many(int count, int families)
-{
-	enum { LINE = 40 };
-	size_t used = 0, room = (size_t)count * LINE;
-	char *page = oxp_new(room);
-
-	for (int i = 0; i < count; i++)
-		used += (size_t)snprintf(page + used, room - used, "a%d{n=\"%d\"} 1\n", i % families, i);
-	return page;
-}
-
 static void a_commit_is_short_whatever_stays_or_vanishes(void **state)
 {
 	struct table t = table_of(&series_limits_default);
@@ -301,9 +349,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_left_is_never_seen),
+		cmocka_unit_test(it_holds_together_without_memory),
 		cmocka_unit_test(it_is_freed_in_as_many_steps_as_it_is_large),
 		cmocka_unit_test(what_is_left_is_in_nobodys_way),
 		cmocka_unit_test(no_more_is_freed_than_is_wanted),
+		cmocka_unit_test(a_name_is_free_at_once),
 		cmocka_unit_test(a_commit_is_short_whatever_stays_or_vanishes),
 	};
 

@@ -140,8 +140,8 @@ static void test_rows_are_kept_once(void **state)
 		put_log(f, 0, "1-0", "{\"message\":\"one\"}");
 		put_log(f, 0, "1-18", "plain");
 		assert_int_equal(store_begin(f->store), 0);
-		assert_int_equal(store_span(f->store, &one), 0);
-		assert_int_equal(store_span(f->store, &two), 0);
+		assert_int_equal(store_span(f->store, second(0), &one), 0);
+		assert_int_equal(store_span(f->store, second(0), &two), 0);
 		assert_int_equal(store_end(f->store, second(1), true), 0);
 		reopen(f);
 	}
@@ -190,7 +190,7 @@ static void test_the_old_goes(void **state)
 		snprintf(id, sizeof id, "%d", i);
 		assert_int_equal(store_log(f->store, second(i < 900 ? 0 : 1), id, bytes_of("x")), 0);
 	}
-	assert_int_equal(store_span(f->store, &old), 0);
+	assert_int_equal(store_span(f->store, second(0), &old), 0);
 	assert_int_equal(store_sample(f->store, second(0), bytes_of("a"), 1), 0);
 	assert_int_equal(store_sample(f->store, second(2), bytes_of("a"), 1), 0);
 	assert_int_equal(store_end(f->store, second(3600), true), 0);
@@ -200,6 +200,51 @@ static void test_the_old_goes(void **state)
 	assert_int_equal(number(f, "SELECT count(*) FROM logs"), 100);
 	assert_int_equal(number(f, "SELECT count(*) FROM spans"), 0);
 	assert_int_equal(number(f, "SELECT count(*) FROM samples"), 1);
+}
+
+/* Apps say when spans began: not at all, in another century, or in yesterday's trace that comes late. */
+static void test_spans_are_as_old_as_they_are_here(void **state)
+{
+	static const uint64_t starts[] = { 0, 1, UINT64_MAX, INT64_MAX, 4000000000000000000, 1600000000000000000 };
+	struct fixture *f = *state;
+	char id[32];
+
+	assert_int_equal(store_begin(f->store), 0);
+	for (size_t i = 0; i < COUNT_OF(starts); i++) {
+		struct store_span one = span("t", id, 0);
+		one.start_ns = starts[i];
+		snprintf(id, sizeof id, "%zu", i);
+		assert_int_equal(store_span(f->store, second(0), &one), 0);
+	}
+	assert_int_equal(store_end(f->store, second(3600), true), 0);
+	assert_int_equal(number(f, "SELECT count(*) FROM spans WHERE start_ns >= 0"), COUNT_OF(starts));
+	assert_int_equal(store_begin(f->store), 0);
+	assert_int_equal(store_end(f->store, second(3601), true), 0);
+	assert_int_equal(number(f, "SELECT count(*) FROM spans"), 0);
+}
+
+/* Its spans have no time of their own here, so they go; all else stays. */
+static void test_a_file_of_version_1_is_taken_over(void **state)
+{
+	struct fixture *f = *state;
+	struct store_span one = span("t", "1", 0);
+	uint32_t id = store_id(f->store);
+
+	put_log(f, 0, "first", "{}");
+	close_store(f);
+	change(f, "DROP TABLE spans; CREATE TABLE spans (start_ns INTEGER, end_ns INTEGER, trace_id TEXT, span_id TEXT,"
+		  " parent_id TEXT, service TEXT, name TEXT, kind INTEGER, status INTEGER, details TEXT,"
+		  " PRIMARY KEY (trace_id, span_id)) WITHOUT ROWID; CREATE INDEX spans_start ON spans (start_ns);"
+		  "INSERT INTO spans VALUES (1, 2, 't', 's', '', 'api', 'n', 1, 0, '{}'); PRAGMA user_version = 1");
+	open_store(f);
+	assert_true(store_id(f->store) == id);
+	assert_int_equal(store_begin(f->store), 0);
+	assert_int_equal(store_span(f->store, second(0), &one), 0);
+	assert_int_equal(store_end(f->store, second(1), true), 0);
+	assert_int_equal(number(f, "SELECT count(*) FROM logs"), 1);
+	assert_int_equal(number(f, "SELECT count(*) FROM spans_readable"), 1);
+	reopen(f);
+	assert_int_equal(number(f, "SELECT count(*) FROM spans"), 1);
 }
 
 static int64_t size_of(const struct fixture *f, const char *file)
@@ -236,6 +281,33 @@ static void test_the_file_is_bounded(void **state)
 	assert_true(number(f, "SELECT count(*) FROM samples") > 20);
 	assert_true(
 		number(f, "SELECT abs(min(logs.at) - (SELECT min(at) FROM samples)) FROM logs") < DURATION_S(60).ns);
+}
+
+/* Otherwise an app that fills it once with spans of another century would have it to itself for ever. */
+static void test_spans_from_the_future_give_way(void **state)
+{
+	struct fixture *f = *state;
+	char body[1000], id[32];
+
+	memset(body, 'b', sizeof body - 1);
+	body[sizeof body - 1] = '\0';
+	for (int i = 0; i < 200; i++) {
+		assert_int_equal(store_begin(f->store), 0);
+		for (int k = 0; k < 10; k++) {
+			struct store_span one = span("t", id, 0);
+			snprintf(id, sizeof id, "%d-%d", i, k);
+			one.details = body;
+			one.start_ns = 4000000000000000000;
+			if (i < 100)
+				assert_int_equal(store_span(f->store, second(i), &one), 0);
+			else
+				assert_int_equal(store_log(f->store, second(i), id, bytes_of(body)), 0);
+		}
+		assert_int_equal(store_end(f->store, second(i), true), 0);
+	}
+	assert_int_equal(number(f, "SELECT count(*) FROM logs WHERE at = (SELECT max(at) FROM logs)"), 10);
+	assert_true(number(f, "SELECT count(*) FROM logs") > 200);
+	assert_int_equal(number(f, "SELECT count(*) FROM spans"), 0);
 }
 
 static void test_a_lower_limit_shrinks_the_file(void **state)
@@ -490,7 +562,7 @@ static void test_json_lines_do_nothing_to_a_terminal(void **state)
 		"\xc2\x9b"
 		"1m");
 	assert_int_equal(store_begin(f->store), 0);
-	assert_int_equal(store_span(f->store, &one), 0);
+	assert_int_equal(store_span(f->store, second(0), &one), 0);
 	assert_int_equal(store_sample(f->store, second(0), bytes_of("x{a=\"\x7f\"}"), 1), 0);
 	assert_int_equal(store_end(f->store, second(1), true), 0);
 	assert_shown(f, "logs", &as_json,
@@ -525,9 +597,9 @@ static void test_traces(void **state)
 	child.service = "database of some length";
 	child.details = "{\"x\":1}";
 	assert_int_equal(store_begin(f->store), 0);
-	assert_int_equal(store_span(f->store, &child), 0);
-	assert_int_equal(store_span(f->store, &other), 0);
-	assert_int_equal(store_span(f->store, &root), 0);
+	assert_int_equal(store_span(f->store, second(0), &child), 0);
+	assert_int_equal(store_span(f->store, second(0), &other), 0);
+	assert_int_equal(store_span(f->store, second(0), &root), 0);
 	assert_int_equal(store_end(f->store, second(1), true), 0);
 	assert_shown(f, "traces", &plain,
 		"2023-11-14T22:13:20.133Z aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa api                  12.000 ms GET /\n"
@@ -556,8 +628,8 @@ static void test_errors_and_exceptions_of_spans(void **state)
 		      "{\"key\":\"exception.type\",\"value\":{\"stringValue\":\"Handled\"}}]},{\"attributes\":7}]}";
 	two.service = "db";
 	assert_int_equal(store_begin(f->store), 0);
-	assert_int_equal(store_span(f->store, &one), 0);
-	assert_int_equal(store_span(f->store, &two), 0);
+	assert_int_equal(store_span(f->store, second(0), &one), 0);
+	assert_int_equal(store_span(f->store, second(0), &two), 0);
 	assert_int_equal(store_end(f->store, second(1), true), 0);
 	assert_shown(f, "traces", &plain,
 		"2023-11-14T22:13:20.123Z aa                               api                  12.000 ms GET / "
@@ -658,6 +730,9 @@ int main(void)
 		TEST(test_what_is_not_wanted_is_not_kept),
 		TEST(test_a_file_without_its_name_takes_nothing),
 		TEST(test_the_old_goes),
+		TEST(test_a_file_of_version_1_is_taken_over),
+		TEST(test_spans_are_as_old_as_they_are_here),
+		TEST(test_spans_from_the_future_give_way),
 		TEST(test_the_file_is_bounded),
 		TEST(test_a_lower_limit_shrinks_the_file),
 		TEST(test_damage_is_set_aside),

@@ -1,0 +1,97 @@
+/*
+ * Workers: processes that push the whole of their metrics again and again, and look like one process on /metrics.
+ *
+ * A worker is a connection, for as long as that lasts; or, if it says a name, whatever pushes under that name. Each
+ * body is its whole page. What is shown is the sum over all pages. When the connection ends, the worker's gauges go.
+ * What it counted stays: without a name it is folded into what the dead have left at once. With a name that is done
+ * after `grace`, for until then the process may connect again and push all of it once more.
+ *
+ *   live ──connection ends──→ gone ──grace is over, or no name──→ folded
+ *     ↑──────pushes again───────┘
+ *
+ * Pages and deaths wait in one line and are worked on in slices, as is the sum, which is made when somebody asks for
+ * it and something has changed. What is asked for has whatever stood in the line before.
+ */
+#ifndef OXP_PUSH_WORKERS_H
+#define OXP_PUSH_WORKERS_H
+
+#include "collectors/push_fold.h"
+#include "collectors/refusals.h"
+#include "collectors/relabelling.h"
+#include "loop/loop.h"
+#include "series/series.h"
+
+enum {
+	PUSH_WORKER_NAME_MAX = 128,
+	PUSH_GONE_MAX = 64, /* workers with a name whose connection has ended; beyond that the oldest is folded */
+};
+
+struct push_worker;
+
+/* What its connection is watched with; it is freed when that ends. */
+struct push_link {
+	struct push_workers *all;
+	struct push_worker *worker;
+};
+
+/* A page as it was pushed: its text is in the batch, which is never offered and counts as `memory`. */
+struct push_worker_page {
+	struct batch *batch;
+	struct push_text text;
+};
+
+enum push_work {
+	PUSH_RESTS,
+	PUSH_FOLDS, /* the first in the line */
+	PUSH_SUMS_DEAD, /* begins the sum with what the dead have left */
+	PUSH_SUMS_PAGES,
+	PUSH_STAGES, /* the sum becomes a scrape of `target` */
+};
+
+struct push_workers {
+	struct host *host;
+	struct push_modes modes;
+	struct duration grace;
+	uint64_t seed;
+	struct push_worker *first, **last;
+	size_t live, gone;
+	uint64_t numbers; /* of workers and of pages, the last one given */
+	struct push_change *waiting, **waiting_last;
+	uint64_t changes, wanted; /* the last one's number; up to which a sum is asked for */
+	uint64_t asks, summed_for; /* how often it was asked for; when this one was begun */
+	bool asked, changed; /* for a sum; since the last one */
+	enum push_work work;
+	struct push_fold fold;
+	struct push_sum dead, sum;
+	struct push_walk walk;
+	struct push_worker *summed; /* whose page is being walked through */
+	const struct push_total *at;
+	bool walking, short_of_memory;
+	size_t clashes, over_ceiling, bytes; /* of this sum */
+	size_t shown_clashes, shown_over, shown_series; /* of the last one */
+	uint64_t left_out[PUSH_LEFT_KINDS], shown_left[PUSH_LEFT_KINDS];
+	struct series_target *target; /* NULL before the first page */
+	struct refusals refusals;
+	struct relabelling relabel;
+	struct loop_soon soon, tidy;
+	struct loop_timer again, ends;
+	void (*ready)(void *context); /* what was asked for is there */
+	void *context;
+	uint64_t *live_shown, *folded, *lost;
+};
+
+void push_workers_init(struct push_workers *, struct host *, const struct push_modes *, struct duration grace);
+/* Rules for the sum, which may be NULL. 0 or -ENOMEM. */
+int push_workers_relabel(struct push_workers *, const struct option_items *) MUST_CHECK;
+/* Whether it can be a name; else `why` says what one is. */
+bool push_worker_name_fine(const char *name, const char **why) MUST_CHECK;
+/* A page has come over that link; takes it over. `name` may be NULL. */
+void push_workers_take(struct push_link *, const char *name, const struct push_worker_page *);
+/* The connection has ended; frees the link. */
+void push_link_closed(void *link);
+/* Asks for a sum. True: what is shown is that; otherwise ready() is called. */
+bool push_workers_ask(struct push_workers *);
+void push_workers_report(const struct push_workers *, struct json_writer *);
+void push_workers_done(struct push_workers *); /* all links are closed; fine on zeroed memory */
+
+#endif

@@ -1,0 +1,50 @@
+/*
+ * The rules of a mapping file, as they are read: statsd_mapping.h says what they mean.
+ */
+#ifndef OXP_COLLECTORS_STATSD_RULES_H
+#define OXP_COLLECTORS_STATSD_RULES_H
+
+#include "config/document.h"
+#include "proto/regex.h"
+#include "series/meters.h"
+
+enum { STATSD_RULES_MAX = 1000, STATSD_RULE_LABELS_MAX = 32 };
+
+struct statsd_template {
+	const char *name; /* of the label; of the metric NULL */
+	const char *text; /* with $1, ${1}, $name */
+};
+
+struct statsd_bounds {
+	const double *values; /* NULL: those of the collector */
+	size_t count;
+};
+
+struct statsd_rule {
+	const char *match;
+	struct regex *regex; /* NULL: `match` is a glob */
+	bool of[METER_KINDS]; /* kinds of meters that it is for */
+	bool drops, honor_labels;
+	const char *help; /* NULL: none */
+	struct duration ttl; /* 0: that of the file, or of the collector */
+	double scale;
+	struct statsd_bounds bounds;
+	struct statsd_template metric, labels[STATSD_RULE_LABELS_MAX];
+	size_t label_count;
+};
+
+/* Only statsd_rules.c writes it. */
+struct statsd_rules {
+	struct document file;
+	struct statsd_rule *rules;
+	size_t count;
+	struct duration ttl; /* `defaults`: 0: none */
+	struct statsd_bounds bounds;
+	bool regex; /* match_type */
+};
+
+/* False: there are errors in `file`. statsd_rules_done() either way. */
+bool statsd_rules_read(struct statsd_rules *, const char *path) MUST_CHECK;
+void statsd_rules_done(struct statsd_rules *); /* fine on zeroed memory */
+
+#endif

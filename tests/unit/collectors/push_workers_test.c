@@ -1,0 +1,584 @@
+/*
+ * Workers against a plain model: whatever row of pushes, deaths, restarts and reconnections there was, what is shown
+ * is what all processes have pushed, those that are dead among them, and no sum ever falls.
+ */
+#include "collectors/push_workers.h"
+
+#include <math.h>
+
+#include "base/random.h"
+#include "collectors/push_page.h"
+#include "config/option.h"
+#include "series/write.h"
+#include "unit/fake_host.h"
+#include "unit/http/raw.h"
+
+enum {
+	MEMORY = 8 << 20,
+	SLOTS = 5,
+	LABELS = 3,
+	MOVES = 4000,
+	PAGE = 1 << 20,
+	GRACE_S = 30,
+	MANY = 3000 /* series, for many turns */
+};
+
+struct fixture {
+	struct world world;
+	struct host host;
+	struct push_workers workers;
+	struct buffer page;
+	bool ready;
+};
+
+static void on_ready(void *context)
+{
+	((struct fixture *)context)->ready = true;
+}
+
+static void begin(struct fixture *f, const struct push_modes *modes)
+{
+	static const struct push_modes sums = { .usual = PUSH_SUM };
+
+	*f = (struct fixture){ 0 };
+	world_init(&f->world);
+	fake_host_init(&f->host, f->world.loop, NULL, MEMORY);
+	f->host.series = series_new(&series_limits_default, 1);
+	assert_non_null(f->host.series);
+	push_workers_init(&f->workers, &f->host, modes ? modes : &sums, DURATION_S(GRACE_S));
+	f->workers.ready = on_ready;
+	f->workers.context = f;
+	buffer_init(&f->page, PAGE);
+}
+
+static void end(struct fixture *f)
+{
+	push_workers_done(&f->workers);
+	assert_int_equal(budget_used(&f->host.budget), 0);
+	assert_int_equal(f->host.samples_dropped, 0);
+	series_check(f->host.series);
+	series_free(f->host.series);
+	fake_host_done(&f->host);
+	loop_free(f->world.loop);
+	buffer_done(&f->page);
+}
+
+static struct push_link *connect_to(struct fixture *f)
+{
+	struct push_link *link = oxp_new(sizeof *link);
+
+	link->all = &f->workers;
+	return link;
+}
+
+static void push(struct push_link *link, const char *name, const char *text)
+{
+	struct push_worker_page page = { .text.format = EXPOSITION_TEXT };
+	char why[EXPOSITION_WHAT_MAX], *to;
+
+	if (!push_page_check(bytes_of(text), EXPOSITION_TEXT, why, sizeof why))
+		fail_msg("%s: %s", text, why);
+	page.batch = host_batch_new(link->all->host, SIGNAL_METRICS);
+	assert_non_null(page.batch);
+	to = batch_block(page.batch, strlen(text) + 1);
+	assert_non_null(to);
+	memcpy(to, text, strlen(text));
+	page.text.text = (struct bytes){ to, strlen(text) };
+	push_workers_take(link, name, &page);
+}
+
+static void pull(struct fixture *f)
+{
+	struct series_cursor cursor;
+
+	f->ready = push_workers_ask(&f->workers);
+	while (!f->ready)
+		turn(&f->world);
+	buffer_clear(&f->page);
+	series_cursor_init(&cursor, f->host.series, EXPOSITION_TEXT);
+	assert_int_equal(series_write_some(&cursor, &f->page, PAGE), 0);
+	assert_int_equal(buffer_append(&f->page, "", 1), 0);
+}
+
+/* The value of the sample that begins with that text on the page that was pulled; -1: there is none. */
+static double shown(const struct fixture *f, const char *sample)
+{
+	for (const char *at = f->page.data; (at = strstr(at, sample)); at++)
+		if ((at == f->page.data || at[-1] == '\n') && at[strlen(sample)] == ' ')
+			return strtod(at + strlen(sample), NULL);
+	return -1;
+}
+
+static void expect(struct fixture *f, const char *sample, double value)
+{
+	pull(f);
+	if (fabs(shown(f, sample) - value) > 1e-9)
+		fail_msg("%s is %g instead of %g\n%s", sample, shown(f, sample), value, f->page.data);
+}
+
+/* The model. */
+
+struct process {
+	double hits[LABELS]; /* 0: no such series yet */
+	unsigned low, all; /* of a histogram */
+	double seconds;
+	unsigned gauge;
+};
+
+struct slot {
+	struct push_link *link; /* NULL: none */
+	struct process now, pushed;
+	char name[16]; /* "": none */
+};
+
+struct model {
+	struct slot slots[SLOTS];
+	struct process dead; /* the sum */
+	double shown[LABELS + 3];
+	unsigned names;
+};
+
+static void add(struct process *to, const struct process *p)
+{
+	for (int i = 0; i < LABELS; i++)
+		to->hits[i] += p->hits[i];
+	to->low += p->low;
+	to->all += p->all;
+	to->seconds += p->seconds;
+}
+
+static void work_some(struct process *p, struct random *random)
+{
+	for (int i = 0; i < LABELS; i++)
+		if (random_below(random, 3) == 0)
+			p->hits[i] += (double)(1 + random_below(random, 1000)) / 7;
+	p->low += (unsigned)random_below(random, 3);
+	p->all = p->low + (unsigned)random_below(random, 3) + p->all - smaller(p->all, p->low);
+	p->seconds += (double)random_below(random, 100) / 10 - 1; /* which may fall */
+	p->gauge = (unsigned)random_below(random, 10);
+}
+
+static void push_process(struct fixture *f, struct slot *s)
+{
+	static char text[12 << 10]; /* more than is read at once */
+	size_t size = (size_t)snprintf(
+		text, sizeof text, "#%*s\n# HELP hits_total Hits.\n# TYPE hits_total counter\n", 10 << 10, "");
+	const struct process *p = &s->now;
+
+	for (int i = 0; i < LABELS; i++)
+		if (p->hits[i] > 0)
+			size += (size_t)snprintf(
+				text + size, sizeof text - size, "hits_total{l=\"%d\"} %.17g\n", i, p->hits[i]);
+	snprintf(text + size, sizeof text - size,
+		"# TYPE took histogram\ntook_bucket{le=\"1\"} %u\ntook_bucket{le=\"+Inf\"} %u\n"
+		"took_sum %.17g\ntook_count %u\n# TYPE busy gauge\nbusy %u\n"
+		"# TYPE size summary\nsize{quantile=\"0.5\"} 1\nsize_sum %u\nsize_count %u\n",
+		p->low, p->all, p->seconds, p->all, p->gauge, p->low, p->all);
+	if (!s->link)
+		s->link = connect_to(f);
+	push(s->link, s->name[0] ? s->name : NULL, text);
+	s->pushed = s->now;
+}
+
+static void disconnect(struct slot *s)
+{
+	if (s->link)
+		push_link_closed(s->link);
+	s->link = NULL;
+}
+
+/* Another process takes the slot: of a name of its own, or of none, or of the same name. The latter is seen by what
+ * it pushes first: what a process begins with. */
+static void replace_process(struct fixture *f, struct model *m, struct slot *s, struct random *random)
+{
+	bool same = s->name[0] && random_below(random, 3) == 0;
+
+	add(&m->dead, &s->pushed);
+	if (!same || random_below(random, 2))
+		disconnect(s);
+	s->now = s->pushed = (struct process){ 0 };
+	if (same) {
+		push_process(f, s);
+	} else {
+		s->name[0] = '\0';
+		if (random_below(random, 2))
+			snprintf(s->name, sizeof s->name, "w\"%u", ++m->names);
+	}
+}
+
+static void move(struct fixture *f, struct model *m, struct random *random)
+{
+	struct slot *s = &m->slots[random_below(random, SLOTS)];
+
+	switch (random_below(random, 12)) {
+	case 0:
+		replace_process(f, m, s, random);
+		break;
+	case 1:
+		if (s->name[0])
+			disconnect(s); /* it lives on, and pushes again */
+		break;
+	case 2: /* of those that are gone, only processes that are dead may wait for long */
+		for (int i = 0; i < SLOTS; i++)
+			if (!m->slots[i].link)
+				push_process(f, &m->slots[i]);
+		f->world.ahead += DURATION_S(GRACE_S / 2 + 1).ns;
+		break;
+	default:
+		work_some(&s->now, random);
+		push_process(f, s);
+	}
+}
+
+static void check_one(struct fixture *f, const char *sample, double value, double *before)
+{
+	double now = shown(f, sample);
+
+	if (fabs(now - (value > 0 ? value : now < 0 ? now : 0)) > 1e-9 * value)
+		fail_msg("%s is %.17g instead of %.17g\n%s", sample, now, value, f->page.data);
+	if (before && now < *before)
+		fail_msg("%s fell from %.17g to %.17g", sample, *before, now);
+	if (before)
+		*before = now;
+}
+
+static void check(struct fixture *f, struct model *m)
+{
+	struct process all = m->dead;
+	unsigned gauge = 0;
+	char sample[64];
+
+	pull(f);
+	for (int i = 0; i < SLOTS; i++) {
+		add(&all, &m->slots[i].pushed);
+		gauge += m->slots[i].link ? m->slots[i].pushed.gauge : 0;
+	}
+	for (int i = 0; i < LABELS; i++) {
+		snprintf(sample, sizeof sample, "hits_total{l=\"%d\"}", i);
+		check_one(f, sample, all.hits[i], &m->shown[i]);
+	}
+	check_one(f, "took_bucket{le=\"1\"}", all.low, &m->shown[LABELS]);
+	check_one(f, "took_bucket{le=\"+Inf\"}", all.all, &m->shown[LABELS + 1]);
+	check_one(f, "took_count", all.all, NULL);
+	check_one(f, "size_count", all.all, &m->shown[LABELS + 2]);
+	check_one(f, "busy", gauge, NULL);
+	assert_null(strstr(f->page.data, "quantile"));
+}
+
+static void the_sum_is_what_all_processes_have_pushed(void **state)
+{
+	struct fixture f;
+	struct model m = { 0 };
+	struct random random;
+
+	(void)state;
+	begin(&f, NULL);
+	random_seed(&random, 14);
+	for (size_t i = 0; i < COUNT_OF(m.shown); i++)
+		m.shown[i] = -1;
+	for (int i = 0; i < MOVES; i++) {
+		move(&f, &m, &random);
+		turns(&f.world, (int)random_below(&random, 5)); /* into the middle of something */
+		if (random_below(&random, 5) == 0)
+			check(&f, &m);
+	}
+	check(&f, &m);
+	assert_non_null(strstr(f.page.data, "# HELP hits_total Hits.\n# TYPE hits_total counter\n"));
+	assert_true(fake_host_number(&f.host, "push_workers_folded_total") > MOVES / 40);
+	assert_int_equal(fake_host_number(&f.host, "push_series_lost_total"), 0);
+	for (int i = 0; i < SLOTS; i++)
+		disconnect(&m.slots[i]);
+	end(&f);
+}
+
+/* A sum that is rounded once for each part would differ in its last bit with their order. */
+static void a_sum_does_not_depend_on_the_order_of_deaths(void **state)
+{
+	enum { WORKERS = 40 };
+	struct push_link *links[WORKERS];
+	struct fixture f;
+	char text[64];
+	double before;
+
+	(void)state;
+	begin(&f, NULL);
+	for (int i = 0; i < WORKERS; i++) {
+		links[i] = connect_to(&f);
+		snprintf(text, sizeof text, "seconds_total %.17g\n", 0.1 * (i + 1) * (i % 3 ? 1 : 1e9));
+		push(links[i], NULL, text);
+	}
+	pull(&f);
+	before = shown(&f, "seconds_total");
+	assert_true(before > 1e9);
+	for (int i = WORKERS - 1; i >= 0; i--) {
+		push_link_closed(links[(i * 7) % WORKERS]);
+		pull(&f);
+		assert_true(shown(&f, "seconds_total") == before);
+	}
+	end(&f);
+}
+
+static void gauges_become_what_their_mode_says(void **state)
+{
+	static const struct option_pair pairs[] = { { "least", "min" }, { "most", "max" }, { "last", "mostrecent" },
+		{ "each", "all" } };
+	static const struct option_map named = { COUNT_OF(pairs), pairs };
+	const struct push_modes modes = { .usual = PUSH_SUM, .named = &named };
+	struct push_link *a, *b;
+	struct fixture f;
+
+	(void)state;
+	begin(&f, &modes);
+	a = connect_to(&f);
+	b = connect_to(&f);
+	push(a, "a\"", "sum 1\nleast 1\nmost 1\nlast 1\neach{z=\"1\",a=\"2\",worker=\"x\"} 1\nbuild_info 1\n");
+	push(b, "b", "sum 2\nleast 2\nmost 2\nlast 2\neach 2\nbuild_info 1\n");
+	push(a, "a\"", "sum 3\nleast 3\nmost 3\nlast 3\neach{z=\"1\",a=\"2\",worker=\"x\"} 3\nbuild_info 1\n");
+	expect(&f, "sum", 5);
+	expect(&f, "least", 2);
+	expect(&f, "most", 3);
+	expect(&f, "last", 3);
+	expect(&f, "build_info", 1);
+	expect(&f, "each{a=\"2\",worker=\"a\\\"\",z=\"1\"}", 3);
+	expect(&f, "each{worker=\"b\"}", 2);
+	push_link_closed(a);
+	expect(&f, "sum", 2);
+	expect(&f, "most", 2);
+	expect(&f, "each{a=\"2\",worker=\"a\\\"\",z=\"1\"}", -1);
+	push_link_closed(b);
+	expect(&f, "sum", -1);
+	end(&f);
+}
+
+static void a_process_that_comes_back_under_its_name_is_not_there_twice(void **state)
+{
+	struct push_link *link;
+	struct fixture f;
+
+	(void)state;
+	begin(&f, NULL);
+	link = connect_to(&f);
+	push(link, "p", "a_total 5\nbusy 1\n");
+	push_link_closed(link);
+	expect(&f, "a_total", 5);
+	expect(&f, "busy", -1);
+	f.world.ahead += DURATION_S(GRACE_S - 1).ns;
+	turns(&f.world, 5);
+	link = connect_to(&f);
+	push(link, "p", "a_total 6\nbusy 1\n");
+	expect(&f, "a_total", 6);
+	expect(&f, "busy", 1);
+	f.world.ahead += DURATION_S(GRACE_S + 1).ns;
+	turns(&f.world, 5);
+	expect(&f, "a_total", 6);
+	push_link_closed(link);
+	while (fake_host_number(&f.host, "push_workers_folded_total") == 0) {
+		f.world.ahead += DURATION_S(GRACE_S + 1).ns;
+		turn(&f.world);
+	}
+	expect(&f, "a_total", 6);
+	assert_null(f.workers.first);
+	end(&f);
+}
+
+/* Many series, so that it takes many turns to fold them. */
+static void a_process_may_come_back_while_it_is_being_folded(void **state)
+{
+	struct push_link *link;
+	struct buffer text;
+	struct fixture f;
+
+	(void)state;
+	begin(&f, NULL);
+	buffer_init(&text, PAGE);
+	for (int i = 0; i < MANY; i++)
+		assert_int_equal(buffer_printf(&text, "a_total{l=\"%d\"} 2\n", i), 0);
+	for (enum push_fold_stage stage = FOLD_READ_OLD; stage < FOLD_ADD; stage++) {
+		link = connect_to(&f);
+		push(link, "p", text.data);
+		push_link_closed(link);
+		expect(&f, "a_total{l=\"2999\"}", 2);
+		f.world.ahead += DURATION_S(GRACE_S + 1).ns;
+		while (f.workers.work != PUSH_FOLDS || f.workers.fold.stage != stage)
+			turn(&f.world);
+		link = connect_to(&f);
+		push(link, "p", text.data);
+		expect(&f, "a_total{l=\"0\"}", 2);
+		assert_int_equal(f.workers.live, 1);
+		push_link_closed(link);
+	}
+	while (f.workers.first) {
+		f.world.ahead += DURATION_S(GRACE_S + 1).ns;
+		turn(&f.world);
+	}
+	expect(&f, "a_total{l=\"2999\"}", 2);
+	assert_int_equal(fake_host_number(&f.host, "push_workers_folded_total"), 1);
+	buffer_done(&text);
+	end(&f);
+}
+
+static void the_newer_connection_of_a_name_is_the_worker(void **state)
+{
+	struct push_link *old, *new;
+	struct fixture f;
+
+	(void)state;
+	begin(&f, NULL);
+	old = connect_to(&f);
+	new = connect_to(&f);
+	push(old, "p", "a_total 5\nbusy 1\n");
+	push(new, "p", "a_total 6\nbusy 1\n");
+	push_link_closed(old);
+	expect(&f, "busy", 1);
+	expect(&f, "a_total", 6);
+	push(new, "q", "a_total 1\nbusy 3\n"); /* now it is another worker's */
+	expect(&f, "busy", 3);
+	expect(&f, "a_total", 7);
+	push_link_closed(new);
+	expect(&f, "busy", -1);
+	end(&f);
+}
+
+/* One bucket that is smaller shows that all of the histogram began anew; another label set goes on. */
+static void what_a_process_counts_as_one_begins_anew_as_one(void **state)
+{
+	struct push_link *link;
+	struct fixture f;
+
+	(void)state;
+	begin(&f, NULL);
+	link = connect_to(&f);
+	push(link, "p",
+		"# TYPE h histogram\nh_bucket{k=\"a\",le=\"1\"} 2\nh_bucket{k=\"a\",le=\"+Inf\"} 9\nh_count{k=\"a\"} "
+		"9\n"
+		"h_bucket{k=\"b\",le=\"+Inf\"} 3\nh_count{k=\"b\"} 3\nh_sum{k=\"b\"} 4\n");
+	push(link, "p",
+		"# TYPE h histogram\nh_bucket{k=\"a\",le=\"1\"} 2\nh_bucket{k=\"a\",le=\"+Inf\"} 3\nh_count{k=\"a\"} "
+		"3\n"
+		"h_bucket{k=\"b\",le=\"+Inf\"} 4\nh_count{k=\"b\"} 4\nh_sum{k=\"b\"} 3\n");
+	expect(&f, "h_bucket{k=\"a\",le=\"1\"}", 4);
+	expect(&f, "h_bucket{k=\"a\",le=\"+Inf\"}", 12);
+	expect(&f, "h_count{k=\"a\"}", 12);
+	expect(&f, "h_count{k=\"b\"}", 4);
+	expect(&f, "h_sum{k=\"b\"}", 3);
+	push_link_closed(link);
+	end(&f);
+}
+
+/* The first who asked may have gone, so the second asks while the sum of the first is being made. */
+static void who_asks_later_gets_what_came_meanwhile(void **state)
+{
+	struct push_link *link;
+	struct buffer text;
+	struct fixture f;
+
+	(void)state;
+	begin(&f, NULL);
+	link = connect_to(&f);
+	buffer_init(&text, PAGE);
+	for (int i = 0; i < MANY; i++)
+		assert_int_equal(buffer_printf(&text, "a_total{l=\"%d\"} 1\n", i), 0);
+	push(link, NULL, text.data);
+	buffer_done(&text);
+	assert_false(push_workers_ask(&f.workers));
+	while (f.workers.work != PUSH_STAGES)
+		turn(&f.world);
+	push(link, NULL, "a_total 2\n");
+	expect(&f, "a_total", 2);
+	push_link_closed(link);
+	end(&f);
+}
+
+static void without_memory_nothing_is_lost(void **state)
+{
+	struct push_link *link, *other;
+	struct batch *hog;
+	struct fixture f;
+	size_t size;
+
+	(void)state;
+	begin(&f, NULL);
+	link = connect_to(&f);
+	other = connect_to(&f);
+	push(link, NULL, "a_total 5\n");
+	push(other, NULL, "a_total 2\n");
+	expect(&f, "a_total", 7);
+	hog = host_batch_new(&f.host, SIGNAL_METRICS);
+	for (size = MEMORY; size >= 64; size /= 2)
+		while (batch_block(hog, size))
+			;
+	push_link_closed(link);
+	turns(&f.world, 5);
+	expect(&f, "a_total", 7);
+	assert_int_equal(fake_host_number(&f.host, "push_workers_folded_total"), 0);
+	batch_free(hog);
+	while (fake_host_number(&f.host, "push_workers_folded_total") == 0) {
+		f.world.ahead += DURATION_S(1).ns;
+		turn(&f.world);
+	}
+	push(other, NULL, "a_total 3\n");
+	expect(&f, "a_total", 8);
+	push_link_closed(other);
+	end(&f);
+}
+
+static void a_name_has_limits(void **state)
+{
+	char longest[PUSH_WORKER_NAME_MAX + 2];
+	const char *why;
+
+	(void)state;
+	memset(longest, 'x', sizeof longest);
+	longest[PUSH_WORKER_NAME_MAX] = '\0';
+	assert_true(push_worker_name_fine(longest, &why));
+	longest[PUSH_WORKER_NAME_MAX] = 'x';
+	longest[PUSH_WORKER_NAME_MAX + 1] = '\0';
+	assert_false(push_worker_name_fine(longest, &why));
+	assert_false(push_worker_name_fine("", &why));
+	assert_false(push_worker_name_fine("a\tb", &why));
+	assert_false(push_worker_name_fine("\xff", &why));
+	assert_true(push_worker_name_fine("host-1 \"\\ \xc3\xa9", &why));
+}
+
+static void few_that_are_gone_are_remembered(void **state)
+{
+	struct push_link *link;
+	struct fixture f;
+	char name[16];
+
+	(void)state;
+	begin(&f, NULL);
+	for (int i = 0; i < 2 * PUSH_GONE_MAX; i++) {
+		link = connect_to(&f);
+		snprintf(name, sizeof name, "p%d", i);
+		push(link, name, "a_total 1\n");
+		push_link_closed(link);
+	}
+	expect(&f, "a_total", 2 * PUSH_GONE_MAX);
+	assert_int_equal(f.workers.gone, PUSH_GONE_MAX);
+	assert_int_equal(fake_host_number(&f.host, "push_workers_folded_total"), PUSH_GONE_MAX);
+	link = connect_to(&f);
+	push(link, name, "a_total 2\n");
+	expect(&f, "a_total", 2 * PUSH_GONE_MAX + 1);
+	push_link_closed(link);
+	end(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_sum_is_what_all_processes_have_pushed),
+		cmocka_unit_test(a_sum_does_not_depend_on_the_order_of_deaths),
+		cmocka_unit_test(gauges_become_what_their_mode_says),
+		cmocka_unit_test(a_process_that_comes_back_under_its_name_is_not_there_twice),
+		cmocka_unit_test(a_process_may_come_back_while_it_is_being_folded),
+		cmocka_unit_test(the_newer_connection_of_a_name_is_the_worker),
+		cmocka_unit_test(what_a_process_counts_as_one_begins_anew_as_one),
+		cmocka_unit_test(who_asks_later_gets_what_came_meanwhile),
+		cmocka_unit_test(without_memory_nothing_is_lost),
+		cmocka_unit_test(a_name_has_limits),
+		cmocka_unit_test(few_that_are_gone_are_remembered),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
