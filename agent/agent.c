@@ -405,7 +405,8 @@ static void init_parts(struct agent *a)
 		.conflict_context = &a->conflicts };
 	own_files_init(&a->hosts.written, a->config->state.path);
 	metrics_init(&a->metrics,
-		&(struct metrics_options){ core, &a->pipeline.budget, &a->intakes, a->config->store.snapshot });
+		&(struct metrics_options){ core, &a->pipeline.budget, &a->intakes,
+			assemble_wants_store(a->config) ? a->config->store.snapshot : (struct duration){ 0 } });
 	a->destinations = (struct destinations){ &a->outlets, core->loop };
 	overview_init(&a->overview, core, &a->pipeline.budget, a->config->state.max);
 	report_add(&a->overview.report, "sources", intakes_report, &a->intakes);

@@ -204,7 +204,7 @@ static const struct {
 	{ { .path = "receive",
 		  .noun = "door",
 		  .kind = SECTION_COMPONENTS,
-		  .help = "Doors that take spans and log records. If it is missing: otlp." },
+		  .help = "Doors that take spans, log records and metrics. If it is missing: otlp." },
 		PART_RECEIVE },
 	{ { .path = "metrics.limits",
 		  .options = series_rows,

@@ -119,12 +119,12 @@ static int add_collector(struct agent *a, enum part part, const struct config_co
 	struct intake *i = intake_new(&a->intakes, c->type->type, host_new(&a->hosts, part_path(part), c->name));
 	int failed = 0;
 
-	if (part == PART_METRICS) {
+	if (i->type->signals & SIGNAL_METRICS) {
 		metrics_add(&a->metrics, i);
 		open_books(a, i->host->samples, &(struct books_disk){ .spooled_to = 0 });
-	} else {
-		failed = add_sources(a, i, c->name);
 	}
+	if (part != PART_METRICS)
+		failed = add_sources(a, i, c->name);
 	if (failed)
 		return failed;
 	return intake_create(i, c->options);

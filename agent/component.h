@@ -273,6 +273,9 @@ struct collector_type {
 	/* Metrics only: brings the series up to date before `deadline`, then calls host_collected() once. May be NULL:
 	 * they always are. */
 	void (*collect)(struct collector *, struct mono_time deadline);
+	/* Whether that may show any: if no collector has, nobody wants a page for the embedded store. May be NULL: it
+	 * always may. */
+	bool (*has_series)(const struct collector *);
 	/* Writes further members of the source's object on /status. `troubles` is a list of what cannot be read, each
 	 * an object of `file` and `why`. May be NULL. */
 	void (*report)(const struct collector *, struct json_writer *);

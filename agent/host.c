@@ -250,7 +250,7 @@ static struct source *source_of(const struct host *h, enum signal signal)
 
 bool host_takes(const struct host *h, enum signal signal)
 {
-	return find_source(h, signal) != NULL;
+	return signal == SIGNAL_METRICS ? h->samples != NULL : find_source(h, signal) != NULL;
 }
 
 struct batch *host_batch_new(struct host *h, enum signal signal)

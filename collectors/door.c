@@ -170,6 +170,8 @@ void door_expire(struct door_request *r)
 {
 	if (r->in_lane)
 		r->late = true;
+	else if (r->applies)
+		return; /* some of it is taken */
 	else if (!r->offered)
 		door_refuse(r, 504, too_late);
 	else
@@ -309,6 +311,45 @@ static enum admit hand_over(struct door_request *r)
 	return admit;
 }
 
+/* Bodies that are not offered. */
+
+static struct door_request *take_applied(struct door *door)
+{
+	struct door_request *r = door->applied;
+
+	door->applied = r->next;
+	if (!door->applied)
+		door->applied_last = &door->applied;
+	return r;
+}
+
+static void apply_some(void *context)
+{
+	struct door *door = context;
+	struct door_request *r = door->applied;
+
+	if (!r->type->apply(r)) {
+		(void)take_applied(door);
+		r->applies = false;
+		r->type->taken(r);
+	}
+	if (door->applied && !door->stopped)
+		loop_soon_run(&door->applying);
+}
+
+static void apply(struct door_request *r)
+{
+	struct door *door = r->door;
+
+	if (r->body.size > 0)
+		door->last = loop_now(host_loop(door->host));
+	r->applies = true;
+	r->next = NULL;
+	*door->applied_last = r;
+	door->applied_last = &r->next;
+	loop_soon_run(&door->applying);
+}
+
 /* Afterwards the request has been answered, or waits for steps or for the disk. */
 static void offer(struct door_request *r)
 {
@@ -317,6 +358,10 @@ static void offer(struct door_request *r)
 	enum admit admit = fine ? ADMIT_TAKEN : ADMIT_FULL;
 
 	door_body_work_done(&r->body);
+	if (fine && r->type->apply) {
+		apply(r);
+		return;
+	}
 	if (any) { /* an empty request does not mean that more will come */
 		door->last = loop_now(host_loop(door->host));
 		admit = hand_over(r);
@@ -560,6 +605,8 @@ void door_gone(void *context, struct http_request *request)
 		return;
 	r->request = NULL;
 	atomic_store(&r->gone, true);
+	if (r->applies)
+		return;
 	if (r->offered && r->voice) /* a call that was cancelled, as clients do when the deadline passes */
 		(void)host_withdraw(r->door->host, r->type->signal, r);
 	else if (!r->in_lane && !r->offered)
@@ -578,7 +625,9 @@ int door_init(struct door *door, const struct door_type *type, struct host *host
 	*door = (struct door){ .type = type, .host = host, .body_max = body_max, .unpacker = unpacker_new() };
 	door_memory_init(&door->memory, host);
 	door->due_last = &door->due;
+	door->applied_last = &door->applied;
 	loop_soon_init(&door->answering, host_loop(host), answer_some, door);
+	loop_soon_init(&door->applying, host_loop(host), apply_some, door);
 	if (!door->unpacker)
 		return -ENOMEM;
 	door->requests = host_counter(host, "requests_total", "Requests received.");
@@ -675,6 +724,8 @@ void door_stop(struct door *door)
 {
 	door->stopped = true;
 	answer_some(door);
+	while (door->applied)
+		apply_some(door);
 	for (size_t i = 0; i < door->memory.servers_count; i++)
 		http_server_quiesce(door->memory.servers[i]);
 }
@@ -682,9 +733,12 @@ void door_stop(struct door *door)
 void door_done(struct door *door)
 {
 	loop_soon_done(&door->answering);
+	loop_soon_done(&door->applying);
 	for (size_t i = 0; i < door->memory.servers_count; i++)
 		http_server_free(door->memory.servers[i]);
 	while (door->due)
 		request_free(take_due(door));
+	while (door->applied)
+		request_free(take_applied(door));
 	unpacker_free(door->unpacker);
 }

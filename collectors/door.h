@@ -97,6 +97,10 @@ struct door_type {
 	size_t (*write)(struct door_request *);
 	/* On the loop: makes items of everything that is fine. False: no room. */
 	bool (*fill)(struct door_request *);
+	/* On the loop, for a type whose bodies are not offered, in place of that: does some of the work that a body is,
+	 * for about half a millisecond. True: there is more of it. Bodies are worked on one after another, each to its
+	 * end, even if its peer leaves. NULL: they are offered. */
+	bool (*apply)(struct door_request *);
 	/* The items are taken: counts them, and ends with door_answered(). */
 	void (*taken)(struct door_request *);
 	/* Sends the answer to a request that was not taken. */
@@ -119,6 +123,8 @@ struct door {
 	bool stopped; /* takes nothing more */
 	struct door_request *due, **due_last; /* their outcome is known: to be answered, some at a time */
 	struct loop_soon answering;
+	struct door_request *applied, **applied_last; /* the first is worked on, the others wait for that */
+	struct loop_soon applying;
 	uint64_t *requests, *refused_full, *refused_bad;
 };
 
@@ -142,13 +148,13 @@ struct door_request {
 	struct http_request *request;
 	const struct door_voice *voice; /* NULL: the type's answer() */
 	struct grpc_call *call; /* what collectors/grpc.c has of it */
-	struct door_request *next; /* in door.due */
+	struct door_request *next; /* in door.due, or in door.applied */
 	size_t content; /* the number of its Content-Type among those of the type */
 	int failed; /* what became of it: 0 or -errno */
 	struct door_body body;
 	struct door_reply reply;
 	enum packing packing; /* what the body is packed with */
-	bool in_lane, offered;
+	bool in_lane, offered, applies; /* the latter: it is in door.applied */
 	bool late; /* to be answered 504 as soon as the lane is done with it */
 	atomic_bool gone; /* for the lane, which then does nothing */
 	bool short_of_room; /* inflated it is larger than `body.room`, which is less than body_max */

@@ -1,11 +1,13 @@
 /*
- * The `otlp` door: spans and log records over OTLP/HTTP, as protobuf and as JSON, and over OTLP/gRPC, on TCP and on
- * Unix sockets. What is said here of answers holds for all; collectors/grpc.h says what the statuses become over gRPC.
+ * The `otlp` door: spans, log records and metrics over OTLP/HTTP, as protobuf and as JSON, and over OTLP/gRPC, on TCP
+ * and on Unix sockets. What is said here of answers holds for all; collectors/grpc.h says what the statuses become over
+ * gRPC.
  *
  * What becomes of a body is in the files otlp_door_*.c, one for each signal. The answer says that what it had is held
- * within the budget (`ack: memory`) or on disk (`ack: disk`). If there is no room it is 503 with Retry-After, and
- * nothing of the request is taken. (OTLP specification 1.11.0, "OTLP/HTTP": the answer has
- * the Content-Type of the request, an error is a google.rpc.Status, an empty request is fine.)
+ * within the budget (`ack: memory`) or on disk (`ack: disk`); points of metrics are in their series, whatever `ack`
+ * says. If there is no room it is 503 with Retry-After, and nothing of the request is taken. (OTLP specification
+ * 1.11.0, "OTLP/HTTP": the answer has the Content-Type of the request, an error is a google.rpc.Status, an empty
+ * request is fine.)
  */
 #include <stdlib.h>
 
@@ -22,6 +24,9 @@ struct otlp_door_config {
 	enum door_ack ack;
 	enum otlp_log_form form;
 	const struct option_list *origins;
+	struct duration ttl;
+	uint64_t series, family;
+	bool scope_labels;
 };
 
 static const struct option otlp_door_options[] = {
@@ -36,19 +41,31 @@ static const struct option otlp_door_options[] = {
 	{ OPT_CHOICE(struct otlp_door_config, form, forms), .name = "logs", .text = "ecs",
 		.help = "Names in log lines. ecs: those of the Elastic Common Schema; otel: the data model of "
 			"OpenTelemetry, as the templates logs-*.otel-* of Elasticsearch expect it." },
+	{ OPT_DURATION(struct otlp_door_config, ttl), .name = "ttl", .text = "5m", .zero = "never", .min = 1000,
+		.help = "Metrics: a series ends when it was not sent for that long; one with delta temporality, when "
+			"nothing was sent from its resource." },
+	{ OPT_COUNT(struct otlp_door_config, series), .name = "series", .text = "20000", .min = 1, .max = 10000000,
+		.help = "Most series; a histogram is one for each bucket, sum and count. Beyond it deltas count in a "
+			"series with overflow=\"true\", and other points are refused." },
+	{ OPT_COUNT(struct otlp_door_config, family), .name = "family", .text = "10000", .min = 1, .max = 10000000,
+		.help = "The same for each metric." },
+	{ OPT_BOOL(struct otlp_door_config, scope_labels), .name = "scope_labels", .text = "true",
+		.help = "Whether series have the labels otel_scope_name, otel_scope_version and the like." },
 	{ OPT_TEXTS(struct otlp_door_config, origins), .name = "origins", .example = "[\"https://app.example.com\"]",
 		.help = DOOR_ORIGINS_HELP },
 	{ .name = NULL },
 };
 
 struct collector {
+	struct host *host;
 	struct otlp_door otlp;
 	const struct otlp_door_config *config;
 	struct door_entry entries[OTLP_SERVICES];
 	struct http_route routes[OTLP_SERVICES + 1], methods[OTLP_SERVICES + 2];
 };
 
-static const struct otlp_service *const services[OTLP_SERVICES] = { &otlp_service_traces, &otlp_service_logs };
+static const struct otlp_service *const services[OTLP_SERVICES] = { &otlp_service_traces, &otlp_service_logs,
+	&otlp_service_metrics };
 
 static enum http_take begin(void *context, struct http_request *request)
 {
@@ -80,9 +97,27 @@ static void add_routes(struct collector *c, struct host *host)
 	c->methods[n] = grpc_route_others(&c->otlp.door);
 }
 
+static int add_meters(struct collector *c, struct host *host)
+{
+	const struct otlp_meters_options options = { .ttl = c->config->ttl,
+		.limits = { .series = c->config->series, .family_series = c->config->family, .label = METER_LABEL_MAX },
+		.scope_labels = c->config->scope_labels };
+
+	return host_takes(host, SIGNAL_METRICS) ? otlp_meters_new(host, &options, &c->otlp.meters) : 0;
+}
+
 static bool otlp_door_check(const void *config, char *why, size_t room)
 {
 	return door_check_origins(((const struct otlp_door_config *)config)->origins, why, room);
+}
+
+static void otlp_door_destroy(struct collector *c)
+{
+	if (c) {
+		door_done(&c->otlp.door);
+		otlp_meters_free(c->otlp.meters);
+	}
+	free(c);
 }
 
 static int otlp_door_create(const void *config, struct host *host, struct collector **ret)
@@ -91,10 +126,13 @@ static int otlp_door_create(const void *config, struct host *host, struct collec
 	int failed;
 
 	c->config = config;
+	c->host = host;
 	failed = door_init(&c->otlp.door, &otlp_service_traces.type, host,
 		door_body_max(host, c->config->body_max, DOOR_BODY_PART));
+	if (!failed)
+		failed = add_meters(c, host);
 	if (failed) {
-		free(c);
+		otlp_door_destroy(c);
 		return failed;
 	}
 	c->otlp.door.ack = c->config->ack;
@@ -126,17 +164,31 @@ static void otlp_door_stop(struct collector *c)
 	door_stop(&c->otlp.door);
 }
 
-static void otlp_door_destroy(struct collector *c)
+static void otlp_door_collect(struct collector *c, struct mono_time deadline)
 {
-	if (c)
-		door_done(&c->otlp.door);
-	free(c);
+	(void)deadline;
+	if (c->otlp.meters)
+		otlp_meters_collect(c->otlp.meters);
+	else
+		host_collected(c->host);
+}
+
+static bool otlp_door_any(const struct collector *c)
+{
+	return c->otlp.meters && otlp_meters_any(c->otlp.meters);
+}
+
+static void otlp_door_report(const struct collector *c, struct json_writer *w)
+{
+	if (c->otlp.meters)
+		otlp_meters_report(c->otlp.meters, w);
 }
 
 const struct collector_type collector_otlp = {
 	.name = "otlp",
-	.summary = "Takes spans and logs over OTLP/HTTP (protobuf and JSON) and OTLP/gRPC on TCP and Unix sockets.",
-	.signals = SIGNAL_TRACES | SIGNAL_LOGS,
+	.summary = "Takes spans, logs and metrics over OTLP/HTTP (protobuf and JSON) and OTLP/gRPC on TCP and Unix "
+		   "sockets.",
+	.signals = SIGNAL_TRACES | SIGNAL_LOGS | SIGNAL_METRICS,
 	.when_full = FULL_REFUSE,
 	.rewind = REWIND_NONE,
 	.options = otlp_door_options,
@@ -144,6 +196,9 @@ const struct collector_type collector_otlp = {
 	.check = otlp_door_check,
 	.create = otlp_door_create,
 	.start = otlp_door_start,
+	.collect = otlp_door_collect,
+	.has_series = otlp_door_any,
+	.report = otlp_door_report,
 	.quiet = otlp_door_quiet,
 	.stop = otlp_door_stop,
 	.destroy = otlp_door_destroy,

@@ -33,11 +33,11 @@ void otlp_door_count(struct otlp_door *d, struct host *host)
 		"Attributes of log records left out because their list had one of that name before.");
 }
 
-bool otlp_is_json(struct door_request *r)
+bool otlp_is_json(struct door_request *r, enum otlp_json_request kind)
 {
 	if (r->content != OTLP_JSON || otlp_of(r)->read)
 		return false;
-	r->wants = otlp_json_room(r->body.size);
+	r->wants = otlp_json_room((struct bytes){ r->body.data, r->body.size }, kind);
 	r->again = true;
 	return true;
 }

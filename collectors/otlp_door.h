@@ -9,6 +9,7 @@
 #define OXP_OTLP_DOOR_H
 
 #include "collectors/door.h"
+#include "collectors/otlp_meters.h"
 #include "collectors/spans_parts.h"
 #include "proto/otlp_json.h"
 #include "proto/otlp_logs.h"
@@ -21,6 +22,16 @@ struct otlp_door {
 	struct mono_time told; /* when it was logged that a request was mended; 0: never */
 	uint64_t *spans, *refused, *texts, *values, *links;
 	uint64_t *records, *records_refused, *names;
+	struct otlp_meters *meters; /* NULL: metrics are not taken */
+};
+
+struct otlp_metrics_request {
+	struct otlp_points points; /* where it was read to */
+	bool begun;
+	uint64_t taken, refused;
+	enum otlp_point_fault fault; /* of the first that is refused, */
+	uint64_t number; /* its number in the request, from 1 on, */
+	char name[SERIES_NAME_SHOWN]; /* and its metric */
 };
 
 struct otlp_request {
@@ -31,6 +42,7 @@ struct otlp_request {
 	union {
 		struct otlp_mend mend; /* `room` is 0 when all was fine; `span` is never set */
 		struct otlp_logs logs;
+		struct otlp_metrics_request metrics;
 	};
 };
 
@@ -38,8 +50,8 @@ struct otlp_service {
 	const char *path, *rpc; /* of HTTP, and of gRPC */
 	struct door_type type;
 };
-enum { OTLP_SERVICES = 2 };
-extern const struct otlp_service otlp_service_traces, otlp_service_logs;
+enum { OTLP_SERVICES = 3 };
+extern const struct otlp_service otlp_service_traces, otlp_service_logs, otlp_service_metrics;
 
 static inline struct otlp_request *otlp_of(struct door_request *r)
 {
@@ -57,7 +69,7 @@ void otlp_door_count(struct otlp_door *, struct host *); /* makes the counters *
 enum otlp_encoding { OTLP_PROTOBUF, OTLP_JSON };
 extern const char *const otlp_content[];
 /* In look(): whether the body is JSON, and mend() will be asked to write it with otlp_read_json(). */
-bool otlp_is_json(struct door_request *) MUST_CHECK;
+bool otlp_is_json(struct door_request *, enum otlp_json_request) MUST_CHECK;
 /* In mend(), if `again` is set. */
 size_t otlp_read_json(struct door_request *, enum otlp_json_request) MUST_CHECK;
 

@@ -14,7 +14,7 @@ static void look(struct door_request *r)
 	enum otlp_fault fault;
 	size_t at = 0;
 
-	if (otlp_is_json(r))
+	if (otlp_is_json(r, OTLP_JSON_LOGS))
 		return;
 	r->later = !r->in_lane && r->body.size > DOOR_MEND_INLINE_MAX;
 	if (r->later)

@@ -41,7 +41,7 @@ static void look(struct door_request *r)
 	struct otlp_summary sum;
 	enum otlp_fault fault;
 
-	if (otlp_is_json(r))
+	if (otlp_is_json(r, OTLP_JSON_TRACES))
 		return;
 	if (otlp_of(r)->mended) {
 		spans_parts_plan(&otlp_of(r)->parts, r);

@@ -199,7 +199,7 @@ static struct meter *make(struct statsd_events *e, const struct statsd_line *l, 
 	w.factor = *ret_factor = mapped.rule ? mapped.rule->scale : 1;
 	add_labels(e, l, s, &mapped);
 	w.label_count = e->label_count;
-	return meters_get(e->meters, &w, loop_now(host_loop(e->host)));
+	return meters_get(e->meters, &w, loop_now(host_loop(e->host)), NULL);
 }
 
 /* NULL: it is refused, which was counted. */

@@ -2,13 +2,14 @@
 
 #include "base/base.h"
 
-/* (opentelemetry-proto 1.x: trace.proto, logs.proto.) Values count from 0; NULL ends them. */
+/* (opentelemetry-proto 1.x: trace.proto, logs.proto, metrics.proto.) Values count from 0; NULL ends them. */
 static const struct {
 	const char *field, *prefix;
 	const char *words[26];
 } enums[] = {
 	{ "kind", "SPAN_KIND_", { "UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER" } },
 	{ "code", "STATUS_CODE_", { "UNSET", "OK", "ERROR" } },
+	{ "aggregationTemporality", "AGGREGATION_TEMPORALITY_", { "UNSPECIFIED", "DELTA", "CUMULATIVE" } },
 	{ "severityNumber", "SEVERITY_NUMBER_",
 		{ "UNSPECIFIED", "TRACE", "TRACE2", "TRACE3", "TRACE4", "DEBUG", "DEBUG2", "DEBUG3", "DEBUG4", "INFO",
 			"INFO2", "INFO3", "INFO4", "WARN", "WARN2", "WARN3", "WARN4", "ERROR", "ERROR2", "ERROR3",

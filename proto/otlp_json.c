@@ -19,6 +19,7 @@ enum {
 	PLAIN_MAX = 0x7f, /* a length of one byte */
 	LIKELY = 4, /* rows that are looked at before a name is read */
 	BASE64_BITS = 6,
+	ROOM_MORE = 80,
 };
 
 static const double EXACT = 0x1p53;
@@ -400,7 +401,7 @@ static void read_double(struct reader *r, const struct row *row)
 /* Numbers of 32 bits are cut to these, so that -1 takes five bytes; receivers cut it as well. */
 static void read_whole(struct reader *r, const struct row *row)
 {
-	bool is_signed = row->form == ENUM || row->form == INT64;
+	bool is_signed = row->form == ENUM || row->form == INT64 || row->form == SINT32;
 	uint64_t value = 0;
 	struct bytes text;
 
@@ -410,6 +411,8 @@ static void read_whole(struct reader *r, const struct row *row)
 		fail(r, not_number);
 	if (row->form == ENUM || row->form == UINT32)
 		value = (uint32_t)value;
+	if (row->form == SINT32) /* zigzag */
+		value = (uint32_t)value << 1 ^ (value >> 31 & 1 ? UINT32_MAX : 0);
 	if (row->type == WIRE_64)
 		otlp_build_fixed64(&r->out, row->number, value);
 	else if (row->type == WIRE_32)
@@ -683,17 +686,29 @@ static void read_step(struct reader *r)
 		read_value(r, f->list);
 }
 
+size_t otlp_json_room(struct bytes text, enum otlp_json_request request)
+{
+	size_t numbers = 0;
+
+	for (size_t i = 0; request == OTLP_JSON_METRICS && i < text.size; i++)
+		numbers += text.data[i] == ',' || text.data[i] == '[';
+	return text.size + ROOM_MORE + numbers * sizeof(double);
+}
+
 const char *otlp_json_read(
 	struct bytes text, enum otlp_json_request request, char *to, size_t *ret_size, size_t *ret_at)
 {
-	unsigned char message = request == OTLP_JSON_LOGS ? LOGS_REQUEST : REQUEST;
+	static const unsigned char messages[] = {
+		[OTLP_JSON_TRACES] = REQUEST, [OTLP_JSON_LOGS] = LOGS_REQUEST, [OTLP_JSON_METRICS] = METRICS_REQUEST
+	};
+	unsigned char message = messages[request];
 	struct reader r;
 
 	r.scan = json_scan_best();
 	r.p = text.data;
 	r.end = text.data + text.size;
 	r.fault = NULL;
-	r.out = (struct otlp_build){ to, otlp_json_room(text.size), 0 };
+	r.out = (struct otlp_build){ to, otlp_json_room(text, request), 0 };
 	r.frames[0] = (struct frame){ .message = message, .last = rows[message] };
 	r.depth = text.size > 0 && pass(&r, '{');
 	while (r.depth > 0 && !r.fault)

@@ -14,13 +14,10 @@
 
 #include "proto/json_line.h"
 
-enum otlp_json_request { OTLP_JSON_TRACES, OTLP_JSON_LOGS };
+enum otlp_json_request { OTLP_JSON_TRACES, OTLP_JSON_LOGS, OTLP_JSON_METRICS };
 
-/* The most bytes that a body of that size takes in Protocol Buffers. */
-static inline size_t otlp_json_room(size_t size)
-{
-	return size + 80;
-}
+/* The most bytes that a body takes in Protocol Buffers. Only numbers in arrays take more there than in JSON. */
+size_t otlp_json_room(struct bytes text, enum otlp_json_request);
 
 /* NULL, and the request's size; or what is wrong, at byte *ret_at. `text` has JSON_LINE_PADDING readable bytes behind
  * it, `to` has room for otlp_json_room(). No text is an empty request. */

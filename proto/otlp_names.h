@@ -1,7 +1,7 @@
 /*
  * The names that OTLP has in JSON (specification 1.11.0, "JSON Protobuf Encoding"), for each message the fields with
  * their numbers and forms. What writes JSON (otlp_text.c) and what reads it (otlp_json.c) share it; no other file
- * includes it. (opentelemetry-proto 1.x: trace.proto, logs.proto, common.proto, resource.proto.)
+ * includes it. (opentelemetry-proto 1.x: trace.proto, logs.proto, metrics.proto, common.proto, resource.proto.)
  */
 #ifndef OXP_OTLP_NAMES_H
 #define OXP_OTLP_NAMES_H
@@ -28,9 +28,25 @@ enum message {
 	RESOURCE_LOGS,
 	SCOPE_LOGS,
 	LOG_RECORD,
+	METRICS_REQUEST,
+	RESOURCE_METRICS,
+	SCOPE_METRICS,
+	METRIC,
+	GAUGE,
+	SUM,
+	HISTOGRAM,
+	EXPONENTIAL,
+	SUMMARY,
+	NUMBER_POINT,
+	HISTOGRAM_POINT,
+	EXPONENTIAL_POINT,
+	SUMMARY_POINT,
+	BUCKETS,
+	QUANTILE,
+	EXEMPLAR,
 	MESSAGES,
 };
-enum form { TEXT, HEX, BASE64, UINT32, ENUM, UINT64, INT64, BOOL, DOUBLE, MESSAGE };
+enum form { TEXT, HEX, BASE64, UINT32, SINT32, ENUM, UINT64, INT64, BOOL, DOUBLE, MESSAGE };
 enum { ROWS_MAX = 17, REPEATED = 1 };
 
 /* A field and how it is written. number 0 ends a message's rows. */
@@ -57,6 +73,12 @@ struct row {
 	{                                                                     \
 		name, number, WIRE_LENGTH, TEXT, 0, REPEATED, sizeof name - 1 \
 	}
+#define NUMBERS_ROW(number, name, type, form)                          \
+	{                                                              \
+		name, number, type, form, 0, REPEATED, sizeof name - 1 \
+	}
+#define POINT_TIME_ROWS LEAF_ROW(2, "startTimeUnixNano", WIRE_64, UINT64), LEAF_ROW(3, "timeUnixNano", WIRE_64, UINT64)
+#define TEMPORALITY_ROW(number) LEAF_ROW(number, "aggregationTemporality", WIRE_VARINT, ENUM)
 #define SPAN_DETAIL_ROWS                                                                                            \
 	STRING_ROW(3, "traceState"), LIST_ROW(9, "attributes", KEY_VALUE), COUNT_ROW(10, "droppedAttributesCount"), \
 		LIST_ROW(11, "events", EVENT), COUNT_ROW(12, "droppedEventsCount"), LIST_ROW(13, "links", LINK),    \
@@ -103,6 +125,43 @@ static const struct row rows[MESSAGES][ROWS_MAX] = {
 		COUNT_ROW(7, "droppedAttributesCount"), LEAF_ROW(8, "flags", WIRE_32, UINT32),
 		LEAF_ROW(9, "traceId", WIRE_LENGTH, HEX), LEAF_ROW(10, "spanId", WIRE_LENGTH, HEX),
 		STRING_ROW(12, "eventName") },
+	[METRICS_REQUEST] = { LIST_ROW(1, "resourceMetrics", RESOURCE_METRICS) },
+	[RESOURCE_METRICS] = { MESSAGE_ROW(1, "resource", RESOURCE), LIST_ROW(2, "scopeMetrics", SCOPE_METRICS),
+		STRING_ROW(3, "schemaUrl") },
+	[SCOPE_METRICS] = { MESSAGE_ROW(1, "scope", SCOPE), LIST_ROW(2, "metrics", METRIC),
+		STRING_ROW(3, "schemaUrl") },
+	[METRIC] = { STRING_ROW(1, "name"), STRING_ROW(2, "description"), STRING_ROW(3, "unit"),
+		MESSAGE_ROW(5, "gauge", GAUGE), MESSAGE_ROW(7, "sum", SUM), MESSAGE_ROW(9, "histogram", HISTOGRAM),
+		MESSAGE_ROW(10, "exponentialHistogram", EXPONENTIAL), MESSAGE_ROW(11, "summary", SUMMARY),
+		LIST_ROW(12, "metadata", KEY_VALUE) },
+	[GAUGE] = { LIST_ROW(1, "dataPoints", NUMBER_POINT) },
+	[SUM] = { LIST_ROW(1, "dataPoints", NUMBER_POINT), TEMPORALITY_ROW(2),
+		LEAF_ROW(3, "isMonotonic", WIRE_VARINT, BOOL) },
+	[HISTOGRAM] = { LIST_ROW(1, "dataPoints", HISTOGRAM_POINT), TEMPORALITY_ROW(2) },
+	[EXPONENTIAL] = { LIST_ROW(1, "dataPoints", EXPONENTIAL_POINT), TEMPORALITY_ROW(2) },
+	[SUMMARY] = { LIST_ROW(1, "dataPoints", SUMMARY_POINT) },
+	[NUMBER_POINT] = { LIST_ROW(7, "attributes", KEY_VALUE), POINT_TIME_ROWS,
+		LEAF_ROW(4, "asDouble", WIRE_64, DOUBLE), LEAF_ROW(6, "asInt", WIRE_64, INT64),
+		LIST_ROW(5, "exemplars", EXEMPLAR), COUNT_ROW(8, "flags") },
+	[HISTOGRAM_POINT] = { LIST_ROW(9, "attributes", KEY_VALUE), POINT_TIME_ROWS,
+		LEAF_ROW(4, "count", WIRE_64, UINT64), LEAF_ROW(5, "sum", WIRE_64, DOUBLE),
+		NUMBERS_ROW(6, "bucketCounts", WIRE_64, UINT64), NUMBERS_ROW(7, "explicitBounds", WIRE_64, DOUBLE),
+		LIST_ROW(8, "exemplars", EXEMPLAR), COUNT_ROW(10, "flags"), LEAF_ROW(11, "min", WIRE_64, DOUBLE),
+		LEAF_ROW(12, "max", WIRE_64, DOUBLE) },
+	[EXPONENTIAL_POINT] = { LIST_ROW(1, "attributes", KEY_VALUE), POINT_TIME_ROWS,
+		LEAF_ROW(4, "count", WIRE_64, UINT64), LEAF_ROW(5, "sum", WIRE_64, DOUBLE),
+		LEAF_ROW(6, "scale", WIRE_VARINT, SINT32), LEAF_ROW(7, "zeroCount", WIRE_64, UINT64),
+		MESSAGE_ROW(8, "positive", BUCKETS), MESSAGE_ROW(9, "negative", BUCKETS), COUNT_ROW(10, "flags"),
+		LIST_ROW(11, "exemplars", EXEMPLAR), LEAF_ROW(12, "min", WIRE_64, DOUBLE),
+		LEAF_ROW(13, "max", WIRE_64, DOUBLE), LEAF_ROW(14, "zeroThreshold", WIRE_64, DOUBLE) },
+	[SUMMARY_POINT] = { LIST_ROW(7, "attributes", KEY_VALUE), POINT_TIME_ROWS,
+		LEAF_ROW(4, "count", WIRE_64, UINT64), LEAF_ROW(5, "sum", WIRE_64, DOUBLE),
+		LIST_ROW(6, "quantileValues", QUANTILE), COUNT_ROW(8, "flags") },
+	[BUCKETS] = { LEAF_ROW(1, "offset", WIRE_VARINT, SINT32), NUMBERS_ROW(2, "bucketCounts", WIRE_VARINT, UINT64) },
+	[QUANTILE] = { LEAF_ROW(1, "quantile", WIRE_64, DOUBLE), LEAF_ROW(2, "value", WIRE_64, DOUBLE) },
+	[EXEMPLAR] = { LIST_ROW(7, "filteredAttributes", KEY_VALUE), LEAF_ROW(2, "timeUnixNano", WIRE_64, UINT64),
+		LEAF_ROW(3, "asDouble", WIRE_64, DOUBLE), LEAF_ROW(6, "asInt", WIRE_64, INT64),
+		LEAF_ROW(4, "spanId", WIRE_LENGTH, HEX), LEAF_ROW(5, "traceId", WIRE_LENGTH, HEX) },
 };
 
 #endif

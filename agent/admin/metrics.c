@@ -400,12 +400,22 @@ void metrics_gone(void *context, struct http_request *request)
 	pulls_gone(&m->pulls, request);
 }
 
+static bool has_series(const struct metrics *m)
+{
+	for (const struct intake *i = m->in.intakes->first; i; i = i->next)
+		if (i->type->collect && (!i->type->has_series || i->type->has_series(i->collector)))
+			return true;
+	return false;
+}
+
 /* Gives the embedded store the page that a pull would show. */
 static void on_snapshot(void *context)
 {
 	struct metrics *m = context;
 
 	loop_timer_set(&m->snapshot, m->in.snapshot);
+	if (!has_series(m))
+		return;
 	m->snapshot_due = true;
 	if (m->state == METRICS_IDLE)
 		begin_round(m, DURATION_S(TIME_LEFT_MAX_S));

@@ -1,6 +1,7 @@
 /*
  * Meters: series that change in place, event by event, for collectors that are pushed to. A meter is a counter, a
- * gauge, a histogram or a set with one set of labels. Owned by the loop thread; each collector has meters of its own.
+ * gauge, a histogram, a summary or a set with one set of labels. Owned by the loop thread; each collector has meters of
+ * its own.
  *
  * On the page they are a target of the series table. When the page is wanted, the collector shows them: each meter is
  * staged as it is at that moment, a slice at a time, and the whole is committed as a scrape is. So names, limits and
@@ -25,7 +26,7 @@ struct meters;
 struct meter;
 
 /* A set is shown as a gauge: how many different values there were in the last window of time that is over. */
-enum meter_kind { METER_COUNTER, METER_GAUGE, METER_HISTOGRAM, METER_SET, METER_KINDS };
+enum meter_kind { METER_COUNTER, METER_GAUGE, METER_HISTOGRAM, METER_SUMMARY, METER_SET, METER_KINDS };
 
 enum {
 	METER_LABELS_MAX = 64,
@@ -50,7 +51,7 @@ enum meter_refusal {
 	METER_BYTES, /* metrics.limits.bytes, or memory */
 	METER_TYPE_CLASH, /* its family has another kind: refused */
 	METER_MEMBERS, /* a value of a set beyond METER_MEMBERS_MAX, or without memory: it is not counted */
-	METER_LABEL_NAME, /* one that begins with __, or le of a histogram: refused */
+	METER_LABEL_NAME, /* one that begins with __, le of a histogram, quantile of a summary: refused */
 	METER_REFUSALS,
 };
 
@@ -58,6 +59,18 @@ enum meter_refusal {
 struct meter_raw {
 	unsigned char kind; /* whatever else tells them apart */
 	struct bytes name, tags, more;
+};
+
+/* Who sends some of the meters. It outlives them: `meters` counts them, and only the table writes it. */
+struct meter_owner {
+	struct mono_time alive; /* when it was heard of last */
+	struct meter *main; /* one of them that its user remembers; NULL once that ends */
+	size_t meters;
+};
+
+/* What its user remembers of the latest event of a meter; 0 at first. */
+struct meter_sent {
+	uint64_t start, time;
 };
 
 struct meter_label {
@@ -68,7 +81,9 @@ struct meter_wanted {
 	struct bytes name; /* classic */
 	enum meter_kind kind;
 	const char *help; /* of the family; the first counts */
-	const double *bounds; /* of a histogram's buckets, ascending, without +Inf; those of the family's first count */
+	/* Of a histogram's buckets, ascending, without +Inf; or the quantiles of a summary. Those of the family's first
+	 * count; but each meter of an owner has its own, and one that comes with others ends, and begins anew. */
+	const double *bounds;
 	size_t bound_count;
 	const struct meter_label
 		*labels; /* in any order; of two with one name the last counts; empty ones count as none */
@@ -76,6 +91,18 @@ struct meter_wanted {
 	struct duration ttl; /* 0: it never ends */
 	const struct meter_raw *raw; /* it is found by this from now on. May be NULL */
 	double factor; /* kept with `raw`: what the numbers of such events are multiplied by */
+	struct meter_owner *owner; /* the same for the same labels. May be NULL */
+	bool as_owner; /* it does not end while its owner is heard of within `ttl` */
+	bool whole; /* what is sent are no events, but all that there were: nothing for an overflow, so it is refused */
+};
+
+/* Of a histogram or a summary. */
+struct meter_state {
+	const uint64_t *buckets; /* of a histogram: one for each bound and +Inf, not added up */
+	const double *values; /* of a summary: at its quantiles */
+	uint64_t count; /* of a summary; of a histogram the sum of its buckets counts */
+	double sum;
+	bool no_sum; /* there is none, and none is shown */
 };
 
 /* Since the start, in events. */
@@ -95,17 +122,27 @@ void meters_free(struct meters *); /* they leave the page; NULL is fine */
 /* Pointers to meters are valid until meters_age(). */
 /* NULL: not known by that. */
 struct meter *meters_known(struct meters *, const struct meter_raw *, double *ret_factor);
-/* Finds or makes it. Beyond a ceiling: the family's overflow; NULL if there is none. Both are counted. */
-struct meter *meters_get(struct meters *, const struct meter_wanted *, struct mono_time now);
+/* Finds or makes it. Beyond a ceiling: the family's overflow; NULL if there is none. Both are counted, and *ret_why
+ * says it, unless it is NULL. */
+struct meter *meters_get(
+	struct meters *, const struct meter_wanted *, struct mono_time now, enum meter_refusal *ret_why);
+/* The one with that name and these labels, or NULL; no ceiling matters, and nothing is counted. */
+struct meter *meters_find(struct meters *, const struct meter_wanted *);
+/* Ends it now. It may be made anew. */
+void meters_end(struct meters *, struct meter *);
 
 enum meter_kind meter_kind(const struct meter *);
-/* Numbers are finite. */
+struct meter_sent *meter_sent(struct meter *);
+/* Numbers are finite, but for the value of a gauge and the sums of states. */
 void meter_add(struct meter *, double by, struct mono_time now); /* to a counter, not below 0; or to a gauge */
-void meter_set(struct meter *, double value, struct mono_time now); /* a gauge */
+void meter_set(struct meter *, double value, struct mono_time now); /* a gauge; or a counter, not below 0 */
 /* Into a histogram: one that stands for `weight` observations, which is 1 or more. What is no whole number of them is
  * kept for the next, so that the sum over many is right. */
 void meter_observe(struct meter *, double value, double weight, struct mono_time now);
 
+/* A histogram or a summary is like that from now on; a histogram has got that, too. */
+void meter_set_state(struct meter *, const struct meter_state *, struct mono_time now);
+void meter_add_state(struct meter *, const struct meter_state *, struct mono_time now);
 /* Into a set. The value is counted once in each window. */
 void meter_insert(struct meters *, struct meter *, struct bytes value, struct mono_time now);
 

@@ -7,6 +7,7 @@ static const enum exposition_type types[] = {
 	[METER_COUNTER] = EXPOSITION_COUNTER,
 	[METER_GAUGE] = EXPOSITION_GAUGE,
 	[METER_HISTOGRAM] = EXPOSITION_HISTOGRAM,
+	[METER_SUMMARY] = EXPOSITION_SUMMARY,
 	[METER_SET] = EXPOSITION_GAUGE,
 };
 
@@ -23,21 +24,23 @@ static void tell(struct meters *m, const struct meter_family *f, enum exposition
 	(void)m->events->meta(m->context, &meta);
 }
 
-/* The labels of a meter; of a histogram with room for le at its place in the order of names. */
+/* The labels of a meter; of a histogram with room for le, of a summary for quantile, at their place in the order of
+ * names. */
 struct labels {
 	size_t count, le;
 	struct exposition_label all[METER_LABELS_MAX], buckets[METER_LABELS_MAX + 1];
 };
 
-static bool is_before_le(struct bytes name)
+static bool is_before(struct bytes name, struct bytes other)
 {
-	int order = memcmp(name.data, "le", smaller(name.size, 2));
+	int order = memcmp(name.data, other.data, smaller(name.size, other.size));
 
-	return order < 0 || (order == 0 && name.size < 2);
+	return order < 0 || (order == 0 && name.size < other.size);
 }
 
 static void list_labels(const struct meter *meter, struct labels *l)
 {
+	struct bytes le = bytes_of(meter->family->kind == METER_SUMMARY ? "quantile" : "le");
 	const char *at = meter_labels(meter);
 	struct meter_head head;
 
@@ -49,14 +52,14 @@ static void list_labels(const struct meter *meter, struct labels *l)
 		l->all[i] = (struct exposition_label){
 			.name = { at, head.name }, .value = { at + head.name, head.value }, .escaped = head.escaped
 		};
-		l->le += is_before_le(l->all[i].name);
+		l->le += is_before(l->all[i].name, le);
 		at += head.name + head.value;
 	}
-	if (meter->family->kind != METER_HISTOGRAM)
+	if (!meter->scale)
 		return;
 	memcpy(l->buckets, l->all, l->le * sizeof *l->all);
 	memcpy(l->buckets + l->le + 1, l->all + l->le, (l->count - l->le) * sizeof *l->all);
-	l->buckets[l->le] = (struct exposition_label){ .name = { "le", 2 } };
+	l->buckets[l->le] = (struct exposition_label){ .name = le };
 }
 
 static void stage(struct meters *m, struct bytes name, const struct labels *l, bool bucket, double value)
@@ -72,18 +75,31 @@ static void stage(struct meters *m, struct bytes name, const struct labels *l, b
 	(void)m->events->sample(m->context, &sample);
 }
 
-static void stage_histogram(struct meters *m, const struct meter *meter, struct labels *l)
+static void stage_bound(struct meters *m, const struct meter *meter, struct labels *l, size_t i, double value)
+{
+	const struct meter_bound *bound = &meter->scale->bounds[i];
+
+	l->buckets[l->le].value = (struct bytes){ bound->text, bound->size };
+	stage(m, meter->family->lines[METER_BUCKET], l, true, value);
+}
+
+static void stage_scale(struct meters *m, const struct meter *meter, struct labels *l)
 {
 	const struct meter_family *f = meter->family;
 	uint64_t sum = 0;
+	double value;
 
-	for (size_t i = 0; i <= f->bound_count; i++) {
+	for (size_t i = 0; i <= meter->scale->count && f->kind == METER_HISTOGRAM; i++) {
 		sum += meter->counts[i];
-		l->buckets[l->le].value = (struct bytes){ f->bounds[i].text, f->bounds[i].size };
-		stage(m, f->lines[METER_BUCKET], l, true, (double)sum);
+		stage_bound(m, meter, l, i, (double)sum);
 	}
-	stage(m, f->lines[METER_SUM], l, false, meter->part);
-	stage(m, f->lines[METER_COUNT], l, false, (double)sum);
+	for (size_t i = 0; i < meter->scale->count && f->kind == METER_SUMMARY; i++) {
+		memcpy(&value, &meter->counts[i], sizeof value);
+		stage_bound(m, meter, l, i, value);
+	}
+	if (!meter->no_sum)
+		stage(m, f->lines[METER_SUM], l, false, meter->part);
+	stage(m, f->lines[METER_COUNT], l, false, (double)meter->whole);
 }
 
 static void stage_meter(struct meters *m, const struct meter *meter)
@@ -91,8 +107,8 @@ static void stage_meter(struct meters *m, const struct meter *meter)
 	struct labels l;
 
 	list_labels(meter, &l);
-	if (meter->family->kind == METER_HISTOGRAM)
-		stage_histogram(m, meter, &l);
+	if (meter->scale)
+		stage_scale(m, meter, &l);
 	else if (meter->family->kind == METER_SET)
 		stage(m, meter->family->name, &l, false, (double)meter_members(m, meter, m->shown_at));
 	else
@@ -130,7 +146,7 @@ static size_t show_next(struct meters *m)
 	}
 	if (meter)
 		stage_meter(m, meter);
-	return meter ? family_series(f) : 1;
+	return meter ? meter_series(meter) : 1;
 }
 
 bool meters_show_some(struct meters *m, size_t series)

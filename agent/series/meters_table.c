@@ -180,7 +180,8 @@ static int put_label(struct buffer *to, const struct meter_label *label)
 static bool is_refused(const struct meter_wanted *w, const struct meter_label *label)
 {
 	return (label->name.size >= 2 && memcmp(label->name.data, "__", 2) == 0) ||
-	       (w->kind == METER_HISTOGRAM && bytes_are(label->name, "le"));
+	       (w->kind == METER_HISTOGRAM && bytes_are(label->name, "le")) ||
+	       (w->kind == METER_SUMMARY && bytes_are(label->name, "quantile"));
 }
 
 /* Writes the labels to m->labels. */
@@ -237,35 +238,19 @@ static void name_family(struct meter_family *f, const struct meter_wanted *w, st
 
 	f->name = put_name(&to, w->name, "");
 	f->lines[0] = f->name;
-	if (w->kind == METER_HISTOGRAM) {
+	if (w->kind == METER_HISTOGRAM)
 		f->lines[METER_BUCKET] = put_name(&to, w->name, "_bucket");
+	if (meter_has_scale(w->kind)) {
 		f->lines[METER_SUM] = put_name(&to, w->name, "_sum");
 		f->lines[METER_COUNT] = put_name(&to, w->name, "_count");
 	}
 	f->help = (struct bytes){ to, escape(help, false, to) };
 }
 
-static size_t bounds_size(const struct meter_family *f)
-{
-	return (f->bound_count + 1) * sizeof *f->bounds;
-}
-
-static bool bound_family(struct meters *m, struct meter_family *f, const struct meter_wanted *w)
-{
-	f->bound_count = w->bound_count;
-	f->bounds = series_alloc(m->series, bounds_size(f), 0);
-	for (size_t i = 0; f->bounds && i <= f->bound_count; i++) {
-		struct meter_bound *b = &f->bounds[i];
-		b->value = i < f->bound_count ? w->bounds[i] : (double)INFINITY;
-		b->size = (unsigned char)exposition_number_format(b->value, b->text);
-	}
-	return f->bounds;
-}
-
 static struct meter_family *family_make(struct meters *m, const struct meter_wanted *w)
 {
 	struct bytes help = { w->help, smaller(strlen(w->help), HELP_MAX) };
-	size_t names = w->kind == METER_HISTOGRAM ? METER_LINES + 1 : 1;
+	size_t names = meter_has_scale(w->kind) ? METER_LINES + 1 : 1;
 	size_t size = sizeof(struct meter_family) + names * (w->name.size + 8) + 2 * help.size;
 	struct meter_family *f = series_alloc(m->series, size, 0);
 
@@ -274,10 +259,6 @@ static struct meter_family *family_make(struct meters *m, const struct meter_wan
 	f->kind = w->kind;
 	f->size = size;
 	name_family(f, w, help);
-	if (w->kind == METER_HISTOGRAM && !bound_family(m, f, w)) {
-		series_release(m->series, f, size, 0);
-		return NULL;
-	}
 	f->prev = m->last;
 	*(m->last ? &m->last->next : &m->first) = f;
 	m->last = f;
@@ -290,14 +271,71 @@ static void family_end(struct meters *m, struct meter_family *f)
 {
 	if (f->first || f->overflow)
 		return;
-	OXP_ASSERT(f->weight == 0);
+	OXP_ASSERT(f->weight == 0 && !f->scales);
 	if (m->age_family == f)
 		m->age_family = f->next;
+	if (m->show_family == f) {
+		m->show_family = f->next;
+		m->show_begun = false;
+	}
 	*(f->prev ? &f->prev->next : &m->first) = f->next;
 	*(f->next ? &f->next->prev : &m->last) = f->prev;
 	map_remove(&m->families, &f->node);
-	series_release(m->series, f->bounds, f->bounds ? bounds_size(f) : 0, 0);
 	series_release(m->series, f, f->size, 0);
+}
+
+/* Scales. */
+
+static size_t scale_size(size_t bounds)
+{
+	return sizeof(struct meter_scale) + (bounds + 1) * sizeof(struct meter_bound);
+}
+
+static bool scale_is(const struct meter_scale *scale, const struct meter_wanted *w)
+{
+	size_t i = 0;
+
+	if (!scale)
+		return !meter_has_scale(w->kind);
+	while (i < scale->count && i < w->bound_count && scale->bounds[i].value == w->bounds[i])
+		i++;
+	return i == scale->count && i == w->bound_count;
+}
+
+/* For one more meter. NULL: no memory. */
+static struct meter_scale *scale_take(struct meters *m, struct meter_family *f, const struct meter_wanted *w)
+{
+	struct meter_scale *s = f->scales;
+
+	while (s && w->owner && !scale_is(s, w))
+		s = s->next;
+	if (!s) {
+		s = series_alloc(m->series, scale_size(w->bound_count), 0);
+		if (!s)
+			return NULL;
+		s->count = w->bound_count;
+		for (size_t i = 0; i <= s->count; i++) {
+			struct meter_bound *b = &s->bounds[i];
+			b->value = i < s->count ? w->bounds[i] : (double)INFINITY;
+			b->size = (unsigned char)exposition_number_format(b->value, b->text);
+		}
+		s->next = f->scales;
+		f->scales = s;
+	}
+	s->users++;
+	return s;
+}
+
+static void scale_give(struct meters *m, struct meter_family *f, struct meter_scale *s)
+{
+	struct meter_scale **at = &f->scales;
+
+	if (!s || --s->users > 0)
+		return;
+	while (*at != s)
+		at = &(*at)->next;
+	*at = s->next;
+	series_release(m->series, s, scale_size(s->count), 0);
 }
 
 /* Members of sets. */
@@ -398,21 +436,26 @@ static struct meter *meter_of(const struct meters *m, const struct meter_family 
 	return NULL;
 }
 
-static size_t meter_size(const struct meter_family *f, size_t labels)
+static size_t meter_size(enum meter_kind kind, size_t bounds, size_t labels)
 {
-	size_t counts = f->kind == METER_HISTOGRAM ? f->bound_count + 1 : 0;
-
-	return sizeof(struct meter) + counts * sizeof(uint64_t) + labels;
+	return sizeof(struct meter) + meter_counts_of(kind, bounds) * sizeof(uint64_t) + labels;
 }
 
 /* With the labels that are in m->labels. */
-static struct meter *meter_make(struct meters *m, struct meter_family *f, unsigned label_count)
+static struct meter *meter_make(
+	struct meters *m, struct meter_family *f, const struct meter_wanted *w, unsigned label_count)
 {
-	struct meter *meter = series_alloc(m->series, meter_size(f, m->labels.size), 0);
+	struct meter_scale *scale = meter_has_scale(f->kind) ? scale_take(m, f, w) : NULL;
+	struct meter *meter = NULL;
 
-	if (!meter)
+	if (scale || !meter_has_scale(f->kind))
+		meter = series_alloc(m->series, meter_size(f->kind, scale ? scale->count : 0, m->labels.size), 0);
+	if (!meter) {
+		scale_give(m, f, scale);
 		return NULL;
+	}
 	meter->family = f;
+	meter->scale = scale;
 	meter->size = m->labels.size;
 	meter->label_count = label_count;
 	(void)put(meter_labels(meter), buffer_bytes(&m->labels));
@@ -426,30 +469,63 @@ static void hang(struct meters *m, struct meter *meter)
 	meter->prev = f->last;
 	*(f->last ? &f->last->next : &f->first) = meter;
 	f->last = meter;
-	f->weight += family_series(f);
-	m->weight += family_series(f);
+	f->weight += meter_series(meter);
+	m->weight += meter_series(meter);
 	meter->node.hash = meter_hash(m, f, buffer_bytes(&m->labels));
 	map_put(&m->meters, &meter->node);
+}
+
+static void own(struct meter *meter, const struct meter_wanted *w)
+{
+	meter->as_owner = w->as_owner;
+	if (meter->owner || !w->owner)
+		return;
+	meter->owner = w->owner;
+	w->owner->meters++;
+}
+
+static void disown(struct meter *meter)
+{
+	struct meter_owner *owner = meter->owner;
+
+	if (!owner)
+		return;
+	owner->meters--;
+	if (owner->main == meter)
+		owner->main = NULL;
 }
 
 static void meter_end(struct meters *m, struct meter *meter)
 {
 	struct meter_family *f = meter->family;
+	struct meter_scale *scale = meter->scale;
 
 	forget_raws(m, meter);
+	disown(meter);
 	members_free(m, meter);
 	if (meter == f->overflow) {
 		f->overflow = NULL;
 	} else {
 		if (m->age_meter == meter)
 			m->age_meter = meter->next;
+		if (m->show_meter == meter)
+			m->show_meter = meter->next;
 		*(meter->prev ? &meter->prev->next : &f->first) = meter->next;
 		*(meter->next ? &meter->next->prev : &f->last) = meter->prev;
-		f->weight -= family_series(f);
-		m->weight -= family_series(f);
+		f->weight -= meter_series(meter);
+		m->weight -= meter_series(meter);
 		map_remove(&m->meters, &meter->node);
 	}
-	series_release(m->series, meter, meter_size(f, meter->size), 0);
+	series_release(m->series, meter, meter_size(f->kind, meter_bounds(meter), meter->size), 0);
+	scale_give(m, f, scale);
+}
+
+void meters_end(struct meters *m, struct meter *meter)
+{
+	struct meter_family *f = meter->family;
+
+	meter_end(m, meter);
+	family_end(m, f);
 }
 
 static struct meter *count(struct meters *m, enum meter_refusal why, struct bytes name, struct meter *ret)
@@ -460,28 +536,28 @@ static struct meter *count(struct meters *m, enum meter_refusal why, struct byte
 	return ret;
 }
 
+/* NULL: there is none, or none with such bounds. */
 static struct meter *overflow(struct meters *m, struct meter_family *f, const struct meter_wanted *w)
 {
 	static const struct meter_label label = { { "overflow", 8 }, { "true", 4 } };
 
-	if (f && !f->overflow) {
+	if (w->whole || !f)
+		return NULL;
+	if (!f->overflow) {
 		buffer_clear(&m->labels);
 		if (put_label(&m->labels, &label) == 0)
-			f->overflow = meter_make(m, f, 1);
+			f->overflow = meter_make(m, f, w, 1);
 		if (f->overflow)
 			f->overflow->ttl = w->ttl;
 	}
-	return f ? f->overflow : NULL;
+	return f->overflow && (!w->owner || scale_is(f->overflow->scale, w)) ? f->overflow : NULL;
 }
 
 static enum meter_refusal has_room(const struct meters *m, const struct meter_family *f, const struct meter_wanted *w)
 {
-	size_t series = w->kind == METER_HISTOGRAM ? w->bound_count + 3 : 1, weight = 0;
+	size_t bounds = f && f->scales && !w->owner ? f->scales->count : w->bound_count;
+	size_t series = meter_series_of(w->kind, bounds), weight = f ? f->weight : 0;
 
-	if (f) {
-		series = family_series(f);
-		weight = f->weight;
-	}
 	if (m->weight + series > m->limits.series)
 		return METER_SERIES_CEILING;
 	return weight + series > m->limits.family_series ? METER_FAMILY_CEILING : METER_FITS;
@@ -496,7 +572,7 @@ static struct meter *make(struct meters *m, struct meter_family *f, const struct
 		f = family_make(m, w);
 	if (!f)
 		return NULL;
-	meter = meter_make(m, f, label_count);
+	meter = meter_make(m, f, w, label_count);
 	if (meter)
 		hang(m, meter);
 	else
@@ -504,7 +580,15 @@ static struct meter *make(struct meters *m, struct meter_family *f, const struct
 	return meter;
 }
 
-struct meter *meters_get(struct meters *m, const struct meter_wanted *w, struct mono_time now)
+/* It has other bounds now. Its labels stay in m->labels; the family may go with it. */
+static void end_other(struct meters *m, struct meter_family **f, struct meter **meter, struct bytes name)
+{
+	meters_end(m, *meter);
+	*meter = NULL;
+	*f = family_of(m, name);
+}
+
+static enum meter_refusal get(struct meters *m, const struct meter_wanted *w, struct meter **ret)
 {
 	struct meter_family *f = family_of(m, w->name);
 	struct meter *meter = NULL;
@@ -512,25 +596,50 @@ struct meter *meters_get(struct meters *m, const struct meter_wanted *w, struct 
 	unsigned labels;
 
 	if (f && f->kind != w->kind)
-		return count(m, METER_TYPE_CLASH, w->name, NULL);
+		return METER_TYPE_CLASH;
 	why = sort_labels(m, w, &labels);
-	if (why == METER_LABEL_NAME)
-		return count(m, why, w->name, NULL);
 	if (why == METER_FITS && f)
 		meter = meter_of(m, f, buffer_bytes(&m->labels));
+	if (meter && w->owner && !scale_is(meter->scale, w))
+		end_other(m, &f, &meter, w->name);
 	if (why == METER_FITS && !meter)
 		why = has_room(m, f, w);
 	if (why == METER_FITS && !meter) {
 		meter = make(m, f, w, labels);
 		why = meter ? METER_FITS : METER_BYTES;
 	}
+	*ret = meter;
+	return why;
+}
+
+struct meter *meters_get(
+	struct meters *m, const struct meter_wanted *w, struct mono_time now, enum meter_refusal *ret_why)
+{
+	struct meter *meter = NULL;
+	enum meter_refusal why = get(m, w, &meter);
+
+	if (ret_why)
+		*ret_why = why;
+	if (why == METER_TYPE_CLASH || why == METER_LABEL_NAME)
+		return count(m, why, w->name, NULL);
 	if (why != METER_FITS)
 		return count(m, why, w->name, overflow(m, family_of(m, w->name), w));
 	meter->touched = now;
 	meter->ttl = w->ttl;
+	own(meter, w);
 	if (w->raw)
 		remember(m, meter, w->raw, w->factor);
 	return meter;
+}
+
+struct meter *meters_find(struct meters *m, const struct meter_wanted *w)
+{
+	struct meter_family *f = family_of(m, w->name);
+	unsigned labels;
+
+	if (!f || f->kind != w->kind || sort_labels(m, w, &labels) != METER_FITS)
+		return NULL;
+	return meter_of(m, f, buffer_bytes(&m->labels));
 }
 
 /* Events. */
@@ -554,7 +663,7 @@ static void grow(struct meter *meter, double by)
 
 void meter_add(struct meter *meter, double by, struct mono_time now)
 {
-	OXP_ASSERT(meter->family->kind != METER_HISTOGRAM);
+	OXP_ASSERT(!meter_has_scale(meter->family->kind));
 	meter->touched = now;
 	if (meter->family->kind == METER_COUNTER)
 		grow(meter, by);
@@ -564,15 +673,57 @@ void meter_add(struct meter *meter, double by, struct mono_time now)
 
 void meter_set(struct meter *meter, double value, struct mono_time now)
 {
-	OXP_ASSERT(meter->family->kind == METER_GAUGE);
+	OXP_ASSERT(!meter_has_scale(meter->family->kind));
 	meter->touched = now;
-	meter->part = value;
+	meter->whole = 0;
+	meter->part = 0;
+	if (meter->family->kind == METER_COUNTER)
+		grow(meter, value);
+	else
+		meter->part = value;
+}
+
+struct meter_sent *meter_sent(struct meter *meter)
+{
+	return &meter->sent;
+}
+
+void meter_set_state(struct meter *meter, const struct meter_state *s, struct mono_time now)
+{
+	size_t bounds = meter_bounds(meter);
+
+	OXP_ASSERT(meter_has_scale(meter->family->kind));
+	if (meter->family->kind == METER_HISTOGRAM) {
+		memset(meter->counts, 0, (bounds + 1) * sizeof *meter->counts);
+		meter->whole = 0;
+		meter->part = meter->carry = 0;
+		meter_add_state(meter, s, now);
+	} else if (bounds > 0) {
+		memcpy(meter->counts, s->values, bounds * sizeof *meter->counts);
+	}
+	if (meter->family->kind == METER_SUMMARY)
+		meter->whole = s->count;
+	meter->touched = now;
+	meter->part = s->sum;
+	meter->no_sum = s->no_sum;
+}
+
+void meter_add_state(struct meter *meter, const struct meter_state *s, struct mono_time now)
+{
+	OXP_ASSERT(meter->family->kind == METER_HISTOGRAM);
+	for (size_t i = 0; i <= meter_bounds(meter); i++) {
+		meter->counts[i] += s->buckets[i];
+		meter->whole += s->buckets[i];
+	}
+	meter->part += s->sum;
+	meter->no_sum |= s->no_sum;
+	meter->touched = now;
 }
 
 /* The first whose bound is not below the value. */
-static size_t bucket_of(const struct meter_family *f, double value)
+static size_t bucket_of(const struct meter_scale *f, double value)
 {
-	size_t from = 0, to = f->bound_count;
+	size_t from = 0, to = f->count;
 
 	while (from < to) {
 		size_t middle = (from + to) / 2;
@@ -592,7 +743,7 @@ void meter_observe(struct meter *meter, double value, double weight, struct mono
 	OXP_ASSERT(meter->family->kind == METER_HISTOGRAM && weight >= 1 && weight < 0x1p53);
 	meter->touched = now;
 	meter->carry = wanted - (double)counted;
-	meter->counts[bucket_of(meter->family, value)] += counted;
+	meter->counts[bucket_of(meter->scale, value)] += counted;
 	meter->whole += counted;
 	meter->part += value * (double)counted;
 }
@@ -620,7 +771,9 @@ void meter_insert(struct meters *m, struct meter *meter, struct bytes value, str
 
 static bool is_over(const struct meter *meter, struct mono_time now)
 {
-	return meter && meter->ttl.ns > 0 && mono_since(now, meter->touched).ns > meter->ttl.ns;
+	if (!meter || meter->ttl.ns == 0 || mono_since(now, meter->touched).ns <= meter->ttl.ns)
+		return false;
+	return !meter->as_owner || !meter->owner || mono_since(now, meter->owner->alive).ns > meter->ttl.ns;
 }
 
 /* The one behind those that were looked at; NULL at the end of the family. */
@@ -741,26 +894,31 @@ static void check_meter(const struct meter *meter)
 		raws++;
 	}
 	OXP_ASSERT(raws == meter->raw_count && raws <= METER_RAWS_MAX);
+	OXP_ASSERT(!meter->scale == !meter_has_scale(meter->family->kind));
 	OXP_ASSERT(!meter->members || (meter->family->kind == METER_SET && meter->members->count <= METER_MEMBERS_MAX &&
 					      meter->members->count <= meter->members->mask));
 	if (meter->family->kind != METER_HISTOGRAM)
 		return;
-	for (size_t i = 0; i <= meter->family->bound_count; i++)
+	for (size_t i = 0; i <= meter_bounds(meter); i++)
 		sum += meter->counts[i];
 	OXP_ASSERT(sum == meter->whole && meter->carry >= -0.5 && meter->carry <= 0.5);
 }
 
 static size_t check_family(const struct meters *m, const struct meter_family *f)
 {
-	size_t meters = 0;
+	size_t meters = 0, weight = 0, users = 0;
 
+	for (const struct meter_scale *s = f->scales; s; s = s->next)
+		users += s->users;
 	for (const struct meter *meter = f->first; meter; meter = meter->next) {
 		OXP_ASSERT(meter->family == f && (meter->next ? meter->next->prev == meter : f->last == meter));
 		check_meter(meter);
+		weight += meter_series(meter);
 		meters++;
 	}
 	OXP_ASSERT(meters > 0 || f->overflow);
-	OXP_ASSERT(f->weight == meters * family_series(f) && f->weight <= m->limits.family_series);
+	OXP_ASSERT(users == (meter_has_scale(f->kind) ? meters + (f->overflow != NULL) : 0));
+	OXP_ASSERT(f->weight == weight && f->weight <= m->limits.family_series);
 	if (f->overflow)
 		OXP_ASSERT(f->overflow->family == f && !f->overflow->raws);
 	return meters;

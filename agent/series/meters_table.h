@@ -20,6 +20,13 @@ struct meter_bound {
 	char text[METER_BOUND_TEXT]; /* as le has it */
 };
 
+/* The bounds of some meters of a family: of buckets, with +Inf behind them, or the quantiles of a summary. */
+struct meter_scale {
+	struct meter_scale *next;
+	size_t users, count;
+	struct meter_bound bounds[];
+};
+
 struct meter_raws {
 	struct map_node node;
 	struct meter_raws *next; /* of the meter */
@@ -49,19 +56,24 @@ struct meter {
 	struct meter_family *family;
 	struct meter *prev, *next;
 	struct meter_raws *raws;
-	unsigned raw_count;
+	struct meter_scale *scale; /* of a histogram or a summary */
+	struct meter_owner *owner;
+	unsigned raw_count : 16, as_owner : 1, no_sum : 1;
+	unsigned label_count;
 	struct mono_time touched;
 	struct duration ttl;
-	uint64_t whole; /* of a counter: what came in whole numbers; of a histogram: observations */
-	double part; /* the rest of a counter; the value of a gauge; the sum of a histogram */
+	struct meter_sent sent;
+	uint64_t whole; /* of a counter: what came in whole numbers; of a histogram, a summary: observations */
+	double part; /* the rest of a counter; the value of a gauge; the sum of a histogram, a summary */
 	double carry; /* of a histogram's weights, from -0.5 to 0.5 */
 	struct meter_members *members; /* of a set; NULL: none yet */
 	size_t size; /* of the labels */
-	unsigned label_count;
-	uint64_t counts[]; /* of a histogram's buckets and +Inf, not added up; then the labels, in the order of names */
+	/* Of a histogram's buckets and +Inf, not added up; of a summary the bits of the values at its quantiles. Then
+	 * the labels, in the order of names. */
+	uint64_t counts[];
 };
 
-/* `lines` are the names of its samples: one, or those of buckets, sum and count. */
+/* `lines` are the names of its samples: one, or those of buckets (of a summary, its own), sum and count. */
 enum { METER_BUCKET, METER_SUM, METER_COUNT, METER_LINES };
 struct meter_family {
 	struct map_node node;
@@ -69,8 +81,7 @@ struct meter_family {
 	enum meter_kind kind;
 	struct meter *first, *last, *overflow;
 	size_t weight; /* of its meters in series, without the overflow */
-	struct meter_bound *bounds;
-	size_t bound_count;
+	struct meter_scale *scales;
 	struct bytes name, help, lines[METER_LINES];
 	size_t size;
 	char text[];
@@ -97,19 +108,38 @@ struct meters {
 	struct meter *show_meter, *age_meter; /* the next of it; NULL: there is none any more */
 };
 
-static inline char *meter_labels(const struct meter *m)
+static inline bool meter_has_scale(enum meter_kind kind)
 {
-	size_t counts = m->family->kind == METER_HISTOGRAM ? m->family->bound_count + 1 : 0;
-
-	return (char *)(uintptr_t)(m->counts + counts);
+	return kind == METER_HISTOGRAM || kind == METER_SUMMARY;
 }
 
 /* How many members the last window had that is over, as of now. */
 uint64_t meter_members(const struct meters *, const struct meter *, struct mono_time now);
 
-static inline size_t family_series(const struct meter_family *f)
+/* Of a meter with so many bounds: on the page, and in counts[]. */
+static inline size_t meter_series_of(enum meter_kind kind, size_t bounds)
 {
-	return f->kind == METER_HISTOGRAM ? f->bound_count + 3 : 1;
+	return kind == METER_HISTOGRAM ? bounds + 3 : kind == METER_SUMMARY ? bounds + 2 : 1;
+}
+
+static inline size_t meter_counts_of(enum meter_kind kind, size_t bounds)
+{
+	return kind == METER_HISTOGRAM ? bounds + 1 : kind == METER_SUMMARY ? bounds : 0;
+}
+
+static inline size_t meter_bounds(const struct meter *m)
+{
+	return m->scale ? m->scale->count : 0;
+}
+
+static inline size_t meter_series(const struct meter *m)
+{
+	return meter_series_of(m->family->kind, meter_bounds(m));
+}
+
+static inline char *meter_labels(const struct meter *m)
+{
+	return (char *)(uintptr_t)(m->counts + meter_counts_of(m->family->kind, meter_bounds(m)));
 }
 
 #endif

@@ -160,7 +160,7 @@ def test_what_is_wrong_is_told(grpc_agent, fault_server, channel):
     for packed in (grpc.Compression.Gzip, grpc.Compression.Deflate):
         bomb = failure(lambda: raw(one, compression=packed)(b"\0" * 10_000_000))  # noqa: B023
         assert bomb.code() == code.RESOURCE_EXHAUSTED
-    for path in ("/opentelemetry.proto.collector.metrics.v1.MetricsService/Export", "/x.Y/Z", EXPORT + "s"):
+    for path in ("/opentelemetry.proto.collector.profiles.v1.ProfilesService/Export", "/x.Y/Z", EXPORT + "s"):
         missing = failure(lambda: raw(one, path)(b""))  # noqa: B023
         assert missing.code() == code.UNIMPLEMENTED and path in missing.details()
     assert raw(one)(b"") == b""

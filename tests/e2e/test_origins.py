@@ -185,13 +185,13 @@ def test_what_is_no_origin_is_told_when_it_is_read(tmp_path, place):
 def test_what_is_not_served_is_told_counted_and_logged_once(served):
     agent, all_doors = served()
     for _ in range(3):
-        answer = requests.post(agent.otlp_url + "/v1/metrics", data=b"", headers=PROTOBUF, timeout=60)
+        answer = requests.post(agent.otlp_url + "/v1/profiles", data=b"", headers=PROTOBUF, timeout=60)
         assert answer.status_code == 404 and "POST /v1/traces" in answer.text
     answer = requests.get(agent.otlp_url + "/v1/traces", timeout=60)
     assert answer.status_code == 405 and answer.headers["Allow"] == "POST" and "POST /v1/traces" in answer.text
     assert agent.metric("oxpecker_unserved_total", component="receive.otlp") == 4
-    assert agent.err().count("a request for /v1/metrics is answered 404: nothing is served at this path; served here: "
-                             "POST /v1/traces; POST /v1/logs; further ones are counted") == 1
+    assert agent.err().count("a request for /v1/profiles is answered 404: nothing is served at this path; served here: "
+                             "POST /v1/traces; POST /v1/logs; POST /v1/metrics; further ones are counted") == 1
     assert requests.get(agent.otlp_url + "/v1/traces", timeout=60).status_code == 405
     assert agent.err().count("a request for /v1/traces is answered 405: ") == 1
     bulk = all_doors["bulk"][1].removesuffix("/_bulk")
@@ -210,7 +210,7 @@ def test_a_strangers_request_does_not_keep_the_apps_from_the_log(served):
     agent, all_doors = served()
     bulk = all_doors["bulk"][1].removesuffix("/_bulk")
     otlp = agent.otlp_url
-    for door, wrong in ((otlp + "/v1/traces", otlp + "/v1/metrics"), (bulk + "/", bulk + "/_search")):
+    for door, wrong in ((otlp + "/v1/traces", otlp + "/v1/profiles"), (bulk + "/", bulk + "/_search")):
         assert requests.options(door, timeout=60).status_code == 405
         assert requests.post(wrong, data=b"", headers=PROTOBUF, timeout=60).status_code == 404
         path = "/" + wrong.split("/", 3)[3]

@@ -9,6 +9,7 @@
 
 #include "proto/otlp_json.h"
 #include "proto/otlp_logs.h"
+#include "proto/otlp_points.h"
 #include "proto/otlp_text.h"
 #include "proto/otlp_walk.h"
 
@@ -23,15 +24,15 @@ static void need(int holds)
 /* The body, with padding; what becomes of it in a block of its own. NULL: it is refused. */
 static char *convert(const char *data, size_t size, enum otlp_json_request kind, size_t *ret_size)
 {
-	char *copy = calloc(1, size + JSON_LINE_PADDING), *to = calloc(1, otlp_json_room(size) + JSON_LINE_PADDING);
+	size_t at, room = otlp_json_room((struct bytes){ data, size }, kind);
+	char *copy = calloc(1, size + JSON_LINE_PADDING), *to = calloc(1, room + JSON_LINE_PADDING);
 	const char *why;
-	size_t at;
 
 	need(copy && to);
 	if (size)
 		memcpy(copy, data, size);
 	why = otlp_json_read((struct bytes){ copy, size }, kind, to, ret_size, &at);
-	need(at <= size && (why || *ret_size <= otlp_json_room(size)));
+	need(at <= size && (why || *ret_size <= room));
 	free(copy);
 	if (!why)
 		return to;
@@ -75,7 +76,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct otlp_logs plan;
 	struct otlp_summary sum;
-	size_t wire, at;
+	struct otlp_points points;
+	size_t wire, at, steps = SIZE_MAX;
+	enum otlp_points_next next = OTLP_POINTS_POINT;
 	char *to = convert((const char *)data, size, OTLP_JSON_TRACES, &wire);
 
 	if (to) {
@@ -86,6 +89,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	free(to);
 	to = convert((const char *)data, size, OTLP_JSON_LOGS, &wire);
 	need(!to || otlp_logs_plan((struct bytes){ to, wire }, OTLP_LOG_ECS, TEXT_MAX, &plan, &at) == OTLP_OK);
+	free(to);
+	to = convert((const char *)data, size, OTLP_JSON_METRICS, &wire);
+	otlp_points_init(&points, (struct bytes){ to, to ? wire : 0 });
+	while (next == OTLP_POINTS_POINT)
+		next = otlp_points_next(&points, &steps);
+	need(next == OTLP_POINTS_END);
 	free(to);
 	return 0;
 }

@@ -16,7 +16,8 @@
 
 static const char *read_text(const char *text, size_t size, enum otlp_json_request kind, struct buffer *to)
 {
-	char *copy = calloc(1, size + JSON_LINE_PADDING), *room = malloc(otlp_json_room(size));
+	char *copy = calloc(1, size + JSON_LINE_PADDING),
+	     *room = malloc(otlp_json_room((struct bytes){ text, size }, kind));
 	const char *why;
 	size_t out, at;
 
@@ -25,7 +26,7 @@ static const char *read_text(const char *text, size_t size, enum otlp_json_reque
 	why = otlp_json_read((struct bytes){ copy, size }, kind, room, &out, &at);
 	assert_true(at <= size);
 	if (!why) {
-		assert_true(out <= otlp_json_room(size));
+		assert_true(out <= otlp_json_room((struct bytes){ text, size }, kind));
 		put_raw(to, room, out);
 	}
 	free(copy);

@@ -72,7 +72,7 @@ static struct meter *get(struct bench *b, enum meter_kind kind, const char *name
 
 	w.labels = &label;
 	w.label_count = 1;
-	meter = meters_get(b->meters, &w, b->now);
+	meter = meters_get(b->meters, &w, b->now, NULL);
 	meters_check(b->meters);
 	return meter;
 }
@@ -137,7 +137,7 @@ static void labels_are_sorted_and_the_last_of_two_counts(void **state)
 	w.bound_count = 0;
 	w.labels = labels;
 	w.label_count = COUNT_OF(labels);
-	meter_observe(meters_get(b.meters, &w, b.now), 2, 1, b.now);
+	meter_observe(meters_get(b.meters, &w, b.now, NULL), 2, 1, b.now);
 	assert_shows(&b, "# HELP h Help.\n# TYPE h histogram\nh_bucket{l=\"4\",le=\"+Inf\",lf=\"3\",z=\"1\"} 1\n"
 			 "h_sum{l=\"4\",lf=\"3\",z=\"1\"} 2\nh_count{l=\"4\",lf=\"3\",z=\"1\"} 1\n");
 	done(&b);
@@ -153,9 +153,9 @@ static void a_meter_is_found_by_its_raw_bytes(void **state)
 	(void)state;
 	w.raw = &raw;
 	assert_null(known(&b, &raw));
-	made = meters_get(b.meters, &w, b.now);
+	made = meters_get(b.meters, &w, b.now, NULL);
 	assert_ptr_equal(known(&b, &raw), made);
-	assert_ptr_equal(meters_get(b.meters, &w, b.now), made);
+	assert_ptr_equal(meters_get(b.meters, &w, b.now, NULL), made);
 	other.kind = 'g';
 	assert_null(known(&b, &other));
 	other = raw;
@@ -179,7 +179,7 @@ static void only_so_many_spellings_of_a_meter_are_kept(void **state)
 		snprintf(text, sizeof text, "%d", i);
 		struct meter_raw raw = { 'c', bytes_of("hits"), bytes_of(text), bytes_of("") };
 		w.raw = &raw;
-		assert_non_null(meters_get(b.meters, &w, b.now));
+		assert_non_null(meters_get(b.meters, &w, b.now, NULL));
 		count += known(&b, &raw) != NULL;
 		meters_check(b.meters);
 	}
@@ -239,15 +239,15 @@ static void what_no_page_could_have_is_refused(void **state)
 	(void)state;
 	w.labels = &label;
 	w.label_count = 1;
-	assert_null(meters_get(b.meters, &w, b.now));
+	assert_null(meters_get(b.meters, &w, b.now, NULL));
 	w = wanted(METER_COUNTER, "c");
 	w.labels = &label;
 	w.label_count = 1;
 	label.name = bytes_of("__name__");
-	assert_null(meters_get(b.meters, &w, b.now));
+	assert_null(meters_get(b.meters, &w, b.now, NULL));
 	assert_int_equal(meters_counts(b.meters)->by[METER_LABEL_NAME], 2);
 	label.name = bytes_of("le");
-	assert_non_null(meters_get(b.meters, &w, b.now));
+	assert_non_null(meters_get(b.meters, &w, b.now, NULL));
 	assert_null(get(&b, METER_GAUGE, "c", "1"));
 	assert_int_equal(meters_counts(b.meters)->by[METER_TYPE_CLASH], 1);
 	assert_int_equal(meters_families(b.meters), 1);
@@ -263,7 +263,7 @@ static void without_memory_nothing_is_left_behind(void **state)
 	for (size_t bytes = 0; bytes < 3000; bytes += 16) {
 		struct meter *meter;
 		b.series->limits.bytes = bytes;
-		meter = meters_get(b.meters, &w, b.now);
+		meter = meters_get(b.meters, &w, b.now, NULL);
 		meters_check(b.meters);
 		if (meter)
 			break;
@@ -325,7 +325,7 @@ static void a_meter_ends_when_nothing_touches_it(void **state)
 	(void)state;
 	w.ttl = DURATION_S(10);
 	w.raw = &raw;
-	meter_add(meters_get(b.meters, &w, b.now), 1, b.now);
+	meter_add(meters_get(b.meters, &w, b.now, NULL), 1, b.now);
 	meter_set(get(&b, METER_GAUGE, "forever", "1"), 1, b.now);
 	for (int i = 0; i < 5; i++) {
 		after(&b, 10000);
@@ -467,7 +467,7 @@ static void a_long_run_equals_a_plain_model(void **state)
 		w.raw = &raw;
 		w.ttl = DURATION_MS(5);
 		if (!meter)
-			meter = meters_get(b.meters, &w, b.now);
+			meter = meters_get(b.meters, &w, b.now, NULL);
 		if (meter)
 			meter_add(meter, by, b.now);
 		model_add(&m, &b, name, meter ? by : 0);

@@ -1,0 +1,75 @@
+#include "collectors/meters_round.h"
+
+#include "component.h"
+
+enum {
+	SHOWN_AT_ONCE = 500, /* series that are shown in a callback */
+	TIDIED_AT_ONCE = 300, /* of what the page had before */
+};
+
+static void on_tidy(void *context)
+{
+	struct meters_round *r = context;
+
+	if (series_tidy(meters_target(r->meters), TIDIED_AT_ONCE))
+		loop_soon_run(&r->tidy);
+}
+
+static void end_show(struct meters_round *r)
+{
+	struct series_counts counts;
+
+	meters_shown(r->meters, &counts);
+	r->showing = false;
+	host_samples(r->host, &counts, 0);
+	refusals_tell(&r->refusals, r->host, host_name(r->host), &counts);
+	loop_soon_run(&r->tidy);
+	if (r->wanted) {
+		r->wanted = false;
+		host_collected(r->host);
+	}
+}
+
+static void on_show(void *context)
+{
+	struct meters_round *r = context;
+
+	if (meters_show_some(r->meters, SHOWN_AT_ONCE)) {
+		loop_soon_run(&r->show);
+	} else if (r->changed && !r->again) {
+		r->again = true;
+		meters_show(r->meters, loop_now(host_loop(r->host)));
+		loop_soon_run(&r->show);
+	} else {
+		end_show(r);
+	}
+}
+
+void meters_round_init(struct meters_round *r, struct host *host, struct meters *meters)
+{
+	*r = (struct meters_round){ .host = host, .meters = meters };
+	loop_soon_init(&r->show, host_loop(host), on_show, r);
+	loop_soon_init(&r->tidy, host_loop(host), on_tidy, r);
+}
+
+void meters_round_collect(struct meters_round *r)
+{
+	r->wanted = true;
+	if (r->showing)
+		return;
+	r->showing = true;
+	r->changed = r->again = false;
+	meters_show(r->meters, loop_now(host_loop(r->host)));
+	loop_soon_run(&r->show);
+}
+
+void meters_round_changed(struct meters_round *r)
+{
+	r->changed = true;
+}
+
+void meters_round_done(struct meters_round *r)
+{
+	loop_soon_done(&r->show);
+	loop_soon_done(&r->tidy);
+}

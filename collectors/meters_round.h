@@ -1,0 +1,33 @@
+/*
+ * What a collector of metrics does with its meters besides feeding them: it shows them whenever a page is wanted, a
+ * slice at a time, tells what is not shown, and frees bit by bit what the page does not have any more.
+ */
+#ifndef OXP_COLLECTORS_METERS_ROUND_H
+#define OXP_COLLECTORS_METERS_ROUND_H
+
+#include "collectors/refusals.h"
+#include "loop/loop.h"
+#include "series/meters.h"
+
+struct host;
+
+/* Only meters_round.c writes it. */
+struct meters_round {
+	struct host *host;
+	struct meters *meters;
+	bool showing, wanted; /* host_collected() is due */
+	bool changed, again; /* meters, since they are shown; they are shown a second time */
+	struct loop_soon show, tidy;
+	struct refusals refusals;
+};
+
+/* The meters outlive it. */
+void meters_round_init(struct meters_round *, struct host *, struct meters *);
+/* For collect(): host_collected() follows, from a later callback. */
+void meters_round_collect(struct meters_round *);
+/* Meters have changed, which their sender is told of. Who asks for a page after that may join a page under way: so if
+ * they are being shown, they are shown once more. */
+void meters_round_changed(struct meters_round *);
+void meters_round_done(struct meters_round *); /* fine on zeroed memory */
+
+#endif

@@ -1,0 +1,62 @@
+/*
+ * The data points of an OTLP metrics request, one after another (ExportMetricsServiceRequest; opentelemetry-proto 1.x,
+ * metrics.proto).
+ *
+ * A walk that may stop anywhere and go on later: it allocates nothing and does not recurse. What it hands out points
+ * into the request. A message that cannot be read as one ends the walk; within a point that costs the point alone.
+ */
+#ifndef OXP_OTLP_POINTS_H
+#define OXP_OTLP_POINTS_H
+
+#include "proto/otlp_wire.h"
+
+enum otlp_metric_kind { OTLP_GAUGE, OTLP_SUM, OTLP_HISTOGRAM, OTLP_EXPONENTIAL, OTLP_SUMMARY };
+enum otlp_temporality { OTLP_TEMPORALITY_UNSPECIFIED, OTLP_DELTA, OTLP_CUMULATIVE };
+enum { OTLP_NO_RECORDED_VALUE = 1 }; /* a flag of points: the series has ended */
+
+struct otlp_metric {
+	struct bytes name, description, unit;
+	enum otlp_metric_kind kind;
+	uint64_t temporality; /* a number of enum otlp_temporality, or another */
+	bool monotonic;
+};
+
+/* Fields that are missing are empty or 0. */
+struct otlp_point {
+	struct bytes resource, scope, scope_schema; /* what it stands in */
+	struct otlp_metric metric;
+	uint64_t resources, metrics; /* which one of the request that is; the same number is the same message */
+	struct bytes message; /* the point itself */
+	bool broken; /* it cannot be read to its end, and nothing below counts */
+	unsigned attributes; /* the number of the field that they are in */
+	uint64_t start_ns, time_ns, flags, count;
+	bool has_value, has_sum;
+	double value, sum;
+};
+
+enum { OTLP_POINT_LEVELS = 4 };
+
+/* Invariant: levels[0 … depth] are the messages that the walk is in: the request, a ResourceMetrics, a ScopeMetrics,
+ * and the data of a Metric; each stands behind what was read of it. */
+struct otlp_points {
+	struct wire levels[OTLP_POINT_LEVELS];
+	unsigned depth;
+	const char *begins; /* the message at hand, which cannot be read if the walk ends there */
+	struct otlp_point point;
+};
+
+enum otlp_points_next { OTLP_POINTS_END, OTLP_POINTS_POINT, OTLP_POINTS_LATER, OTLP_POINTS_BROKEN };
+
+void otlp_points_init(struct otlp_points *, struct bytes body);
+/* The next one is in `point`. *steps falls by one for each field that it passes; at 0 it stops with OTLP_POINTS_LATER.
+ * OTLP_POINTS_BROKEN: the message from `begins` on cannot be read. */
+enum otlp_points_next otlp_points_next(struct otlp_points *, size_t *steps) MUST_CHECK;
+
+/* Numbers of a repeated field of the point, packed or one by one: whole ones of 64 bits, or the bits of doubles.
+ * Returns how many there are; beyond `most` it stops and returns more than that. */
+size_t otlp_point_numbers(const struct otlp_point *, unsigned field, uint64_t *to, size_t most) MUST_CHECK;
+enum { OTLP_POINT_BUCKETS = 6, OTLP_POINT_BOUNDS = 7 }; /* of a histogram's point */
+/* Quantiles of a summary's point and the values there; as above. */
+size_t otlp_point_quantiles(const struct otlp_point *, double *quantiles, double *values, size_t most) MUST_CHECK;
+
+#endif

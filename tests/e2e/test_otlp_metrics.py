@@ -1,0 +1,199 @@
+"""Metrics over OTLP: real SDKs over HTTP and gRPC, read back from /metrics by Prometheus' own parsers; what is refused,
+and what JSON is."""
+
+import math
+import os
+
+import grpc
+import pytest
+import requests
+from google.protobuf.json_format import MessageToJson
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (ExportMetricsServiceRequest,
+                                                                          ExportMetricsServiceResponse)
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2_grpc import MetricsServiceStub
+
+from lib import agent as agents
+from lib import need, parsers
+from lib.process import Process
+from lib.wait import free_port, wait_until
+from test_traces import PROTOBUF, request_of
+
+HOSTS = os.path.join(need.TESTS, "hosts", "otlp_metrics")
+CUMULATIVE, DELTA = 2, 1
+
+
+def request_of_sum(value, name="made", temporality=CUMULATIVE, service="app"):
+    message = ExportMetricsServiceRequest()
+    resource = message.resource_metrics.add()
+    attribute = resource.resource.attributes.add()
+    attribute.key, attribute.value.string_value = "service.name", service
+    metric = resource.scope_metrics.add().metrics.add(name=name)
+    metric.sum.is_monotonic, metric.sum.aggregation_temporality = True, temporality
+    metric.sum.data_points.add(as_int=value)
+    return message
+
+
+def measured():
+    """What the programs of hosts/otlp_metrics measure, as Prometheus has it."""
+    scope = {"job": "sdk", "otel_scope_name": "shop.orders", "otel_scope_version": "1.2"}
+    rows = [("shop_orders_total", {"payment_method": "card", "first": "true"}, 4),
+            ("shop_orders_total", {"payment_method": "card", "first": "false"}, 8),
+            ("queue_size", {}, -6), ("cpu_utilization_ratio", {"cpu": "0"}, 0.25),
+            ("disk_io_bytes_total", {"direction": "read"}, 4096)]
+    took, route = "http_server_request_duration_seconds", {"http_route": "/cart"}
+    rows += [(took + "_bucket", {**route, "le": le}, count) for le, count in ((0.1, 2), (1, 4), (math.inf, 6))]
+    rows += [(took + "_sum", route, 11.1), (took + "_count", route, 6)]
+    return {(name, tuple(sorted({**labels, **scope}.items()))): value for name, labels, value in rows}
+
+
+def run_host(folder, argv, **env):
+    host = Process("metrics", argv, folder, {"OTEL_SERVICE_NAME": "sdk", "OTEL_METRIC_EXPORT_INTERVAL": 600000, **env})
+    assert host.wait(60) == 0, host.out()
+
+
+def assert_measured(agent, language):
+    """In text and in OpenMetrics, which are read with 1 and 1.0. An instance is random, if there is one."""
+    for kind in (parsers.TEXT, parsers.OPENMETRICS):
+        found = {}
+        for (name, labels), value in shown(agent, kind).items():
+            labels = ((key, float(text) if key == "le" else text) for key, text in labels if key != "instance")
+            found[name, tuple(labels)] = round(value, 9)
+        told = [dict(labels) for name, labels in found if name == "target_info"]
+        assert [(one["job"], one["telemetry_sdk_language"]) for one in told] == [("sdk", language)]
+        assert {key: value for key, value in found.items() if key[0] != "target_info"} == measured()
+
+
+def post(url, message, path="/v1/metrics", **headers):
+    body = message if isinstance(message, bytes) else message.SerializeToString()
+    return requests.post(url + path, data=body, headers={**PROTOBUF, **headers}, timeout=20)
+
+
+def shown(agent, kind=parsers.TEXT):
+    """Samples that are not our own, by name and labels."""
+    read = parsers.read(kind, agent.get("/metrics", headers={"Accept": kind}).content)
+    assert not read.error
+    return {key: float(value) for key, (value, _) in read.samples.items() if not key[0].startswith("oxpecker_")}
+
+
+def test_what_was_answered_is_on_the_next_page(oxpecker):
+    agent = oxpecker({})
+    for value in range(1, 20):
+        assert post(agent.otlp_url, request_of_sum(value)).content == b""
+        assert shown(agent) == {("made_total", (("job", "app"),)): value}
+    assert post(agent.otlp_url, request_of_sum(5, "deltas", DELTA)).status_code == 200
+    assert post(agent.otlp_url, request_of_sum(6, "deltas", DELTA)).status_code == 200
+    assert shown(agent)["deltas_total", (("job", "app"),)] == 11
+    assert agent.metric("oxpecker_metric_points_total", component="receive.otlp") == 21
+
+
+def test_json_is_the_same(oxpecker):
+    agent = oxpecker({})
+    answer = post(agent.otlp_url, MessageToJson(request_of_sum(7), preserving_proto_field_name=False).encode(),
+                  **{"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()) == (200, {})
+    assert shown(agent) == {("made_total", (("job", "app"),)): 7}
+    answer = post(agent.otlp_url, MessageToJson(request_of_sum(-7, "below")).encode(),
+                  **{"Content-Type": "application/json"})
+    assert answer.json()["partialSuccess"]["rejectedDataPoints"] == "1"
+
+
+def test_a_point_that_is_wrong_is_refused_alone(oxpecker):
+    agent = oxpecker({})
+    message = request_of_sum(3)
+    message.resource_metrics[0].scope_metrics[0].metrics[0].sum.data_points.add(as_int=-1)
+    answer = post(agent.otlp_url, message)
+    partial = ExportMetricsServiceResponse.FromString(answer.content).partial_success
+    assert answer.status_code == 200 and partial.rejected_data_points == 1
+    assert "point 2, of the metric \"made\": a counter must be a finite number" in partial.error_message
+    assert shown(agent) == {("made_total", (("job", "app"),)): 3}
+    assert agent.metric("oxpecker_metric_points_refused_total", component="receive.otlp", reason="value") == 1
+    [source] = [one for one in agent.status()["sources"] if one["name"] == "receive.otlp"]
+    assert [(one["reason"], one["count"], one["latest"]) for one in source["metrics"]["refused"]] == [
+        ("value", 1, "made")]
+
+
+@pytest.mark.parametrize("body", [b"\x0a\xff", b"{}", request_of(1).SerializeToString()[:-3]])
+def test_what_is_no_metrics_request_is_answered_400(oxpecker, body):
+    agent = oxpecker({})
+    answer = post(agent.otlp_url, body)
+    assert answer.status_code == 400 and b"not an OTLP metrics request" in answer.content
+    assert post(agent.otlp_url, b"").status_code == 200, "an empty request is fine"
+    assert shown(agent) == {}
+
+
+def test_a_large_request_is_taken_whole(oxpecker):
+    """Its points are applied some at a time, and the answer waits for that."""
+    agent = oxpecker({})
+    message = request_of_sum(0)
+    points = message.resource_metrics[0].scope_metrics[0].metrics[0].sum.data_points
+    for number in range(1, 5000):
+        attribute = points.add(as_int=number).attributes.add()
+        attribute.key, attribute.value.int_value = "n", number
+    assert post(agent.otlp_url, message).content == b""
+    samples = shown(agent)
+    assert len(samples) == 5000
+    assert samples["made_total", (("job", "app"), ("n", "4711"))] == 4711
+
+
+def test_metrics_over_grpc(oxpecker):
+    agent = oxpecker({"receive": {"otlp": {"grpc": [f"127.0.0.1:{(port := free_port())}"]}}})
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        answer = MetricsServiceStub(channel).Export(request_of_sum(9), timeout=20)
+    assert answer == ExportMetricsServiceResponse()
+    assert shown(agent) == {("made_total", (("job", "app"),)): 9}
+
+
+@pytest.mark.parametrize("temporality", ["cumulative", "delta"])
+def test_the_python_sdk_is_shown(oxpecker, tmp_path, temporality):
+    agent = oxpecker({})
+    run_host(tmp_path, [need.built("python_sdk") + "/bin/python", os.path.join(HOSTS, "python_metrics.py")],
+             OTEL_EXPORTER_OTLP_ENDPOINT=agent.otlp_url,
+             OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE=temporality)
+    assert_measured(agent, "python")
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http/json", "http/protobuf"])
+def test_the_node_sdk_is_shown(oxpecker, tmp_path, protocol):
+    http, rpc = free_port(), free_port()
+    agent = oxpecker({"receive": {"otlp": {"http": [f"127.0.0.1:{http}"], "grpc": [f"127.0.0.1:{rpc}"]}}})
+    run_host(tmp_path, [need.program("node"), os.path.join(HOSTS, "node.js")],
+             NODE_PATH=need.built("node") + "/node_modules", OTEL_EXPORTER_OTLP_PROTOCOL=protocol,
+             OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE="delta" if protocol == "grpc" else "cumulative",
+             OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{rpc if protocol == 'grpc' else http}")
+    assert_measured(agent, "nodejs")
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http"])
+def test_what_telemetrygen_sends_is_shown(oxpecker, tmp_path, protocol):
+    """The SDK of Go."""
+    http, rpc = free_port(), free_port()
+    agent = oxpecker({"receive": {"otlp": {"http": [f"127.0.0.1:{http}"], "grpc": [f"127.0.0.1:{rpc}"]}}})
+    tool = [os.path.join(need.built("go_sdk"), "telemetrygen"), "metrics", "--otlp-insecure", "--service", "gen"]
+    for kind, more in (("Sum", ["--otlp-metric-name", "sums"]), ("Histogram", ["--otlp-metric-name", "spread"])):
+        argv = [*tool, *more, "--metric-type", kind, "--metrics", 3, "--rate", 0, "--otlp-endpoint",
+                f"127.0.0.1:{rpc if protocol == 'grpc' else http}", *(["--otlp-http"] if protocol == "http" else [])]
+        run_host(tmp_path, argv)
+    names = {name for name, labels in shown(agent) if ("job", "gen") in labels}
+    assert names >= {"sums_total", "spread_bucket", "spread_sum", "spread_count"}
+    assert agent.metric("oxpecker_metric_points_total", component="receive.otlp") == 6
+
+
+def test_a_real_prometheus_has_them(oxpecker, prometheus, tmp_path):
+    """Under its own job, since it is not told to honor labels."""
+    agent = oxpecker({})
+    run_host(tmp_path, [need.built("python_sdk") + "/bin/python", os.path.join(HOSTS, "python_metrics.py")],
+             OTEL_EXPORTER_OTLP_ENDPOINT=agent.otlp_url)
+    server = prometheus([f"127.0.0.1:{agent.port}"])
+    quantile = 'histogram_quantile(0.5, http_server_request_duration_seconds_bucket{exported_job="sdk"})'
+    wait_until(lambda: server.value(quantile) is not None, 60, "Prometheus has scraped")
+    assert server.value('sum(shop_orders_total{exported_job="sdk", job="oxpecker"})') == 12
+    assert abs(server.value(quantile) - 0.55) < 1e-9
+    joined = 'queue_size * on (exported_job) group_left (telemetry_sdk_language) target_info'
+    assert [(labels["telemetry_sdk_language"], value) for labels, value in server.query(joined)] == [("python", -6)]
+
+
+def test_without_an_exporter_they_are_shown(oxpecker):
+    agent = oxpecker({"store": {"snapshot": "100ms"}})
+    post(agent.otlp_url, request_of_sum(4, "stored"))
+    words = ["--config", agent.config_path, "show", "metrics", "--grep", "stored"]
+    wait_until(lambda: "stored_total" in agents.run(*words).stdout, 60, "the store has them")

@@ -1,0 +1,457 @@
+/*
+ * Metrics of OTLP: what each kind of point becomes on the page, and when a series ends. Requests are written as JSON,
+ * which the door reads, too.
+ */
+#include "collectors/otlp_meters.h"
+
+#include "base/random.h"
+#include "proto/otlp_json.h"
+#include "series/meters_table.h"
+#include "series/write.h"
+#include "unit/fake_host.h"
+#include "unit/http/raw.h"
+
+enum { MEMORY = 8 << 20, PAGE = 1 << 20, REQUEST = 64 << 10, TTL_S = 300 };
+
+struct fixture {
+	struct world world;
+	struct host host;
+	struct series *table;
+	struct otlp_meters *meters;
+	struct buffer page;
+	size_t points, refused;
+	enum otlp_point_fault fault; /* of the first that was refused */
+};
+
+static void begin_as(struct fixture *f, const struct otlp_meters_options *options)
+{
+	*f = (struct fixture){ 0 };
+	world_init(&f->world);
+	fake_host_init(&f->host, f->world.loop, NULL, MEMORY);
+	f->table = f->host.series = series_new(&series_limits_default, 1);
+	assert_non_null(f->table);
+	assert_int_equal(otlp_meters_new(&f->host, options, &f->meters), 0);
+	buffer_init(&f->page, PAGE);
+}
+
+static void begin(struct fixture *f)
+{
+	begin_as(f, &(struct otlp_meters_options){ .ttl = DURATION_S(TTL_S),
+			    .limits = { .series = 1000, .family_series = 500, .label = METER_LABEL_MAX } });
+}
+
+static void end(struct fixture *f)
+{
+	meters_check(f->meters->meters);
+	otlp_meters_free(f->meters);
+	series_check(f->table);
+	series_free(f->table);
+	fake_host_done(&f->host);
+	loop_free(f->world.loop);
+	buffer_done(&f->page);
+}
+
+static void take(struct fixture *f, struct bytes wire)
+{
+	enum otlp_points_next next;
+	struct otlp_points points;
+	size_t steps = 1;
+
+	f->points = f->refused = 0;
+	f->fault = OTLP_POINT_FINE;
+	otlp_points_init(&points, wire);
+	otlp_meters_begin(f->meters);
+	while ((next = otlp_points_next(&points, &steps)) != OTLP_POINTS_END) {
+		assert_int_not_equal(next, OTLP_POINTS_BROKEN);
+		steps = 1;
+		if (next == OTLP_POINTS_LATER)
+			continue;
+		enum otlp_point_fault fault = otlp_meters_take(f->meters, &points.point);
+		meters_check(f->meters->meters);
+		f->points++;
+		if (fault && f->refused++ == 0)
+			f->fault = fault;
+	}
+}
+
+/* A request in JSON, with ' for ". */
+static void send_json(struct fixture *f, const char *json)
+{
+	char text[REQUEST] = "", wire[REQUEST];
+	size_t size = strlen(json), at;
+	const char *why;
+
+	assert_true(size + JSON_LINE_PADDING < sizeof text);
+	for (size_t i = 0; i < size; i++)
+		text[i] = json[i] == '\'' ? '"' : json[i];
+	assert_true(otlp_json_room((struct bytes){ text, size }, OTLP_JSON_METRICS) <= sizeof wire);
+	why = otlp_json_read((struct bytes){ text, size }, OTLP_JSON_METRICS, wire, &size, &at);
+	if (why)
+		fail_msg("%s at %zu", why, at);
+	take(f, (struct bytes){ wire, size });
+}
+
+#define METRICS(resource, metrics) \
+	"{'resourceMetrics':[{'resource':{'attributes':[" resource "]},'scopeMetrics':[{'metrics':[" metrics "]}]}]}"
+#define TEXT_OF(key, value) "{'key':'" key "','value':{'stringValue':'" value "'}}"
+#define POINT(members) "{'dataPoints':[{" members "}]}"
+#define SUM(monotonic, temporality, members) \
+	"'sum':{'isMonotonic':" monotonic ",'aggregationTemporality':" temporality ",'dataPoints':[{" members "}]}"
+#define HISTOGRAM(temporality, members) \
+	"'histogram':{'aggregationTemporality':" temporality ",'dataPoints':[{" members "}]}"
+#define METRIC(members) METRICS("", "{'name':'m'," members "}")
+
+static void read_page(struct fixture *f)
+{
+	struct series_cursor cursor;
+
+	series_check(f->table);
+	buffer_clear(&f->page);
+	series_cursor_init(&cursor, f->table, EXPOSITION_TEXT);
+	assert_int_equal(series_write_some(&cursor, &f->page, PAGE), 0);
+	assert_int_equal(buffer_append(&f->page, "", 1), 0);
+}
+
+static void assert_shows(struct fixture *f, const char *expected)
+{
+	size_t before = f->host.collected;
+
+	otlp_meters_collect(f->meters);
+	while (f->host.collected == before)
+		turn(&f->world);
+	read_page(f);
+	assert_string_equal(f->page.data, expected);
+}
+
+static void each_kind_of_point_is_on_the_page(void **state)
+{
+	static const struct {
+		const char *request, *page;
+	} rows[] = {
+		{ METRIC("'gauge':" POINT("'asInt':'-5'")), "# TYPE m gauge\nm -5\n" },
+		{ METRIC("'gauge':" POINT("'asDouble':'NaN'")), "# TYPE m gauge\nm NaN\n" },
+		{ METRIC("'unit':'1','gauge':" POINT("'asDouble':0.25")), "# TYPE m_ratio gauge\nm_ratio 0.25\n" },
+		{ METRIC("'description':'a \\\\ b','gauge':" POINT("'asInt':1")),
+			"# HELP m a \\\\ b\n# TYPE m gauge\nm 1\n" },
+		{ METRIC(SUM("true", "2", "'asInt':7")), "# TYPE m_total counter\nm_total 7\n" },
+		{ METRIC("'unit':'By'," SUM("true", "'AGGREGATION_TEMPORALITY_DELTA'", "'asDouble':7.5")),
+			"# TYPE m_bytes_total counter\nm_bytes_total 7.5\n" },
+		{ METRIC(SUM("false", "2", "'asInt':-7")), "# TYPE m gauge\nm -7\n" },
+		{ METRIC("'unit':'s'," HISTOGRAM("2", "'count':6,'sum':4.5,'bucketCounts':['1',2,3],"
+						      "'explicitBounds':[0.5,1]")),
+			"# TYPE m_seconds histogram\nm_seconds_bucket{le=\"0.5\"} 1\nm_seconds_bucket{le=\"1\"} 3\n"
+			"m_seconds_bucket{le=\"+Inf\"} 6\nm_seconds_sum 4.5\nm_seconds_count 6\n" },
+		{ METRIC(HISTOGRAM("1", "'count':6,'sum':4.5")),
+			"# TYPE m histogram\nm_bucket{le=\"+Inf\"} 6\nm_sum 4.5\nm_count 6\n" },
+		{ METRIC(HISTOGRAM("2", "'count':3,'bucketCounts':[3],'explicitBounds':[]")),
+			"# TYPE m histogram\nm_bucket{le=\"+Inf\"} 3\nm_count 3\n" },
+		{ METRIC(HISTOGRAM("2", "'count':3,'sum':-1,'bucketCounts':[1,2],'explicitBounds':[-1]")),
+			"# TYPE m histogram\nm_bucket{le=\"-1\"} 1\nm_bucket{le=\"+Inf\"} 3\nm_count 3\n" },
+		{ METRIC("'exponentialHistogram':{'aggregationTemporality':2,'dataPoints':[{'count':9,'sum':2,"
+			 "'scale':-1,'positive':{'offset':-3,'bucketCounts':[4,5]}}]}"),
+			"# TYPE m histogram\nm_bucket{le=\"+Inf\"} 9\nm_sum 2\nm_count 9\n" },
+		{ METRIC("'summary':" POINT("'count':2,'sum':3,'quantileValues':[{'quantile':0.5,'value':1},"
+					    "{'quantile':1,'value':2}]")),
+			"# TYPE m summary\nm{quantile=\"0.5\"} 1\nm{quantile=\"1\"} 2\nm_sum 3\nm_count 2\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct fixture f;
+		begin(&f);
+		send_json(&f, rows[i].request);
+		assert_int_equal(f.points, 1);
+		assert_int_equal(f.fault, OTLP_POINT_FINE);
+		assert_shows(&f, rows[i].page);
+		end(&f);
+	}
+}
+
+static void attributes_become_labels(void **state)
+{
+	static const struct {
+		const char *attributes, *labels;
+	} rows[] = {
+		{ TEXT_OF("http.method", "GET") "," TEXT_OF("b", "\\\"\\n"), "{b=\"\\\"\\n\",http_method=\"GET\"}" },
+		{ "{'key':'i','value':{'intValue':'-3'}},{'key':'t','value':{'boolValue':true}},"
+		  "{'key':'d','value':{'doubleValue':0.5}}",
+			"{d=\"0.5\",i=\"-3\",t=\"true\"}" },
+		{ "{'key':'l','value':{'arrayValue':{'values':[{'intValue':1},{'stringValue':'x'}]}}},"
+		  "{'key':'m','value':{'kvlistValue':{'values':[{'key':'k','value':{'boolValue':false}}]}}},"
+		  "{'key':'raw','value':{'bytesValue':'aGk='}}",
+			"{l=\"[1,\\\"x\\\"]\",m=\"{\\\"k\\\":false}\",raw=\"aGk=\"}" },
+		{ TEXT_OF("a_b", "3") "," TEXT_OF("a.b", "1") "," TEXT_OF("a/b", "2") "," TEXT_OF("c", "4"),
+			"{a_b=\"1;2;3\",c=\"4\"}" },
+		{ TEXT_OF("", "none") "," TEXT_OF("empty", "") "," TEXT_OF("9", "digit") "," TEXT_OF("__x", "low"),
+			"{_x=\"low\",key_9=\"digit\"}" },
+		{ TEXT_OF("\xc3\xa4\xc3\xb6.x", "\xc3\xa4"), "{_x=\"\xc3\xa4\"}" },
+		{ TEXT_OF("bad", "a\xff"), "{bad=\"a\xef\xbf\xbd\"}" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		char request[2048], page[2048];
+		struct fixture f;
+		snprintf(request, sizeof request, METRIC("'gauge':" POINT("'asInt':1,'attributes':[%s]")),
+			rows[i].attributes);
+		snprintf(page, sizeof page, "# TYPE m gauge\nm%s 1\n", rows[i].labels);
+		begin(&f);
+		send_json(&f, request);
+		assert_shows(&f, page);
+		end(&f);
+	}
+}
+
+#define SHOP                                                                           \
+	TEXT_OF("service.name", "shop")                                                \
+	"," TEXT_OF("service.namespace", "web") "," TEXT_OF("service.instance.id", "i" \
+										   "1")
+
+static void a_resource_is_told_once(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin_as(&f, &(struct otlp_meters_options){
+			     .limits = { .series = 100, .family_series = 100, .label = 100 }, .scope_labels = true });
+	send_json(&f,
+		"{'resourceMetrics':[{'resource':{'attributes':[" SHOP "," TEXT_OF("host.name",
+			"a") "]},'scopeMetrics':[{'scope':{'name':'lib','version':'2','attributes':[" TEXT_OF("team",
+			"x") "," TEXT_OF("name",
+			"no") "]},'schemaUrl':'http://s',"
+			      "'metrics':[{'name':'m','gauge':" POINT(
+				      "'asInt':1,'attributes':[" TEXT_OF("job", "mine") "]") "}]}]}]}");
+	assert_shows(&f, "# TYPE m gauge\nm{instance=\"i1\",job=\"web/shop\",otel_scope_name=\"lib\","
+			 "otel_scope_schema_url=\"http://s\",otel_scope_team=\"x\",otel_scope_version=\"2\"} 1\n"
+			 "# HELP target_info What is known of what sends over OTLP.\n# TYPE target_info gauge\n"
+			 "target_info{host_name=\"a\",instance=\"i1\",job=\"web/shop\"} 1\n");
+	send_json(&f, METRICS(SHOP "," TEXT_OF("host.name", "b"), "{'name':'m','gauge':" POINT("'asInt':2") "}"));
+	send_json(&f, METRICS(TEXT_OF("service.name", "alone"), "{'name':'n','gauge':" POINT("'asInt':3") "}"));
+	assert_shows(&f, "# TYPE m gauge\nm{instance=\"i1\",job=\"web/shop\",otel_scope_name=\"lib\","
+			 "otel_scope_schema_url=\"http://s\",otel_scope_team=\"x\",otel_scope_version=\"2\"} 1\n"
+			 "m{instance=\"i1\",job=\"web/shop\"} 2\n# TYPE n gauge\nn{job=\"alone\"} 3\n"
+			 "# HELP target_info What is known of what sends over OTLP.\n# TYPE target_info gauge\n"
+			 "target_info{host_name=\"b\",instance=\"i1\",job=\"web/shop\"} 1\n");
+	end(&f);
+}
+
+static void a_bad_point_is_refused_alone(void **state)
+{
+	static const struct {
+		const char *metric;
+		unsigned fault;
+	} rows[] = {
+		{ "'gauge':" POINT(""), OTLP_POINT_BROKEN },
+		{ SUM("true", "0", "'asInt':1"), OTLP_POINT_TEMPORALITY },
+		{ SUM("true", "3", "'asInt':1"), OTLP_POINT_TEMPORALITY },
+		{ SUM("false", "1", "'asInt':1"), OTLP_POINT_TEMPORALITY },
+		{ HISTOGRAM("0", "'count':1"), OTLP_POINT_TEMPORALITY },
+		{ SUM("true", "2", "'asInt':-1"), OTLP_POINT_VALUE },
+		{ SUM("true", "1", "'asDouble':'NaN'"), OTLP_POINT_VALUE },
+		{ SUM("true", "1", "'asDouble':'Infinity'"), OTLP_POINT_VALUE },
+		{ HISTOGRAM("2", "'count':1,'bucketCounts':[1],'explicitBounds':[1]"), OTLP_POINT_BOUNDS_BAD },
+		{ HISTOGRAM("2", "'count':1,'bucketCounts':[1,0,0],'explicitBounds':[2,1]"), OTLP_POINT_BOUNDS_BAD },
+		{ HISTOGRAM("2", "'count':1,'bucketCounts':[1,0],'explicitBounds':['NaN']"), OTLP_POINT_BOUNDS_BAD },
+		{ "'summary':" POINT("'quantileValues':[{'quantile':1},{'quantile':0}]"), OTLP_POINT_BOUNDS_BAD },
+		{ HISTOGRAM("2", "'count':1,'attributes':[" TEXT_OF("le", "1") "]"), METER_LABEL_NAME },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		char request[2048];
+		struct fixture f;
+		snprintf(request, sizeof request,
+			METRICS("", "{'name':'m',%s},{'name':'fine','gauge':" POINT("'asInt':1") "}"), rows[i].metric);
+		begin(&f);
+		send_json(&f, request);
+		assert_int_equal(f.points, 2);
+		assert_int_equal(f.refused, 1);
+		assert_int_equal(f.fault, rows[i].fault);
+		assert_int_equal(*f.meters->refused[rows[i].fault], 1);
+		assert_shows(&f, "# TYPE fine gauge\nfine 1\n");
+		end(&f);
+	}
+}
+
+static void a_name_that_is_none_or_another_type_is_refused(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	send_json(&f, METRICS("", "{'name':'._','gauge':" POINT("'asInt':1") "}"));
+	assert_int_equal(f.fault, OTLP_POINT_NAME);
+	send_json(&f, METRICS("", "{'name':'a.b','gauge':" POINT("'asInt':1") "},{'name':'a_b'," HISTOGRAM(
+					  "2", "'count':1") "}"));
+	assert_int_equal(f.fault, METER_TYPE_CLASH);
+	assert_shows(&f, "# TYPE a_b gauge\na_b 1\n");
+	end(&f);
+}
+
+static void what_comes_late_or_twice_changes_nothing(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	send_json(&f, METRIC(SUM("true", "2", "'asInt':10,'startTimeUnixNano':1,'timeUnixNano':100")));
+	send_json(&f, METRIC(SUM("true", "2", "'asInt':9,'startTimeUnixNano':1,'timeUnixNano':99")));
+	send_json(&f, METRIC(SUM("true", "2", "'asInt':10,'startTimeUnixNano':1,'timeUnixNano':100")));
+	assert_shows(&f, "# TYPE m_total counter\nm_total 10\n");
+	assert_int_equal(*f.meters->late, 1);
+	send_json(&f, METRIC(SUM("true", "2", "'asInt':2,'startTimeUnixNano':50,'timeUnixNano':60"))); /* began anew */
+	assert_shows(&f, "# TYPE m_total counter\nm_total 2\n");
+	send_json(&f, METRIC(SUM("true", "1", "'asInt':3,'startTimeUnixNano':60,'timeUnixNano':70")));
+	send_json(&f, METRIC(SUM("true", "1", "'asInt':3,'startTimeUnixNano':60,'timeUnixNano':70")));
+	send_json(&f, METRIC(SUM("true", "1", "'asInt':4,'startTimeUnixNano':70,'timeUnixNano':80")));
+	assert_shows(&f, "# TYPE m_total counter\nm_total 9\n");
+	assert_int_equal(*f.meters->repeated, 1);
+	send_json(&f, METRIC(SUM("true", "2", "'flags':1")));
+	assert_int_equal(f.refused, 0);
+	assert_shows(&f, "");
+	end(&f);
+}
+
+static void deltas_of_histograms_are_added_up(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	for (int i = 0; i < 3; i++)
+		send_json(&f, METRIC(HISTOGRAM("1", "'count':3,'sum':2.5,'bucketCounts':[1,2],'explicitBounds':[1]")));
+	assert_shows(&f, "# TYPE m histogram\nm_bucket{le=\"1\"} 3\nm_bucket{le=\"+Inf\"} 9\nm_sum 7.5\nm_count 9\n");
+	send_json(&f, METRIC(HISTOGRAM("1", "'count':3,'sum':2.5,'bucketCounts':[1,2],'explicitBounds':[2]")));
+	assert_shows(&f, "# TYPE m histogram\nm_bucket{le=\"2\"} 1\nm_bucket{le=\"+Inf\"} 3\nm_sum 2.5\nm_count 3\n");
+	end(&f);
+}
+
+static void beyond_a_ceiling_only_deltas_have_an_overflow(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin_as(&f, &(struct otlp_meters_options){ .limits = { .series = 2, .family_series = 1, .label = 100 } });
+	for (int i = 0; i < 3; i++) {
+		char request[2048];
+		snprintf(request, sizeof request,
+			METRICS("", "{'name':'d'," SUM("true", "1",
+					    "'asInt':2,'attributes':[" TEXT_OF(
+						    "n", "%d") "]") "},"
+								    "{'name':'g','gauge':" POINT(
+									    "'asInt':3,'attributes':[" TEXT_OF(
+										    "n", "%d") "]") "}"),
+			i, i);
+		send_json(&f, request);
+		assert_int_equal(f.refused, i > 0);
+	}
+	assert_int_equal(f.fault, METER_SERIES_CEILING);
+	assert_int_equal(*f.meters->overflow, 2);
+	assert_shows(&f, "# TYPE d_total counter\nd_total{n=\"0\"} 2\nd_total{overflow=\"true\"} 4\n"
+			 "# TYPE g gauge\ng{n=\"0\"} 3\n");
+	end(&f);
+}
+
+/* Until a look after that time. (The loop's timers run by the system's clock.) */
+static void later(struct fixture *f, int64_t seconds)
+{
+	f->world.ahead += DURATION_S(seconds).ns;
+	loop_timer_set(&f->meters->look, DURATION_MS(1));
+	for (int i = 0; i < 20; i++)
+		turn(&f->world);
+}
+
+static void a_series_ends_with_what_sends_it(void **state)
+{
+	static const char deltas[] = METRICS(SHOP, "{'name':'d'," SUM("true", "1", "'asInt':1") "}"),
+			  gauges[] = METRICS(SHOP, "{'name':'g','gauge':" POINT("'asInt':1") "}"),
+			  others[] = METRICS(SHOP, "{'name':'o','gauge':" POINT("'asInt':1") "}");
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	send_json(&f, deltas);
+	send_json(&f, gauges);
+	for (int i = 0; i < 4; i++) {
+		later(&f, TTL_S / 2);
+		send_json(&f, others); /* the process lives */
+	}
+	assert_shows(&f, "# TYPE d_total counter\nd_total{instance=\"i1\",job=\"web/shop\"} 1\n"
+			 "# TYPE o gauge\no{instance=\"i1\",job=\"web/shop\"} 1\n");
+	later(&f, TTL_S + 10);
+	assert_shows(&f, "");
+	assert_int_equal(f.meters->resource_count, 0);
+	assert_false(loop_timer_pending(&f.meters->look));
+	send_json(&f, deltas);
+	assert_shows(&f, "# TYPE d_total counter\nd_total{instance=\"i1\",job=\"web/shop\"} 1\n");
+	end(&f);
+}
+
+/* It has no resource of its own, and may be all that is left. */
+static void an_overflow_ends_too(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin_as(&f, &(struct otlp_meters_options){
+			     .ttl = DURATION_S(TTL_S), .limits = { .series = 1, .family_series = 1, .label = 100 } });
+	send_json(&f, METRIC(SUM("true", "2", "'asInt':1")));
+	later(&f, TTL_S / 2);
+	send_json(&f, METRICS(TEXT_OF("service.name", "b"), "{'name':'m'," SUM("true", "1", "'asInt':2") "}"));
+	later(&f, TTL_S / 2 + 10);
+	assert_shows(&f, "# TYPE m_total counter\nm_total{overflow=\"true\"} 2\n");
+	assert_int_equal(f.meters->resource_count, 0);
+	assert_true(loop_timer_pending(&f.meters->look));
+	later(&f, TTL_S);
+	assert_shows(&f, "");
+	assert_false(loop_timer_pending(&f.meters->look));
+	end(&f);
+}
+
+/* Who asks for a page then may be given the one that is being made. */
+static void what_is_answered_while_they_are_shown_is_shown(void **state)
+{
+	struct fixture f;
+	size_t before;
+
+	(void)state;
+	begin_as(
+		&f, &(struct otlp_meters_options){ .limits = { .series = 2000, .family_series = 2000, .label = 100 } });
+	for (int i = 0; i < 1200; i++) {
+		char request[512];
+		snprintf(request, sizeof request,
+			METRIC("'gauge':" POINT("'asInt':1,'attributes':[" TEXT_OF("n", "%d") "]")), i);
+		send_json(&f, request);
+	}
+	before = f.host.collected;
+	otlp_meters_collect(f.meters);
+	while (!f.meters->meters->show_meter)
+		turn(&f.world);
+	assert_int_equal(f.host.collected, before);
+	send_json(&f, METRIC("'gauge':" POINT("'asInt':5,'attributes':[" TEXT_OF("n", "0") "]")));
+	while (f.host.collected == before)
+		turn(&f.world);
+	read_page(&f);
+	assert_non_null(strstr(f.page.data, "\nm{n=\"0\"} 5\n"));
+	assert_non_null(strstr(f.page.data, "\nm{n=\"1199\"} 1\n"));
+	end(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_kind_of_point_is_on_the_page),
+		cmocka_unit_test(attributes_become_labels),
+		cmocka_unit_test(a_resource_is_told_once),
+		cmocka_unit_test(a_bad_point_is_refused_alone),
+		cmocka_unit_test(a_name_that_is_none_or_another_type_is_refused),
+		cmocka_unit_test(what_comes_late_or_twice_changes_nothing),
+		cmocka_unit_test(deltas_of_histograms_are_added_up),
+		cmocka_unit_test(beyond_a_ceiling_only_deltas_have_an_overflow),
+		cmocka_unit_test(a_series_ends_with_what_sends_it),
+		cmocka_unit_test(an_overflow_ends_too),
+		cmocka_unit_test(what_is_answered_while_they_are_shown_is_shown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
