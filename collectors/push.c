@@ -44,7 +44,7 @@ static const struct option push_options[] = {
 	{ OPT_MAP(struct push_config, gauge_modes), .name = "gauge_modes",
 		.example = "{process_start_time_seconds: min, app_queue_length: max}",
 		.help = "The same for single families." },
-	{ OPT_DURATION(struct push_config, grace), .name = "grace", .text = "30s", .max = 3600000,
+	{ OPT_DURATION(struct push_config, grace), .name = "grace", .text = "30s", .min = 10, .max = 3600000,
 		.help = "How long a worker with a name may be without a connection before it is dead." },
 	DOOR_BODY_MAX_OPTION(struct push_config, body_max, "a quarter", ""),
 	{ OPT_COUNT(struct push_config, connections), .name = "connections", .text = "128", .min = 1, .max = 4096,
