@@ -20,6 +20,8 @@ static void end_show(struct meters_round *r)
 	struct series_counts counts;
 
 	meters_shown(r->meters, &counts);
+	if (r->end)
+		r->end(r->context, &counts);
 	r->showing = false;
 	host_samples(r->host, &counts, 0);
 	refusals_tell(&r->refusals, r->host, host_name(r->host), &counts);
@@ -30,6 +32,14 @@ static void end_show(struct meters_round *r)
 	}
 }
 
+static void begin_show(struct meters_round *r)
+{
+	if (r->begin)
+		r->begin(r->context);
+	meters_show(r->meters, loop_now(host_loop(r->host)));
+	loop_soon_run(&r->show);
+}
+
 static void on_show(void *context)
 {
 	struct meters_round *r = context;
@@ -38,8 +48,7 @@ static void on_show(void *context)
 		loop_soon_run(&r->show);
 	} else if (r->changed && !r->again) {
 		r->again = true;
-		meters_show(r->meters, loop_now(host_loop(r->host)));
-		loop_soon_run(&r->show);
+		begin_show(r);
 	} else {
 		end_show(r);
 	}
@@ -59,8 +68,7 @@ void meters_round_collect(struct meters_round *r)
 		return;
 	r->showing = true;
 	r->changed = r->again = false;
-	meters_show(r->meters, loop_now(host_loop(r->host)));
-	loop_soon_run(&r->show);
+	begin_show(r);
 }
 
 void meters_round_changed(struct meters_round *r)

@@ -11,7 +11,7 @@
 
 struct host;
 
-/* Only meters_round.c writes it. */
+/* Only meters_round.c writes it, but for the last three. */
 struct meters_round {
 	struct host *host;
 	struct meters *meters;
@@ -19,6 +19,9 @@ struct meters_round {
 	bool changed, again; /* meters, since they are shown; they are shown a second time */
 	struct loop_soon show, tidy;
 	struct refusals refusals;
+	void (*begin)(void *context); /* they are about to be shown. May be NULL */
+	void (*end)(void *context, struct series_counts *); /* they have been, with that result. May be NULL */
+	void *context;
 };
 
 /* The meters outlive it. */

@@ -15,8 +15,8 @@
 #include "base/json_writer.h"
 #include "base/text.h"
 #include "collectors/datagram_reader.h"
+#include "collectors/meters_round.h"
 #include "collectors/pace.h"
-#include "collectors/refusals.h"
 #include "collectors/relabelling.h"
 #include "collectors/statsd_events.h"
 #include "collectors/statsd_stream.h"
@@ -37,8 +37,6 @@ enum {
 	AGAIN_MS = 100, /* then descriptors may be had again */
 	LOOK_MS = 2000, /* how often it looks for removed socket files, and for meters whose time is over */
 	AGED_AT_ONCE = 4000, /* meters that are looked at then: less than a millisecond */
-	SHOWN_AT_ONCE = 500, /* series that are shown in a callback */
-	TIDIED_AT_ONCE = 300, /* of what the page had before */
 };
 
 enum { KIND_DATAGRAM, KIND_STREAM };
@@ -127,10 +125,8 @@ struct collector {
 	TAILQ_HEAD(connection_list, connection) connections;
 	size_t count;
 	struct loop_timer again, look;
-	struct loop_soon show, tidy;
-	bool showing, wanted; /* host_collected() is due */
+	struct meters_round round;
 	bool stopped, full, full_told, starved_told;
-	struct refusals refusals;
 	struct series_label labels[SERIES_TARGET_LABELS_MAX];
 	struct relabelling relabel;
 	uint64_t *open, *accepted, *fulls, *series, *families;
@@ -138,53 +134,27 @@ struct collector {
 
 /* The page. */
 
-static void on_tidy(void *context)
+static void on_begin(void *context)
 {
 	struct collector *c = context;
 
-	if (series_tidy(meters_target(c->meters), TIDIED_AT_ONCE))
-		loop_soon_run(&c->tidy);
+	relabelling_begin(&c->relabel, meters_target(c->meters), c->labels, c->config->labels->count);
 }
 
-static void end_show(struct collector *c)
+static void on_end(void *context, struct series_counts *counts)
 {
-	struct series_counts counts;
+	struct collector *c = context;
 
-	meters_shown(c->meters, &counts);
-	relabelling_end(&c->relabel, &counts);
-	c->showing = false;
-	host_samples(c->host, &counts, 0);
-	refusals_tell(&c->refusals, c->host, host_name(c->host), &counts);
+	relabelling_end(&c->relabel, counts);
 	statsd_events_count(&c->events);
 	*c->series = meters_series(c->meters);
 	*c->families = meters_families(c->meters);
-	loop_soon_run(&c->tidy);
-	if (c->wanted) {
-		c->wanted = false;
-		host_collected(c->host);
-	}
-}
-
-static void on_show(void *context)
-{
-	struct collector *c = context;
-
-	if (meters_show_some(c->meters, SHOWN_AT_ONCE))
-		loop_soon_run(&c->show);
-	else
-		end_show(c);
 }
 
 static void statsd_collect(struct collector *c, struct mono_time deadline)
 {
 	(void)deadline;
-	c->wanted = true;
-	if (c->showing)
-		return;
-	c->showing = true;
-	relabelling_begin(&c->relabel, meters_target(c->meters), c->labels, c->config->labels->count);
-	meters_show(c->meters, loop_now(c->loop));
-	loop_soon_run(&c->show);
+	meters_round_collect(&c->round);
 }
 
 /* Datagrams. */
@@ -599,8 +569,6 @@ static int statsd_create(const void *config, struct host *host, struct collector
 	c->pace = (struct pace){ .most = PACE_MOST / 4, .least = PACE_LEAST, .ceiling = PACE_MOST };
 	loop_timer_init(&c->again, c->loop, on_again, c);
 	loop_timer_init(&c->look, c->loop, on_look, c);
-	loop_soon_init(&c->show, c->loop, on_show, c);
-	loop_soon_init(&c->tidy, c->loop, on_tidy, c);
 	failed = read_mapping(c);
 	if (!failed)
 		failed = new_meters(c);
@@ -608,6 +576,10 @@ static int statsd_create(const void *config, struct host *host, struct collector
 		statsd_destroy(c);
 		return failed;
 	}
+	meters_round_init(&c->round, host, c->meters);
+	c->round.begin = on_begin;
+	c->round.end = on_end;
+	c->round.context = c;
 	statsd_events_init(&c->events, host, c->meters,
 		&(struct statsd_options){ .bounds = c->bounds,
 			.bound_count = c->config->buckets->count,
@@ -630,7 +602,7 @@ static void statsd_report(const struct collector *c, struct json_writer *w)
 	json_put_u64(w, "families", meters_families(c->meters));
 	statsd_events_report(&c->events, w);
 	relabelling_report(&c->relabel, w);
-	refusals_report(&c->refusals, w);
+	refusals_report(&c->round.refusals, w);
 }
 
 static void statsd_stop(struct collector *c)
@@ -656,8 +628,7 @@ static void statsd_destroy(struct collector *c)
 		stop_listener(&c->listeners[i]);
 	loop_timer_done(&c->again);
 	loop_timer_done(&c->look);
-	loop_soon_done(&c->show);
-	loop_soon_done(&c->tidy);
+	meters_round_done(&c->round);
 	statsd_events_done(&c->events);
 	statsd_mapping_done(&c->mapping);
 	meters_free(c->meters);
