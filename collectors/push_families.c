@@ -36,14 +36,11 @@ void push_family_meta(struct push_family *f, const struct exposition_meta *m)
 
 void push_family_sample(struct push_family *f, struct bytes name)
 {
-	struct bytes rest;
+	enum exposition_suffix suffix;
 
-	if (is_prefix(f, name)) {
-		rest = (struct bytes){ name.data + f->size, name.size - f->size };
-		if (exposition_suffix_valid(f->type, rest))
-			return;
-	}
-	begin_family(f, name);
+	if (!is_prefix(f, name) ||
+		!exposition_suffix_find(f->type, (struct bytes){ name.data + f->size, name.size - f->size }, &suffix))
+		begin_family(f, name);
 }
 
 static struct push_shown *slot_of(struct push_families *s, uint64_t hash)

@@ -1,27 +1,43 @@
 #include "proto/exposition_family.h"
 
 #define TYPE(name) (1u << EXPOSITION_##name)
+#define TEXT(text)                    \
+	{                             \
+		text, sizeof text - 1 \
+	}
 
-static const struct {
-	const char *text;
-	unsigned types;
-} suffixes[] = {
-	{ "_bucket", TYPE(HISTOGRAM) | TYPE(GAUGEHISTOGRAM) },
-	{ "_sum", TYPE(HISTOGRAM) | TYPE(SUMMARY) },
-	{ "_count", TYPE(HISTOGRAM) | TYPE(SUMMARY) },
-	{ "_total", TYPE(COUNTER) },
-	{ "_created", TYPE(COUNTER) | TYPE(HISTOGRAM) | TYPE(SUMMARY) },
-	{ "_info", TYPE(INFO) },
-	{ "_gsum", TYPE(GAUGEHISTOGRAM) },
-	{ "_gcount", TYPE(GAUGEHISTOGRAM) },
+const struct bytes exposition_suffixes[EXPOSITION_SUFFIXES] = {
+	[EXPOSITION_BUCKET] = TEXT("_bucket"),
+	[EXPOSITION_SUM] = TEXT("_sum"),
+	[EXPOSITION_COUNT] = TEXT("_count"),
+	[EXPOSITION_TOTAL] = TEXT("_total"),
+	[EXPOSITION_CREATED] = TEXT("_created"),
+	[EXPOSITION_INFO_SUFFIX] = TEXT("_info"),
+	[EXPOSITION_GSUM] = TEXT("_gsum"),
+	[EXPOSITION_GCOUNT] = TEXT("_gcount"),
 };
 
-bool exposition_suffix_valid(enum exposition_type type, struct bytes suffix)
+/* The types whose samples may have it. */
+static const unsigned types[EXPOSITION_SUFFIXES] = {
+	[EXPOSITION_BUCKET] = TYPE(HISTOGRAM) | TYPE(GAUGEHISTOGRAM),
+	[EXPOSITION_SUM] = TYPE(HISTOGRAM) | TYPE(SUMMARY),
+	[EXPOSITION_COUNT] = TYPE(HISTOGRAM) | TYPE(SUMMARY),
+	[EXPOSITION_TOTAL] = TYPE(COUNTER),
+	[EXPOSITION_CREATED] = TYPE(COUNTER) | TYPE(HISTOGRAM) | TYPE(SUMMARY),
+	[EXPOSITION_INFO_SUFFIX] = TYPE(INFO),
+	[EXPOSITION_GSUM] = TYPE(GAUGEHISTOGRAM),
+	[EXPOSITION_GCOUNT] = TYPE(GAUGEHISTOGRAM),
+};
+
+bool exposition_suffix_find(enum exposition_type type, struct bytes rest, enum exposition_suffix *ret)
 {
-	if (suffix.size == 0)
+	*ret = EXPOSITION_NO_SUFFIX;
+	if (rest.size == 0)
 		return true;
-	for (size_t i = 0; i < COUNT_OF(suffixes); i++)
-		if (suffixes[i].types & 1u << type && bytes_are(suffix, suffixes[i].text))
+	for (int i = 0; i < EXPOSITION_SUFFIXES; i++)
+		if (types[i] & 1u << type && bytes_equal(rest, exposition_suffixes[i])) {
+			*ret = (enum exposition_suffix)i;
 			return true;
+		}
 	return false;
 }

@@ -7,7 +7,23 @@
 
 #include "proto/exposition_parse.h"
 
-/* Whether a sample of a family of that type may have this behind the family's name. "" may always be there. */
-bool exposition_suffix_valid(enum exposition_type, struct bytes suffix);
+enum exposition_suffix {
+	EXPOSITION_BUCKET,
+	EXPOSITION_SUM,
+	EXPOSITION_COUNT,
+	EXPOSITION_TOTAL,
+	EXPOSITION_CREATED,
+	EXPOSITION_INFO_SUFFIX,
+	EXPOSITION_GSUM,
+	EXPOSITION_GCOUNT,
+	EXPOSITION_SUFFIXES,
+	EXPOSITION_NO_SUFFIX = EXPOSITION_SUFFIXES,
+};
+
+extern const struct bytes exposition_suffixes[EXPOSITION_SUFFIXES];
+
+/* What a sample of a family of that type has behind the family's name: a suffix, or nothing. False: it is none of the
+ * family. */
+bool exposition_suffix_find(enum exposition_type, struct bytes rest, enum exposition_suffix *ret);
 
 #endif

@@ -6,31 +6,23 @@
  */
 #include <errno.h>
 
+#include "proto/exposition_family.h"
 #include "proto/exposition_write.h"
 #include "series/cut.h"
 #include "series/span_sets.h"
 #include "series/table.h"
 
-#define TYPE(name) (1u << EXPOSITION_##name)
 #define TIMESTAMP_MAX (INT64_C(1) << 53)
 
 enum { RESERVED_MAX = 128 }; /* no prefix that is reserved is longer */
 
-/* Which suffixes a family's samples may have, by its type, and what family of the page they make. */
-static const struct suffix {
-	const char *text;
-	size_t size;
-	unsigned types;
-	enum role role;
-} suffixes[] = {
-	{ "_bucket", 7, TYPE(HISTOGRAM) | TYPE(GAUGEHISTOGRAM), ROLE_PLAIN },
-	{ "_sum", 4, TYPE(HISTOGRAM) | TYPE(SUMMARY), ROLE_PLAIN },
-	{ "_count", 6, TYPE(HISTOGRAM) | TYPE(SUMMARY), ROLE_PLAIN },
-	{ "_total", 6, TYPE(COUNTER), ROLE_TOTAL },
-	{ "_created", 8, TYPE(COUNTER) | TYPE(HISTOGRAM) | TYPE(SUMMARY), ROLE_CREATED },
-	{ "_info", 5, TYPE(INFO), ROLE_INFO },
-	{ "_gsum", 5, TYPE(GAUGEHISTOGRAM), ROLE_GSUM },
-	{ "_gcount", 7, TYPE(GAUGEHISTOGRAM), ROLE_GCOUNT },
+/* What family of the page samples with that suffix make. */
+static const enum role roles[EXPOSITION_SUFFIXES + 1] = {
+	[EXPOSITION_TOTAL] = ROLE_TOTAL,
+	[EXPOSITION_CREATED] = ROLE_CREATED,
+	[EXPOSITION_INFO_SUFFIX] = ROLE_INFO,
+	[EXPOSITION_GSUM] = ROLE_GSUM,
+	[EXPOSITION_GCOUNT] = ROLE_GCOUNT,
 };
 
 static const char *const role_suffix[ROLES] = {
@@ -134,32 +126,23 @@ static int on_meta(void *context, const struct exposition_meta *m)
 /* Whether a sample of that name belongs to the source, and in which role. */
 static bool owns(const struct series_target *t, const struct origin *o, struct bytes name, enum role *ret)
 {
-	unsigned type = 1u << o->slot[staged_slot(t)].type;
-	const char *rest;
-	size_t size;
+	enum exposition_suffix suffix;
 
-	if (name.size < o->size || memcmp(name.data, o->name, o->size) != 0)
+	if (name.size < o->size || memcmp(name.data, o->name, o->size) != 0 ||
+		!exposition_suffix_find(o->slot[staged_slot(t)].type,
+			(struct bytes){ name.data + o->size, name.size - o->size }, &suffix))
 		return false;
-	rest = name.data + o->size;
-	size = name.size - o->size;
-	*ret = ROLE_PLAIN;
-	if (size == 0)
-		return true;
-	for (size_t i = 0; i < COUNT_OF(suffixes); i++)
-		if (suffixes[i].types & type && suffixes[i].size == size && memcmp(rest, suffixes[i].text, size) == 0) {
-			*ret = suffixes[i].role;
-			return true;
-		}
-	return false;
+	*ret = roles[suffix];
+	return true;
 }
 
 /* A source declared in this scrape whose name is the sample's without a suffix. */
 static struct origin *origin_behind(struct series_target *t, struct bytes name, enum role *ret)
 {
-	for (size_t i = 0; i < COUNT_OF(suffixes); i++) {
-		size_t size = suffixes[i].size;
+	for (int i = 0; i < EXPOSITION_SUFFIXES; i++) {
+		size_t size = exposition_suffixes[i].size;
 		struct origin *o;
-		if (name.size <= size || memcmp(name.data + name.size - size, suffixes[i].text, size) != 0)
+		if (name.size <= size || memcmp(name.data + name.size - size, exposition_suffixes[i].data, size) != 0)
 			continue;
 		o = origin_find(t, (struct bytes){ name.data, name.size - size });
 		if (o && origin_staged(t, o) && owns(t, o, name, ret))
