@@ -208,6 +208,7 @@ def test_unknown_paths_and_methods(oxpecker):
 def test_a_port_that_is_taken_is_a_clear_error(oxpecker):
     port = free_port()
     with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # others may have had it a minute ago
         taken.bind(("127.0.0.1", port))
         taken.listen()
         agent = oxpecker({"listen": [f"127.0.0.1:{port}"]}, start=False)

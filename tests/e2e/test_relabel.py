@@ -204,7 +204,7 @@ def test_metadata_outlives_what_rules_do(oxpecker, fault_server, tmp_path):
         assert names == ["c_count", "c_sum", "d_bucket", "d_count", "d_sum", "new_a", "new_a", "new_b"], (kind, names)
     row, = (row for row in running.status()["sources"] if row.get("relabel"))
     assert row["relabel"] == {"rules": 4, "dropped": 2, "nameless": 0, "overruns": 0}
-    row, = running.ledger(signal="metrics")
+    row, = running.ledger(signal="metrics", source="metrics.collect.app")
     assert row["received"]["records"] == 11 * len(parsers.ALL) and row["merged"]["records"] == 8 * len(parsers.ALL)
     assert row["dropped"]["step"]["records"] == 2 * row["dropped"]["clash"]["records"] == 2 * len(parsers.ALL)
     running.assert_balanced()
