@@ -328,12 +328,14 @@ static void apply_some(void *context)
 	struct door *door = context;
 	struct door_request *r = door->applied;
 
+	if (!r)
+		return; /* door_stop() has done it */
 	if (!r->type->apply(r)) {
 		(void)take_applied(door);
 		r->applies = false;
 		r->type->taken(r);
 	}
-	if (door->applied && !door->stopped)
+	if (door->applied)
 		loop_soon_run(&door->applying);
 }
 

@@ -40,15 +40,31 @@ static void begin_show(struct meters_round *r)
 	loop_soon_run(&r->show);
 }
 
+/* What was staged goes bit by bit before it is staged anew. True: it is being done. */
+static bool clears(struct meters_round *r)
+{
+	if (!r->clearing)
+		return false;
+	r->clearing = series_tidy(meters_target(r->meters), TIDIED_AT_ONCE);
+	if (r->clearing)
+		loop_soon_run(&r->show);
+	else
+		begin_show(r);
+	return true;
+}
+
 static void on_show(void *context)
 {
 	struct meters_round *r = context;
 
+	if (clears(r))
+		return;
 	if (meters_show_some(r->meters, SHOWN_AT_ONCE)) {
 		loop_soon_run(&r->show);
 	} else if (r->changed && !r->again) {
-		r->again = true;
-		begin_show(r);
+		r->again = r->clearing = true;
+		series_abandon(meters_target(r->meters));
+		loop_soon_run(&r->show);
 	} else {
 		end_show(r);
 	}

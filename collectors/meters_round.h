@@ -16,7 +16,8 @@ struct meters_round {
 	struct host *host;
 	struct meters *meters;
 	bool showing, wanted; /* host_collected() is due */
-	bool changed, again; /* meters, since they are shown; they are shown a second time */
+	bool changed, again; /* meters, since they are shown; they are shown a second time … */
+	bool clearing; /* … for which the first is freed */
 	struct loop_soon show, tidy;
 	struct refusals refusals;
 	void (*begin)(void *context); /* they are about to be shown. May be NULL */

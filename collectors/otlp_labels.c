@@ -26,6 +26,7 @@ void otlp_labels_clear(struct otlp_labels *l)
 {
 	buffer_clear(&l->text);
 	l->count = l->sorted = 0;
+	l->more = false;
 }
 
 /* Values as texts. (OpenTelemetry specification, "Attribute": numbers as in JSON, arrays and maps as JSON.) */
@@ -66,7 +67,7 @@ static int put_json(struct buffer *to, struct bytes any, bool is_bytes)
 	otlp_line_init(&line, json_scan_best(), at, line.size);
 	otlp_line_value(&line, any);
 	if (is_bytes)
-		memmove(at, at + 1, line.size);
+		memmove(at, at + 1, line.size - 2);
 	to->size += line.size - (is_bytes ? 2 : 0);
 	return 0;
 }
@@ -209,9 +210,13 @@ bool otlp_labels_read(
 	struct wire_field f;
 	int more;
 
-	while ((more = wire_next(&w, &f)) > 0 && l->count < OTLP_LABELS_MAX)
-		if (f.number == field && f.type == WIRE_LENGTH && !add(l, f.bytes, prefix, but))
+	while ((more = wire_next(&w, &f)) > 0 && !l->more) {
+		if (f.number != field || f.type != WIRE_LENGTH)
+			continue;
+		l->more = l->count == OTLP_LABELS_MAX;
+		if (!l->more && !add(l, f.bytes, prefix, but))
 			return false;
+	}
 	for (size_t i = l->sorted; i < l->count; i++)
 		if (!l->attributes[i].joined && !join(l, &l->attributes[i], i + 1))
 			return false;
@@ -223,7 +228,10 @@ bool otlp_labels_put(struct otlp_labels *l, const char *name, struct bytes value
 {
 	struct otlp_labelled a = { .name = l->text.size, .name_size = strlen(name) };
 
-	if (value.size == 0 || l->count == OTLP_LABELS_MAX)
+	if (value.size == 0)
+		return true;
+	l->more |= l->count == OTLP_LABELS_MAX;
+	if (l->more)
 		return true;
 	if (buffer_text(&l->text, name))
 		return false;
@@ -242,7 +250,7 @@ size_t otlp_labels_make(struct otlp_labels *l)
 
 	for (size_t i = 0; i < l->count; i++) {
 		const struct otlp_labelled *a = &l->attributes[i];
-		if (!a->joined)
+		if (!a->joined || l->more)
 			l->labels[count++] = (struct meter_label){ { l->text.data + a->name, a->name_size },
 				{ l->text.data + a->value, a->value_size } };
 	}

@@ -22,6 +22,7 @@ struct otlp_labels {
 	struct buffer text;
 	struct otlp_labelled attributes[OTLP_LABELS_MAX];
 	size_t count, sorted;
+	bool more; /* there were more than OTLP_LABELS_MAX: then so many are made, and the meters refuse them */
 	struct meter_label labels[OTLP_LABELS_MAX];
 };
 

@@ -143,6 +143,17 @@ static bool add_resource_labels(struct otlp_meters *m, const struct otlp_resourc
 	       otlp_labels_put(&m->labels, "instance", (struct bytes){ r->text + r->job, r->instance });
 }
 
+/* A value that no label has room for, such as the arguments of a process, costs itself. Returns how many are left. */
+static size_t leave_out_long(struct meter_label *labels, size_t count)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (labels[i].value.size <= METER_LABEL_MAX)
+			labels[kept++] = labels[i];
+	return kept;
+}
+
 /* There is one for a job and an instance, also if the resource has other attributes now. */
 static void show_resource(struct otlp_meters *m, struct otlp_resource *r, struct bytes message)
 {
@@ -160,7 +171,7 @@ static void show_resource(struct otlp_meters *m, struct otlp_resource *r, struct
 	if (!otlp_labels_read(&m->labels, message, 1, "", identifying) || m->labels.count == 0 ||
 		!add_resource_labels(m, r))
 		return;
-	w.label_count = otlp_labels_make(&m->labels);
+	w.label_count = leave_out_long(m->labels.labels, otlp_labels_make(&m->labels));
 	info = meters_get(m->meters, &w, now(m), NULL);
 	if (before && before != info)
 		meters_end(m->meters, before);
@@ -522,7 +533,7 @@ bool otlp_meters_any(const struct otlp_meters *m)
 
 void otlp_meters_collect(struct otlp_meters *m)
 {
-	if (otlp_meters_any(m))
+	if (m->round.showing || otlp_meters_any(m))
 		meters_round_collect(&m->round);
 	else
 		host_collected(m->host);

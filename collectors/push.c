@@ -227,6 +227,10 @@ static void worker_taken(struct door_request *base)
 		door_refuse(base, 503, "as many workers are connected as `connections` allows, less a quarter");
 		return;
 	}
+	if (push_workers_full(&c->workers, link)) {
+		door_refuse(base, 503, "what was pushed before is still being summed up; try again");
+		return;
+	}
 	page.text.text.data = batch_block_trim(base->body.batch, base->body.size);
 	page.text.text.size = base->body.size;
 	page.batch = base->body.batch;
@@ -317,7 +321,7 @@ static void on_ready(void *context)
 {
 	struct collector *c = context;
 
-	if (c->wanted && !c->workers.asked && !push_groups_busy(&c->groups)) {
+	if (c->wanted && !c->workers.asked && push_groups_ready(&c->groups)) {
 		c->wanted = false;
 		host_collected(c->host);
 	}
@@ -353,7 +357,7 @@ static int push_create(const void *config, struct host *host, struct collector *
 		failed = push_groups_init(&c->groups, host,
 			&(struct push_options){ c->config->ttl, c->config->groups, c->config->relabel });
 	modes = (struct push_modes){ c->config->gauges, c->config->gauge_modes };
-	push_workers_init(&c->workers, host, &modes, c->config->grace);
+	push_workers_init(&c->workers, host, &modes, c->config->grace, c->config->connections);
 	if (!failed)
 		failed = push_workers_relabel(&c->workers, c->config->relabel);
 	if (failed) {
@@ -361,7 +365,7 @@ static int push_create(const void *config, struct host *host, struct collector *
 		return failed;
 	}
 	c->door.origins = c->config->origins;
-	c->groups.idle = on_ready;
+	c->groups.ready = on_ready;
 	c->workers.ready = on_ready;
 	c->groups.context = c->workers.context = c;
 	make_routes(c);
@@ -377,8 +381,10 @@ static int push_start(struct collector *c)
 /* A pull has what was answered for before it came. */
 static void push_collect(struct collector *c, struct mono_time deadline)
 {
+	bool workers = push_workers_ask(&c->workers), groups = push_groups_ask(&c->groups);
+
 	(void)deadline;
-	c->wanted = !push_workers_ask(&c->workers) || push_groups_busy(&c->groups);
+	c->wanted = !workers || !groups;
 	if (!c->wanted)
 		host_collected(c->host);
 }

@@ -5,7 +5,7 @@ enum { PIECE = 8 << 10 /* of a page, in a callback */, AT_ONCE = 500 /* series *
 void push_fold_begin(struct push_fold *f)
 {
 	f->stage = f->ended ? FOLD_READ_OLD : FOLD_READ_NEW;
-	f->walking = f->failed = false;
+	f->walking = f->failed = f->partial = false;
 	f->at = NULL;
 	f->lost = 0;
 	push_sum_init(&f->fresh, f->host, f->seed);
@@ -22,8 +22,10 @@ static void on_point(void *context, const struct push_point *p)
 {
 	struct push_fold *f = context;
 
-	if (p->lasting && push_sum_add(read_to(f), p) == PUSH_NO_MEMORY)
-		f->failed = true;
+	enum push_added added = p->lasting ? push_sum_add(read_to(f), p) : PUSH_ADDED;
+
+	f->failed |= added == PUSH_NO_MEMORY;
+	f->partial |= f->stage == FOLD_READ_NEW && (added == PUSH_CEILING || added == PUSH_CLASH);
 }
 
 static void on_help(void *context, struct bytes family, const struct exposition_meta *m)
@@ -53,7 +55,7 @@ static void read_some(struct push_fold *f)
 static void compare(struct push_fold *f, const struct push_total *old)
 {
 	const struct push_total *new = f->ended ? NULL : push_sum_find(&f->fresh, old->item.key);
-	bool fell = !new || (old->grows && push_total_value(new) < push_total_value(old));
+	bool fell = new ? old->grows &&push_total_value(new) < push_total_value(old) : !f->partial;
 
 	if (fell && !f->ended && !push_sum_mark(&f->before, old->group))
 		f->failed = true;

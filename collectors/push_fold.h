@@ -37,6 +37,7 @@ struct push_fold {
 	/* Only push_fold.c writes these. */
 	enum push_fold_stage stage;
 	bool walking, failed;
+	bool partial; /* the new page has series that are not in `fresh` */
 	struct push_walk walk;
 	struct push_sum fresh, before; /* what lasts of both pages */
 	const struct push_total *at;

@@ -237,8 +237,8 @@ static void on_work(void *context)
 		read_some(all);
 	if (all->waiting)
 		loop_soon_run(&all->work);
-	else if (all->idle)
-		all->idle(all->context);
+	if (all->ready && push_groups_ready(all))
+		all->ready(all->context);
 }
 
 /* Groups come and go. */
@@ -288,18 +288,19 @@ static struct push_group *new_group(struct push_groups *all, const struct push_k
 	return g;
 }
 
-static void drop_waiting(struct push_groups *all, const struct push_group *g)
+static void drop_waiting(struct push_groups *all, struct push_group *g)
 {
 	struct push_page **at = &all->waiting;
 
 	while (*at) {
 		struct push_page *p = *at;
-		if (p->group != g) {
+		if (p->group != g || p == all->applied) {
 			at = &p->next;
 			continue;
 		}
 		*at = p->next;
 		page_free(p);
+		g->pages--;
 	}
 	all->waiting_last = at;
 }
@@ -396,8 +397,11 @@ const char *push_groups_full(const struct push_groups *all, const struct push_ke
 
 static void wait_in_line(struct push_groups *all, struct push_group *g, struct push_page *p)
 {
+	if (p->replaces)
+		drop_waiting(all, g); /* nobody would see them */
 	p->group = g;
 	p->next = p->older = NULL;
+	p->count = ++all->pages;
 	g->pages++;
 	*all->waiting_last = p;
 	all->waiting_last = &p->next;
@@ -456,9 +460,15 @@ void push_groups_delete(struct push_groups *all, const struct push_key *key)
 		remove_group(all, at);
 }
 
-bool push_groups_busy(const struct push_groups *all)
+bool push_groups_ready(const struct push_groups *all)
 {
-	return all->waiting != NULL;
+	return !all->waiting || all->waiting->count > all->wanted;
+}
+
+bool push_groups_ask(struct push_groups *all)
+{
+	all->wanted = all->pages;
+	return push_groups_ready(all);
 }
 
 static void report_group(const struct push_groups *all, const struct push_group *g, struct json_writer *w)
@@ -491,7 +501,7 @@ void push_groups_done(struct push_groups *all)
 {
 	if (!all->host)
 		return;
-	all->idle = NULL;
+	all->ready = NULL;
 	while (all->first)
 		remove_group(all, &all->first);
 	while (all->leaving)

@@ -29,6 +29,7 @@ struct push_page {
 	struct push_page *older;
 	struct push_page *next; /* that waits to be applied; then `group` and `replaces` are set, too */
 	struct push_group *group;
+	uint64_t count; /* its number in the order in which pages came */
 	bool replaces; /* all that the group has */
 	unsigned shown; /* lines of it, when it was staged last */
 	struct batch *batch;
@@ -60,7 +61,8 @@ struct push_groups {
 	struct relabelling relabel;
 	struct loop_soon work, tidy;
 	struct loop_timer expiry;
-	void (*idle)(void *context); /* nothing waits any more */
+	uint64_t pages, wanted; /* the last one's number; up to which it is asked for */
+	void (*ready)(void *context); /* what was asked for is applied. May come more often */
 	void *context;
 	uint64_t *groups, *expired;
 };
@@ -75,7 +77,9 @@ bool push_groups_take(struct push_groups *, const struct push_key *, const struc
 /* The group, if there is one, was pushed to in vain. */
 void push_groups_failed(struct push_groups *, const struct push_key *);
 void push_groups_delete(struct push_groups *, const struct push_key *);
-bool push_groups_busy(const struct push_groups *);
+/* Asks for what has come so far. True: it is applied; otherwise ready() is called. */
+bool push_groups_ask(struct push_groups *);
+bool push_groups_ready(const struct push_groups *); /* whether what was asked for is applied */
 void push_groups_report(const struct push_groups *, struct json_writer *);
 void push_groups_done(struct push_groups *); /* fine on zeroed memory */
 

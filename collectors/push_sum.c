@@ -171,8 +171,10 @@ static void sum(struct push_total *t, double value, double rest)
 
 static void put(struct push_total *t, const struct push_point *p, bool first)
 {
+	bool bound = p->mode == PUSH_MIN || p->mode == PUSH_MAX; /* for which any number beats NaN */
 	bool replaces = first || p->mode == PUSH_ALL || (p->mode == PUSH_MIN && p->value < t->high) ||
-			(p->mode == PUSH_MAX && p->value > t->high) || (p->mode == PUSH_LATEST && p->page > t->newest);
+			(p->mode == PUSH_MAX && p->value > t->high) ||
+			(p->mode == PUSH_LATEST && p->page > t->newest) || (bound && isnan(t->high));
 
 	if (p->mode == PUSH_SUM && !first) {
 		sum(t, p->value, p->rest);

@@ -30,6 +30,7 @@ struct push_worker {
 	uint64_t number; /* of the page */
 	struct mono_time since; /* when its connection ended */
 	enum push_life life;
+	unsigned in_line; /* pages of it */
 };
 
 struct push_change {
@@ -67,8 +68,10 @@ static void wait_in_line(struct push_workers *all, struct push_worker *w, const 
 
 	c->worker = w;
 	c->death = !page;
-	if (page)
+	if (page) {
 		c->page = *page;
+		w->in_line++;
+	}
 	*all->waiting_last = c;
 	all->waiting_last = &c->next;
 	c->number = ++all->changes;
@@ -82,6 +85,7 @@ static void leave_line(struct push_workers *all, struct push_change **at)
 	*at = c->next;
 	if (!c->next)
 		all->waiting_last = at;
+	all->tries = 0;
 	free(c);
 }
 
@@ -97,6 +101,7 @@ static void revive(struct push_workers *all, struct push_worker *w)
 
 	if (is_being_folded(all, w)) {
 		push_fold_done(&all->fold);
+		all->fold = (struct push_fold){ 0 };
 		all->work = PUSH_RESTS;
 	}
 	while (*at && !((*at)->death && (*at)->worker == w))
@@ -208,7 +213,7 @@ static void part(struct push_workers *all, struct push_worker *w)
 	live(all, w, LIFE_GONE);
 	if (!w->name[0])
 		die(all, w);
-	else if (all->gone > PUSH_GONE_MAX)
+	else if (all->gone > all->gone_max)
 		die(all, gone_longest(all));
 	else if (!loop_timer_pending(&all->ends))
 		loop_timer_set(&all->ends, all->grace);
@@ -250,6 +255,11 @@ static struct push_worker *worker_of(struct push_link *link, const char *name)
 		part(all, w);
 	w = name ? find(all, name) : NULL;
 	return w ? w : worker_new(all, name);
+}
+
+bool push_workers_full(const struct push_workers *all, const struct push_link *link)
+{
+	return loop_timer_pending(&all->again) || (link->worker && link->worker->in_line >= PUSH_LINE_MAX);
 }
 
 void push_workers_take(struct push_link *link, const char *name, const struct push_worker_page *page)
@@ -304,6 +314,7 @@ static void change_is_done(struct push_workers *all)
 		batch_free(w->page.batch);
 		w->page = c->page;
 		w->number = ++all->numbers;
+		w->in_line--;
 	}
 	leave_line(all, &all->waiting);
 }
@@ -316,6 +327,27 @@ static void wait_for_memory(struct push_workers *all)
 	loop_timer_set(&all->again, DURATION_MS(AGAIN_MS));
 }
 
+/* Nothing gives memory back that this change could have. The worker's next page has all that this one had; a dead one
+ * has no other. */
+static void give_up_change(struct push_workers *all)
+{
+	struct push_change *c = all->waiting;
+	struct push_worker *w = c->worker;
+
+	host_log(all->host, LOG_LEVEL_ERROR, "no room within `memory` for %s; raise `memory`",
+		c->death ? "what a dead worker counted, which is lost"
+			 : "the page of a worker, whose next is waited for");
+	if (c->death) {
+		++*all->lost;
+		++*all->folded;
+		worker_free(all, w);
+	} else {
+		batch_free(c->page.batch);
+		w->in_line--;
+	}
+	leave_line(all, &all->waiting);
+}
+
 static void fold_some(struct push_workers *all)
 {
 	switch (push_fold_some(&all->fold)) {
@@ -326,7 +358,10 @@ static void fold_some(struct push_workers *all)
 		return;
 	case PUSH_STUCK:
 		push_fold_done(&all->fold);
+		all->fold = (struct push_fold){ 0 };
 		all->work = PUSH_RESTS;
+		if (++all->tries >= PUSH_TRIES_MAX)
+			give_up_change(all);
 		wait_for_memory(all);
 	}
 }
@@ -412,7 +447,7 @@ static void on_point(void *context, const struct push_point *p)
 {
 	struct push_workers *all = context;
 
-	if ((p->lasting || all->summed->link) && !add_point(all, p))
+	if ((p->lasting || all->summed_lives) && !add_point(all, p))
 		all->walk.failed = true;
 }
 
@@ -426,6 +461,7 @@ static void on_help(void *context, struct bytes family, const struct exposition_
 static void begin_page(struct push_workers *all, struct push_worker *w)
 {
 	all->walking = true;
+	all->summed_lives = w->link != NULL;
 	all->walk = (struct push_walk){ .modes = &all->modes,
 		.worker = w->label,
 		.page = w->number,
@@ -612,10 +648,10 @@ bool push_workers_ask(struct push_workers *all)
 	return false;
 }
 
-void push_workers_init(
-	struct push_workers *all, struct host *host, const struct push_modes *modes, struct duration grace)
+void push_workers_init(struct push_workers *all, struct host *host, const struct push_modes *modes,
+	struct duration grace, size_t gone_max)
 {
-	*all = (struct push_workers){ .host = host, .modes = *modes, .grace = grace };
+	*all = (struct push_workers){ .host = host, .modes = *modes, .grace = grace, .gone_max = gone_max };
 	all->last = &all->first;
 	all->waiting_last = &all->waiting;
 	all->seed = random_next(host_random(host));

@@ -23,7 +23,8 @@
 
 enum {
 	PUSH_WORKER_NAME_MAX = 128,
-	PUSH_GONE_MAX = 64, /* workers with a name whose connection has ended; beyond that the oldest is folded */
+	PUSH_LINE_MAX = 4, /* pages of one worker in the line; one more is to come again */
+	PUSH_TRIES_MAX = 30, /* of a change for which there is no memory, one a second; then it is given up */
 };
 
 struct push_worker;
@@ -54,7 +55,7 @@ struct push_workers {
 	struct duration grace;
 	uint64_t seed;
 	struct push_worker *first, **last;
-	size_t live, gone;
+	size_t live, gone, gone_max; /* with a name whose connection has ended; beyond that the oldest is folded */
 	uint64_t numbers; /* of workers and of pages, the last one given */
 	struct push_change *waiting, **waiting_last;
 	uint64_t changes, wanted; /* the last one's number; up to which a sum is asked for */
@@ -62,9 +63,11 @@ struct push_workers {
 	bool asked, changed; /* for a sum; since the last one */
 	enum push_work work;
 	struct push_fold fold;
+	unsigned tries; /* of the first in the line, in vain */
 	struct push_sum dead, sum;
 	struct push_walk walk;
 	struct push_worker *summed; /* whose page is being walked through */
+	bool summed_lives; /* it had a connection when that began */
 	const struct push_total *at;
 	bool walking, short_of_memory;
 	size_t clashes, over_ceiling, bytes; /* of this sum */
@@ -80,11 +83,14 @@ struct push_workers {
 	uint64_t *live_shown, *folded, *lost;
 };
 
-void push_workers_init(struct push_workers *, struct host *, const struct push_modes *, struct duration grace);
+void push_workers_init(
+	struct push_workers *, struct host *, const struct push_modes *, struct duration grace, size_t gone_max);
 /* Rules for the sum, which may be NULL. 0 or -ENOMEM. */
 int push_workers_relabel(struct push_workers *, const struct option_items *) MUST_CHECK;
 /* Whether it can be a name; else `why` says what one is. */
 bool push_worker_name_fine(const char *name, const char **why) MUST_CHECK;
+/* Whether no page can be taken over that link now: memory is short, or too many of its worker wait. */
+bool push_workers_full(const struct push_workers *, const struct push_link *) MUST_CHECK;
 /* A page has come over that link; takes it over. `name` may be NULL. */
 void push_workers_take(struct push_link *, const char *name, const struct push_worker_page *);
 /* The connection has ended; frees the link. */

@@ -98,12 +98,16 @@ static void add_label(struct statsd_events *e, struct bytes name, struct bytes v
 static void add_tags(struct statsd_events *e, struct bytes tags, char separator)
 {
 	struct statsd_tag tag;
+	size_t added = 0;
 
-	for (size_t count = 0; count <= METER_LABELS_MAX && statsd_tag_next(&tags, separator, &tag); count++)
-		if (tag.name.size == 0 || tag.value.size == 0)
+	while (added <= METER_LABELS_MAX && statsd_tag_next(&tags, separator, &tag)) {
+		if (tag.name.size == 0 || tag.value.size == 0) {
 			++*e->bare_tags;
-		else
-			add_label(e, escape(e, tag.name), tag.value);
+			continue;
+		}
+		add_label(e, escape(e, tag.name), tag.value);
+		added++;
+	}
 }
 
 static void add_mapped(struct statsd_events *e, const struct statsd_mapped *mapped)

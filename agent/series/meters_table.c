@@ -192,13 +192,14 @@ static enum meter_refusal sort_labels(struct meters *m, const struct meter_wante
 
 	buffer_clear(&m->labels);
 	*ret_count = 0;
+	if (w->label_count > METER_LABELS_MAX)
+		return METER_LABEL_SIZE;
 	for (size_t i = 0; i < w->label_count; i++)
 		if (is_refused(w, &w->labels[i]))
 			return METER_LABEL_NAME;
 	for (size_t i = 0; i < w->label_count; i++) {
 		const struct meter_label *label = &w->labels[i];
-		if (count == METER_LABELS_MAX || label->name.size > m->limits.label ||
-			label->value.size > m->limits.label)
+		if (label->name.size > m->limits.label || label->value.size > m->limits.label)
 			return METER_LABEL_SIZE;
 		count = insert(sorted, count, label);
 	}
@@ -475,15 +476,6 @@ static void hang(struct meters *m, struct meter *meter)
 	map_put(&m->meters, &meter->node);
 }
 
-static void own(struct meter *meter, const struct meter_wanted *w)
-{
-	meter->as_owner = w->as_owner;
-	if (meter->owner || !w->owner)
-		return;
-	meter->owner = w->owner;
-	w->owner->meters++;
-}
-
 static void disown(struct meter *meter)
 {
 	struct meter_owner *owner = meter->owner;
@@ -493,6 +485,17 @@ static void disown(struct meter *meter)
 	owner->meters--;
 	if (owner->main == meter)
 		owner->main = NULL;
+}
+
+/* The latest that was heard of with these labels. */
+static void own(struct meter *meter, const struct meter_wanted *w)
+{
+	meter->as_owner = w->as_owner;
+	if (!w->owner || meter->owner == w->owner)
+		return;
+	disown(meter);
+	meter->owner = w->owner;
+	w->owner->meters++;
 }
 
 static void meter_end(struct meters *m, struct meter *meter)

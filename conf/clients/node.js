@@ -15,10 +15,11 @@ module.exports = function start(register, address = '127.0.0.1:9091', every = 50
 
 	const post = (page) => new Promise((done) => {
 		const headers = { 'Content-Type': register.contentType, 'X-Oxpecker-Worker': name };
-		const request = http.request({ ...to, agent, path: '/push', method: 'POST', headers }, (response) => {
+		const options = { ...to, agent, path: '/push', method: 'POST', headers, timeout: 10000 };
+		const request = http.request(options, (response) => {
 			response.resume().on('end', () => done(response.statusCode)).on('error', () => done(0));
 		});
-		request.on('error', () => done(0)).end(page); // the next one connects again
+		request.on('timeout', () => request.destroy()).on('error', () => done(0)).end(page); // the next one connects again
 	});
 	const flush = () => (last = last.then(() => register.metrics()).then(post).catch(() => 0));
 

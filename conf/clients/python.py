@@ -19,12 +19,13 @@ class Connection(http.client.HTTPConnection):
         if not self.address.startswith("unix:"):
             return super().connect()
         self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
         self.sock.connect(self.address[5:])
 
 
 def start(address="127.0.0.1:9091", every=5, registry=REGISTRY):
     connection, lock = Connection("oxpecker" if address.startswith("unix:") else address), threading.Lock()
-    connection.address = address
+    connection.address, connection.timeout = address, 10
     headers = {"Content-Type": CONTENT_TYPE_LATEST,
                "X-Oxpecker-Worker": f"{socket.gethostname()}.{os.getpid()}.{time.time_ns()}"}
 

@@ -98,7 +98,7 @@ def key_of(labels):
 
 
 def pull(running, kind=TEXT.replace("0.0.4", "1.0.0") + "; escaping=allow-utf-8"):
-    answer = running.get("/metrics", headers={"Accept": kind, "X-Prometheus-Scrape-Timeout-Seconds": "60"})
+    answer = running.get("/metrics", headers={"Accept": kind, "X-Prometheus-Scrape-Timeout-Seconds": "60"}, timeout=120)
     read = parsers.read(answer.headers["Content-Type"], answer.content)
     assert not read.error, (kind, read.error)
     return read

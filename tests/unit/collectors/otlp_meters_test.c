@@ -235,6 +235,88 @@ static void a_resource_is_told_once(void **state)
 	end(&f);
 }
 
+/* An attribute may have the name of a label that is ours, and stand for another resource. */
+static void resources_that_look_alike_take_turns(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	send_json(
+		&f, METRICS(TEXT_OF("service.name", "s") "," TEXT_OF("service.instance.id", "i") "," TEXT_OF("x", "1"),
+			    "{'name':'b','gauge':" POINT("'asInt':1") "}"));
+	send_json(&f, METRICS(TEXT_OF("service.name", "s") "," TEXT_OF("instance", "i") "," TEXT_OF("x", "1"),
+			      "{'name':'a','gauge':" POINT("'asInt':2") "}"));
+	send_json(
+		&f, METRICS(TEXT_OF("service.name", "s") "," TEXT_OF("service.instance.id", "i") "," TEXT_OF("x", "2"),
+			    "{'name':'b','gauge':" POINT("'asInt':3") "}"));
+	send_json(&f, METRICS(TEXT_OF("service.name", "s") "," TEXT_OF("instance", "i") "," TEXT_OF("x", "3"),
+			      "{'name':'a','gauge':" POINT("'asInt':4") "}"));
+	assert_shows(&f, "# TYPE a gauge\na{job=\"s\"} 4\n# TYPE b gauge\nb{instance=\"i\",job=\"s\"} 3\n"
+			 "# HELP target_info What is known of what sends over OTLP.\n# TYPE target_info gauge\n"
+			 "target_info{instance=\"i\",job=\"s\",x=\"2\"} 1\n"
+			 "target_info{instance=\"i\",job=\"s\",x=\"3\"} 1\n");
+	end(&f);
+}
+
+static void a_long_value_of_a_resource_costs_itself(void **state)
+{
+	struct fixture f;
+	char value[METER_LABEL_MAX + 2], json[4096];
+
+	(void)state;
+	begin(&f);
+	memset(value, 'v', sizeof value - 1);
+	value[sizeof value - 1] = '\0';
+	snprintf(json, sizeof json,
+		METRICS(TEXT_OF("service.name", "s") "," TEXT_OF("long", "%s") "," TEXT_OF("short", "1"),
+			"{'name':'a','gauge':" POINT("'asInt':2") "}"),
+		value);
+	send_json(&f, json);
+	assert_shows(&f, "# TYPE a gauge\na{job=\"s\"} 2\n# HELP target_info What is known of what sends over OTLP.\n"
+			 "# TYPE target_info gauge\ntarget_info{job=\"s\",short=\"1\"} 1\n");
+	end(&f);
+}
+
+/* In JSON they stand in quotes; whatever size the text for them has, nothing behind it is touched. */
+static void bytes_of_any_size_become_a_label(void **state)
+{
+	struct fixture f;
+	char json[4096], base64[1024];
+
+	(void)state;
+	begin(&f);
+	for (int groups = 1; groups < 200; groups++) {
+		memset(base64, 'A', 4 * (size_t)groups);
+		base64[4 * groups] = '\0';
+		snprintf(json, sizeof json,
+			METRIC("'gauge':" POINT("'attributes':[{'key':'k','value':{'bytesValue':'%s'}}],'asInt':1")),
+			base64);
+		send_json(&f, json);
+		assert_int_equal(f.refused, 0);
+	}
+	end(&f);
+}
+
+static void too_many_attributes_are_no_other_series(void **state)
+{
+	struct fixture f;
+	char attributes[8192] = "", json[16384];
+	size_t size = 0;
+
+	(void)state;
+	begin(&f);
+	for (int i = 0; i < 70; i++) /* the first two become one label */
+		size += (size_t)snprintf(attributes + size, sizeof attributes - size,
+			"%s{'key':'%s%d','value':{'intValue':%d}}", i ? "," : "", i == 0 ? "a." : "a_", i == 1 ? 0 : i,
+			i);
+	snprintf(json, sizeof json, METRIC("'gauge':" POINT("'attributes':[%s],'asInt':1")), attributes);
+	send_json(&f, json);
+	assert_int_equal(f.points, 1);
+	assert_int_equal(f.refused, 1);
+	end(&f);
+}
+
 static void a_bad_point_is_refused_alone(void **state)
 {
 	static const struct {
@@ -443,6 +525,10 @@ int main(void)
 		cmocka_unit_test(each_kind_of_point_is_on_the_page),
 		cmocka_unit_test(attributes_become_labels),
 		cmocka_unit_test(a_resource_is_told_once),
+		cmocka_unit_test(resources_that_look_alike_take_turns),
+		cmocka_unit_test(a_long_value_of_a_resource_costs_itself),
+		cmocka_unit_test(bytes_of_any_size_become_a_label),
+		cmocka_unit_test(too_many_attributes_are_no_other_series),
 		cmocka_unit_test(a_bad_point_is_refused_alone),
 		cmocka_unit_test(a_name_that_is_none_or_another_type_is_refused),
 		cmocka_unit_test(what_comes_late_or_twice_changes_nothing),

@@ -67,7 +67,9 @@ static void push(struct fixture *f, const char *path, const char *text, bool rep
 
 static void settle(struct fixture *f)
 {
-	while (push_groups_busy(&f->groups))
+	if (push_groups_ask(&f->groups))
+		return;
+	while (!push_groups_ready(&f->groups))
 		turn(&f->world);
 }
 

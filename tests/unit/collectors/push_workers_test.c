@@ -20,6 +20,7 @@ enum {
 	MOVES = 4000,
 	PAGE = 1 << 20,
 	GRACE_S = 30,
+	GONE_MAX = 64,
 	MANY = 3000 /* series, for many turns */
 };
 
@@ -45,7 +46,7 @@ static void begin(struct fixture *f, const struct push_modes *modes)
 	fake_host_init(&f->host, f->world.loop, NULL, MEMORY);
 	f->host.series = series_new(&series_limits_default, 1);
 	assert_non_null(f->host.series);
-	push_workers_init(&f->workers, &f->host, modes ? modes : &sums, DURATION_S(GRACE_S));
+	push_workers_init(&f->workers, &f->host, modes ? modes : &sums, DURATION_S(GRACE_S), GONE_MAX);
 	f->workers.ready = on_ready;
 	f->workers.context = f;
 	buffer_init(&f->page, PAGE);
@@ -489,12 +490,22 @@ static void who_asks_later_gets_what_came_meanwhile(void **state)
 	end(&f);
 }
 
-static void without_memory_nothing_is_lost(void **state)
+static struct batch *take_all_memory(struct fixture *f)
+{
+	struct batch *hog = host_batch_new(&f->host, SIGNAL_METRICS);
+
+	for (size_t size = MEMORY; size >= 64; size /= 2)
+		while (batch_block(hog, size))
+			;
+	return hog;
+}
+
+/* What nobody gives memory back for is given up in the end; the line goes on with what comes after it. */
+static void a_line_that_stands_still_for_want_of_memory_goes_on(void **state)
 {
 	struct push_link *link, *other;
 	struct batch *hog;
 	struct fixture f;
-	size_t size;
 
 	(void)state;
 	begin(&f, NULL);
@@ -503,10 +514,63 @@ static void without_memory_nothing_is_lost(void **state)
 	push(link, NULL, "a_total 5\n");
 	push(other, NULL, "a_total 2\n");
 	expect(&f, "a_total", 7);
-	hog = host_batch_new(&f.host, SIGNAL_METRICS);
-	for (size = MEMORY; size >= 64; size /= 2)
-		while (batch_block(hog, size))
-			;
+	push(other, NULL, "a_total 3\n");
+	hog = take_all_memory(&f);
+	while (!push_workers_full(&f.workers, link))
+		turn(&f.world);
+	for (int i = 0; i < PUSH_TRIES_MAX + 2; i++) {
+		f.world.ahead += DURATION_S(1).ns;
+		turns(&f.world, 3);
+	}
+	assert_null(f.workers.waiting);
+	batch_free(hog);
+	f.world.ahead += DURATION_S(1).ns;
+	turns(&f.world, 3);
+	assert_false(push_workers_full(&f.workers, other));
+	expect(&f, "a_total", 7);
+	push(other, NULL, "a_total 4\n");
+	expect(&f, "a_total", 9);
+	push_link_closed(link);
+	push_link_closed(other);
+	expect(&f, "a_total", 9);
+	end(&f);
+}
+
+static void few_pages_of_a_worker_wait(void **state)
+{
+	struct push_link *link;
+	struct fixture f;
+
+	(void)state;
+	begin(&f, NULL);
+	link = connect_to(&f);
+	for (int i = 1; i <= PUSH_LINE_MAX; i++) {
+		char text[32];
+		assert_false(push_workers_full(&f.workers, link));
+		snprintf(text, sizeof text, "a_total %d\n", i);
+		push(link, NULL, text);
+	}
+	assert_true(push_workers_full(&f.workers, link));
+	expect(&f, "a_total", PUSH_LINE_MAX);
+	assert_false(push_workers_full(&f.workers, link));
+	push_link_closed(link);
+	end(&f);
+}
+
+static void without_memory_nothing_is_lost(void **state)
+{
+	struct push_link *link, *other;
+	struct batch *hog;
+	struct fixture f;
+
+	(void)state;
+	begin(&f, NULL);
+	link = connect_to(&f);
+	other = connect_to(&f);
+	push(link, NULL, "a_total 5\n");
+	push(other, NULL, "a_total 2\n");
+	expect(&f, "a_total", 7);
+	hog = take_all_memory(&f);
 	push_link_closed(link);
 	turns(&f.world, 5);
 	expect(&f, "a_total", 7);
@@ -548,18 +612,18 @@ static void few_that_are_gone_are_remembered(void **state)
 
 	(void)state;
 	begin(&f, NULL);
-	for (int i = 0; i < 2 * PUSH_GONE_MAX; i++) {
+	for (int i = 0; i < 2 * GONE_MAX; i++) {
 		link = connect_to(&f);
 		snprintf(name, sizeof name, "p%d", i);
 		push(link, name, "a_total 1\n");
 		push_link_closed(link);
 	}
-	expect(&f, "a_total", 2 * PUSH_GONE_MAX);
-	assert_int_equal(f.workers.gone, PUSH_GONE_MAX);
-	assert_int_equal(fake_host_number(&f.host, "push_workers_folded_total"), PUSH_GONE_MAX);
+	expect(&f, "a_total", 2 * GONE_MAX);
+	assert_int_equal(f.workers.gone, GONE_MAX);
+	assert_int_equal(fake_host_number(&f.host, "push_workers_folded_total"), GONE_MAX);
 	link = connect_to(&f);
 	push(link, name, "a_total 2\n");
-	expect(&f, "a_total", 2 * PUSH_GONE_MAX + 1);
+	expect(&f, "a_total", 2 * GONE_MAX + 1);
 	push_link_closed(link);
 	end(&f);
 }
@@ -576,6 +640,8 @@ int main(void)
 		cmocka_unit_test(what_a_process_counts_as_one_begins_anew_as_one),
 		cmocka_unit_test(who_asks_later_gets_what_came_meanwhile),
 		cmocka_unit_test(without_memory_nothing_is_lost),
+		cmocka_unit_test(a_line_that_stands_still_for_want_of_memory_goes_on),
+		cmocka_unit_test(few_pages_of_a_worker_wait),
 		cmocka_unit_test(a_name_has_limits),
 		cmocka_unit_test(few_that_are_gone_are_remembered),
 	};
