@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 
 #include "base/text.h"
-#include "http/taken.h"
+#include "collectors/listen_log.h"
 #include "proto/packed.h"
 
 enum {
@@ -641,15 +641,6 @@ int door_init(struct door *door, const struct door_type *type, struct host *host
 	return 0;
 }
 
-static void tell_failed(const struct door *door, const struct door_way *way, const char *address, int failed)
-{
-	char why[LISTEN_WHY_MAX];
-
-	listen_why(address, SOCK_STREAM, failed, why);
-	host_log(door->host, LOG_LEVEL_ERROR, "cannot listen on %s: %s; set `%s.%s` to another address", address, why,
-		host_name(door->host), way->option);
-}
-
 static int listen_on(struct door *door, struct http_server *server, const struct door_way *way)
 {
 	int failed = 0;
@@ -658,7 +649,7 @@ static int listen_on(struct door *door, struct http_server *server, const struct
 	for (size_t i = 0; !failed && i < way->addresses->count; i++) {
 		failed = http_server_listen(server, way->addresses->items[i], NULL);
 		if (failed)
-			tell_failed(door, way, way->addresses->items[i], failed);
+			listen_log_failed(door->host, way->option, way->addresses->items[i], SOCK_STREAM, failed);
 	}
 	return failed;
 }

@@ -21,10 +21,10 @@
 #include "base/path.h"
 #include "base/text.h"
 #include "collectors/datagrams.h"
+#include "collectors/listen_log.h"
 #include "collectors/stream.h"
 #include "config/option.h"
 #include "http/listen.h"
-#include "http/taken.h"
 #include "proto/syslog.h"
 
 enum {
@@ -339,10 +339,7 @@ static int open_listener(struct collector *c, const char *address)
 	int failed = open_listening(c, address, &listener->listening);
 
 	if (failed) {
-		char why[LISTEN_WHY_MAX];
-		listen_why(address, type_of(c), failed, why);
-		host_log(c->host, LOG_LEVEL_ERROR, "cannot listen on %s: %s; set `%s.listen` to another address",
-			address, why, host_name(c->host));
+		listen_log_failed(c->host, "listen", address, type_of(c), failed);
 		return failed;
 	}
 	c->listener_count++;
@@ -359,16 +356,10 @@ static void open_anew(struct listener *listener)
 	struct listening fresh;
 	int failed = open_listening(c, listener->address, &fresh);
 
-	if (failed && failed != listener->trouble) {
-		char why[LISTEN_WHY_MAX];
-		listen_why(listener->address, type_of(c), failed, why);
-		host_log(c->host, LOG_LEVEL_WARN, "the socket file of %s was removed, and cannot be created again: %s",
-			listener->address, why);
-	}
+	listen_log_anew(c->host, listener->address, type_of(c), failed, listener->trouble);
 	listener->trouble = failed;
 	if (failed)
 		return;
-	host_log(c->host, LOG_LEVEL_INFO, "the socket file of %s was removed: created it again", listener->address);
 	for (size_t before = SIZE_MAX; c->config->kind == KIND_STREAM && before != c->count;) {
 		before = c->count;
 		on_peer(c, listener->listening.fd, WATCH_READ);

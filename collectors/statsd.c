@@ -15,6 +15,7 @@
 #include "base/json_writer.h"
 #include "base/text.h"
 #include "collectors/datagram_reader.h"
+#include "collectors/listen_log.h"
 #include "collectors/meters_round.h"
 #include "collectors/pace.h"
 #include "collectors/relabelling.h"
@@ -23,7 +24,6 @@
 #include "component.h"
 #include "config/option.h"
 #include "http/listen.h"
-#include "http/taken.h"
 #include "proto/exposition_number.h"
 
 enum {
@@ -349,10 +349,7 @@ static int open_listener(struct collector *c, const char *address)
 	int failed = open_listening(c, address, &l->listening);
 
 	if (failed) {
-		char why[LISTEN_WHY_MAX];
-		listen_why(address, type_of(c), failed, why);
-		host_log(c->host, LOG_LEVEL_ERROR, "cannot listen on %s: %s; set `%s.listen` to another address",
-			address, why, host_name(c->host));
+		listen_log_failed(c->host, "listen", address, type_of(c), failed);
 		return failed;
 	}
 	c->listener_count++;
@@ -360,20 +357,6 @@ static int open_listener(struct collector *c, const char *address)
 	l->address = address;
 	start_listener(l);
 	return 0;
-}
-
-static void tell_lost(struct listener *l, int failed)
-{
-	char why[LISTEN_WHY_MAX];
-
-	if (failed == 0)
-		host_log(l->collector->host, LOG_LEVEL_INFO, "the socket file of %s was removed: created it again",
-			l->address);
-	if (failed == 0 || failed == l->trouble)
-		return;
-	listen_why(l->address, type_of(l->collector), failed, why);
-	host_log(l->collector->host, LOG_LEVEL_WARN,
-		"the socket file of %s was removed, and cannot be created again: %s", l->address, why);
 }
 
 /* What came through the old file is read first. */
@@ -400,7 +383,7 @@ static void open_anew(struct listener *l)
 	struct listening fresh;
 	int failed = open_listening(l->collector, l->address, &fresh);
 
-	tell_lost(l, failed);
+	listen_log_anew(l->collector->host, l->address, type_of(l->collector), failed, l->trouble);
 	l->trouble = failed;
 	if (failed)
 		return;
