@@ -374,7 +374,7 @@ static void finish(struct listener *l)
 	for (size_t read = 0; read < LAST_DATAGRAMS && count > 0; read += count) {
 		count = datagram_reader_next(&l->reader);
 		for (size_t i = 0; i < count; i++)
-			statsd_events_take(&c->events, datagram_bytes(&l->reader, i));
+			(void)take_datagram(c, &l->reader, i);
 	}
 }
 
