@@ -12,6 +12,15 @@ def cpu_seconds(pid):
     return time.clock_gettime((~pid << 3) | 2)
 
 
+def waited_for_a_processor(pid, thread):
+    """Seconds that a thread has been ready to run while the machine ran others; 0 if it has ended."""
+    try:
+        with open(f"/proc/{pid}/task/{thread}/schedstat", encoding="ascii") as file:
+            return int(file.read().split()[1]) / 1e9
+    except OSError:
+        return 0  # or the kernel does not count it
+
+
 class Waits:
     """For how long threads of these processes have been ready to run since it was made, and the machine ran others.
 
@@ -24,15 +33,8 @@ class Waits:
         self.before = self.of_each()
 
     def of_each(self):
-        return {(pid, thread): waited(pid, thread) for pid in self.pids for thread in os.listdir(f"/proc/{pid}/task")}
+        return {(pid, thread): waited_for_a_processor(pid, thread)
+                for pid in self.pids for thread in os.listdir(f"/proc/{pid}/task")}
 
     def seconds(self):
         return sum(now - self.before.get(thread, 0) for thread, now in self.of_each().items())
-
-
-def waited(pid, thread):
-    try:
-        with open(f"/proc/{pid}/task/{thread}/schedstat", encoding="ascii") as file:
-            return int(file.read().split()[1]) / 1e9
-    except OSError:
-        return 0  # it has ended, or the kernel does not count it
