@@ -324,6 +324,9 @@ struct exporter_type {
 	/* A send of no items is a request, too, and is DELIVERED, SPLIT or REJECTED if the destination answers it. With
 	 * these the sender asks whether it answers at all. False: no send is without items. */
 	bool empty_sends;
+	/* What came first goes out first, whatever happens: one send at a time, and none goes past one that failed, so
+	 * UNANSWERED and FAILED mean RETRY. */
+	bool in_order;
 	/* The most bytes of items that a send has, unless it is of a single item. May be NULL: as many as a batch
 	 * has. */
 	size_t (*send_max)(const void *config);
