@@ -693,6 +693,7 @@ static void fill_from_variables(struct tree *tree, const struct config_world *wo
 {
 	otlp_variables_fill(tree, world, part_path(PART_TRACES_OUT), "TRACES");
 	otlp_variables_fill(tree, world, part_path(PART_LOGS_OUT), "LOGS");
+	otlp_variables_fill(tree, world, part_path(PART_METRICS_OUT), "METRICS");
 }
 
 int agent_config_load(struct agent_config *c, const struct config_input *input)

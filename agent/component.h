@@ -330,6 +330,8 @@ struct exporter_type {
 	/* The most bytes of items that a send has, unless it is of a single item. May be NULL: as many as a batch
 	 * has. */
 	size_t (*send_max)(const void *config);
+	/* Of metrics: it is told which series have ended. */
+	bool tells_ends;
 	/* Of metrics: whether it takes names that are not classic. May be NULL: it does not. */
 	bool (*any_names)(const void *config);
 	/* The file or FIFO that it appends to; NULL: none. May be NULL: it never does. */

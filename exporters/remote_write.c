@@ -311,6 +311,7 @@ const struct exporter_type exporter_remote_write = {
 	.options = remote_options,
 	.config_size = sizeof(struct remote_config),
 	.in_order = true,
+	.tells_ends = true,
 	.check = remote_check,
 	.send_max = remote_send_max,
 	.any_names = remote_any_names,

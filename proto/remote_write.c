@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "proto/exemplar_read.h"
 #include "proto/exposition_family.h"
 #include "proto/exposition_write.h"
 #include "proto/otlp_build.h"
@@ -51,6 +52,7 @@ struct labels {
 };
 
 struct exemplar {
+	struct exemplar_read read;
 	struct labels labels;
 	double value;
 	int64_t at_ms;
@@ -130,7 +132,7 @@ static bool insert(struct labels *l, const struct remote_write_label *label)
 
 static void take_labels(struct builder *b, const struct exposition_sample *s, struct labels *to)
 {
-	*to = (struct labels){ .count = 0 };
+	to->count = to->bytes = 0;
 	for (size_t i = 0; i < s->label_count; i++) {
 		const struct exposition_label *l = &s->labels[i];
 		const struct remote_write_label label = { l->quoted ? plain_text(&b->text, l->name) : l->name,
@@ -145,63 +147,25 @@ static void take_series(struct builder *b, const struct exposition_sample *s)
 	const struct remote_write *how = b->how;
 	struct bytes name = s->quoted ? plain_text(&b->text, s->name) : s->name;
 
-	b->labels.count = b->labels.bytes = 0;
 	take_labels(b, s, &b->labels);
 	(void)insert(&b->labels, &(struct remote_write_label){ { "__name__", 8 }, name });
 	for (size_t i = 0; i < how->external_count; i++)
 		(void)insert(&b->labels, &how->external[i]);
 }
 
-/* An exemplar is read as a sample of a metric that is called x. */
-static int on_exemplar(void *context, const struct exposition_sample *s)
-{
-	struct builder *b = context;
-
-	take_labels(b, s, &b->exemplar.labels);
-	b->exemplar.value = s->value;
-	if (s->has_timestamp)
-		b->exemplar.at_ms = s->timestamp_ms;
-	return 0;
-}
-
-static int no_meta(void *context, const struct exposition_meta *m)
-{
-	(void)context, (void)m;
-	return 0;
-}
-
 static bool take_exemplar(struct builder *b, const struct exposition_sample *s, int64_t at_ms)
 {
-	static const struct exposition_events events = { no_meta, on_exemplar };
-	char line[1 + EXPOSITION_EXEMPLAR_MAX + 1];
-	struct exposition_parser parser;
-	size_t size = 0;
-	bool fine;
+	struct exemplar *x = &b->exemplar;
 
-	if (s->exemplar.size == 0 || s->exemplar.size > EXPOSITION_EXEMPLAR_MAX)
+	x->labels.count = x->labels.bytes = 0;
+	if (s->exemplar.size == 0 || !exemplar_read(s->exemplar, &x->read))
 		return false;
-	line[size++] = 'x';
-	memcpy(line + size, s->exemplar.data, s->exemplar.size);
-	size += s->exemplar.size;
-	line[size++] = '\n';
-	b->exemplar.at_ms = at_ms;
-	exposition_init(&parser, EXPOSITION_OPENMETRICS, &exposition_limits_default, &events, b);
-	exposition_feed(&parser, line, size);
-	fine = parser.fault == EXPOSITION_FINE;
-	exposition_done(&parser);
-	/* Its texts point into `line`, which goes: they are copied. */
-	for (size_t i = 0; fine && i < b->exemplar.labels.count; i++) {
-		struct remote_write_label *l = &b->exemplar.labels.all[i];
-		struct bytes *texts[] = { &l->name, &l->value };
-		for (size_t k = 0; k < COUNT_OF(texts); k++) {
-			char *to = b->text.data + b->text.size;
-			OXP_ASSERT(texts[k]->size <= b->text.room - b->text.size);
-			memmove(to, texts[k]->data, texts[k]->size);
-			b->text.size += texts[k]->size;
-			texts[k]->data = to;
-		}
-	}
-	return fine;
+	for (size_t i = 0; i < x->read.count; i++)
+		(void)insert(
+			&x->labels, &(struct remote_write_label){ x->read.labels[i].name, x->read.labels[i].value });
+	x->value = x->read.value;
+	x->at_ms = x->read.has_time ? x->read.at_ms : at_ms;
+	return true;
 }
 
 /* Values. */
@@ -459,7 +423,7 @@ static int on_sample(void *context, const struct samples_reader *r, const struct
 	take_series(b, s);
 	has_x = !r->gone && take_exemplar(b, s, time_of(r, s));
 	if (!has_x)
-		b->exemplar.labels.count = b->exemplar.labels.bytes = 0;
+		b->exemplar.labels.count = b->exemplar.labels.bytes = 0; /* also of what has ended */
 	b->counts->samples++;
 	b->counts->exemplars += has_x;
 	return b->how->version == REMOTE_WRITE_2 ? add_2(b, r, s, has_x) : add_1(b, r, s, has_x);
@@ -468,7 +432,7 @@ static int on_sample(void *context, const struct samples_reader *r, const struct
 static int build(struct builder *b, struct bytes item)
 {
 	struct samples_reader reader = { .sample = on_sample, .context = b };
-	int failed = buffer_reserve(&b->text, item.size + 2 * EXPOSITION_EXEMPLAR_MAX) ? 0 : -ENOMEM, bad;
+	int failed = buffer_reserve(&b->text, item.size + 1) ? 0 : -ENOMEM, bad;
 
 	if (!failed && b->how->version == REMOTE_WRITE_2)
 		failed = symbols_begin(&b->symbols, b->to);

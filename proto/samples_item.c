@@ -40,34 +40,103 @@ static void take_family(struct samples_cut *c)
 	c->family = (struct bytes){ c->page.data + from, c->at - from };
 }
 
-/* Whether it tells when the series before it were created. */
-static bool is_created(const struct samples_cut *c)
+/* A series of a line. */
+struct series {
+	struct bytes name, labels; /* the latter between the braces */
+};
+
+/* Behind the quoted text that begins at `at`. */
+static size_t behind_quoted(struct bytes line, size_t at)
 {
-	static const char suffix[] = "_created";
-	struct bytes line = line_at(c, c->at);
-	size_t name = 0, n = sizeof suffix - 1;
+	for (at++; at < line.size && line.data[at] != '"'; at++)
+		at += line.data[at] == '\\';
+	return at < line.size ? at + 1 : line.size;
+}
+
+static struct series series_of(struct bytes line)
+{
+	size_t name = 0, at;
 
 	while (name < line.size && line.data[name] != '{' && line.data[name] != ' ')
 		name++;
-	return name > n && memcmp(line.data + name - n, suffix, n) == 0;
+	if (name == line.size || line.data[name] == ' ')
+		return (struct series){ { line.data, name }, { line.data, 0 } };
+	for (at = name + 1; at < line.size && line.data[at] != '}';)
+		at = line.data[at] == '"' ? behind_quoted(line, at) : at + 1;
+	return (struct series){ { line.data, name }, { line.data + name + 1, at - name - 1 } };
+}
+
+/* The next `name="value"` of them, which are not empty; what is no label is all that is left. */
+static struct bytes take_label(struct bytes *labels)
+{
+	size_t at = 0;
+	struct bytes label;
+
+	while (at < labels->size && labels->data[at] != ',')
+		at = labels->data[at] == '"' ? behind_quoted(*labels, at) : at + 1;
+	label = (struct bytes){ labels->data, at };
+	at += at < labels->size;
+	*labels = (struct bytes){ labels->data + at, labels->size - at };
+	return label;
+}
+
+static bool begins_with(struct bytes text, const char *with)
+{
+	size_t n = strlen(with);
+
+	return text.size >= n && memcmp(text.data, with, n) == 0;
+}
+
+/* The next label but that of a bucket or a quantile; empty: there are no more. */
+static struct bytes take_set_label(struct bytes *labels)
+{
+	while (labels->size > 0) {
+		struct bytes label = take_label(labels);
+		if (!begins_with(label, "le=\"") && !begins_with(label, "quantile=\""))
+			return label;
+	}
+	return (struct bytes){ NULL, 0 };
+}
+
+/* Whether both lines are of one label set of a family, which stands together: x_bucket, x_count and x_created, say. */
+static bool is_same_set(struct bytes a, struct bytes b)
+{
+	struct series x = series_of(a), y = series_of(b);
+	struct bytes of_x, of_y;
+
+	if (bytes_equal(x.name, y.name) && x.labels.size == 0 && y.labels.size == 0)
+		return false;
+	do {
+		of_x = take_set_label(&x.labels);
+		of_y = take_set_label(&y.labels);
+	} while (of_x.size > 0 && bytes_equal(of_x, of_y));
+	return of_x.size == 0 && of_y.size == 0;
+}
+
+static bool is_full(const struct samples_piece *p, size_t size, size_t samples, size_t bytes)
+{
+	return p->samples >= samples || size >= bytes;
 }
 
 bool samples_cut_next(struct samples_cut *c, size_t samples, size_t bytes, struct samples_piece *ret)
 {
 	size_t from = c->at;
+	struct bytes last = { NULL, 0 };
 
 	*ret = (struct samples_piece){ .samples = 0 };
 	if (c->at < c->page.size && !is_meta(c, c->at))
 		ret->family = c->family;
 	while (c->at < c->page.size) {
-		bool is_full = ret->samples >= samples || c->at - from >= bytes;
-		if (ret->samples > 0 && is_full && (is_meta(c, c->at) || !is_created(c)))
+		if (ret->samples > 0 && is_full(ret, c->at - from, samples, bytes) &&
+			(is_meta(c, c->at) || is_full(ret, c->at - from, samples + SAMPLES_SET_MAX, 2 * bytes) ||
+				!is_same_set(last, line_at(c, c->at))))
 			break;
 		if (is_meta(c, c->at)) {
 			take_family(c);
 			continue;
 		}
-		c->at += line_at(c, c->at).size;
+		last = line_at(c, c->at);
+		c->at += last.size;
 		ret->samples++;
 	}
 	ret->lines = (struct bytes){ c->page.data + from, c->at - from };

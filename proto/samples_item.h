@@ -14,7 +14,10 @@
 
 #include "proto/exposition_parse.h"
 
-enum { SAMPLES_HEAD_MAX = 32 }; /* bytes of the first line */
+enum {
+	SAMPLES_HEAD_MAX = 32, /* bytes of the first line */
+	SAMPLES_SET_MAX = 2048, /* of a label set that is kept whole */
+};
 
 /* A page that is cut into items. */
 struct samples_cut {
@@ -31,8 +34,8 @@ struct samples_piece {
 
 /* The page is OpenMetrics, or lines of samples alone. */
 void samples_cut_init(struct samples_cut *, struct bytes page);
-/* The next piece: that many samples, or bytes, and one line more at most, but for the times at which its last series
- * were created. False: that was all. */
+/* The next piece: that many samples, or bytes, and what is left of its last label set, up to as many bytes again and
+ * SAMPLES_SET_MAX: buckets, say, or when it was created. False: that was all. */
 bool samples_cut_next(struct samples_cut *, size_t samples, size_t bytes, struct samples_piece *ret);
 /* Writes the first line. Returns its size. */
 size_t samples_head_write(int64_t at_ms, bool gone, char to[SAMPLES_HEAD_MAX]);

@@ -302,7 +302,7 @@ static bool take_page(struct page_taker *t, struct http_page *page, struct wall_
 	w->failed = 0;
 	buffer_init(&w->ended, SIZE_MAX);
 	w->job = (struct job){ .work = look, .done = looked };
-	if (lane_run(w->all->in.core->cpu, &w->job) == 0)
+	if (sender_of(w)->type->tells_ends && lane_run(w->all->in.core->cpu, &w->job) == 0)
 		move(w, OUTGOING_LOOKING);
 	else
 		begin_cutting(w);

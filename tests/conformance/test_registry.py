@@ -32,7 +32,9 @@ PEERS = {"exporter_elasticsearch": ("logs", lambda url: {"elasticsearch": {"url"
          "exporter_otlp_logs": ("logs", lambda url: {"otlp": {"endpoint": url, "timeout": "1s"}})}
 # The same of those that series are pushed to, round by round.
 PUSHED = {"exporter_remote_write": lambda url: {"remote_write": {"url": url + "/write", "timeout": "1s",
-                                                                 "interval": "1s", "retry_first": "50ms"}}}
+                                                                 "interval": "1s", "retry_first": "50ms"}},
+          "exporter_otlp_metrics": lambda url: {"otlp": {"endpoint": url, "timeout": "1s", "interval": "1s",
+                                                         "retry_first": "50ms"}}}
 LOCAL = {"exporter_file": (("logs", "traces"), lambda folder: {"file": f"{folder}/out"}),
          "exporter_store": (("logs", "traces"), lambda folder: {"store": {}})}
 COLLECTORS = {"collector_bulk", "collector_jaeger", "collector_otlp", "collector_pipe", "collector_push",
@@ -82,6 +84,8 @@ def test_every_row_is_known():
 REFUSED = {"exporter_elasticsearch": ({"logs": {"export": {"elasticsearch": {"url": "nonsense://x"}}}}, "url"),
            "exporter_otlp": ({"traces": {"export": {"otlp": {"endpoint": "nonsense://x"}}}}, "endpoint"),
            "exporter_otlp_logs": ({"logs": {"export": {"otlp": {"endpoint": "http://x/v1/traces"}}}}, "/v1/logs"),
+           "exporter_otlp_metrics": ({"metrics": {"export": {"otlp": {"endpoint": "http://x/v1/logs"}}}},
+                                     "/v1/metrics"),
            "exporter_remote_write": ({"metrics": {"export": {"remote_write": {"url": "http://x"}}}}, "/api/v1/write"),
            "exporter_file": ({"logs": {"export": {"file": "{}/missing/out"}}}, "missing/out"),
            "exporter_store": ({"logs": {"export": {"store": {"nonsense": 1}}}}, "nonsense"),

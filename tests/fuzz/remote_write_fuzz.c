@@ -1,12 +1,13 @@
 /*
  * Remote write: whatever a page or an item has, the page is cut into items that hold all of it, each becomes a message
- * of 1.0 and of 2.0 that another reader takes, and what it counts is there; the series that a second page lacks are
- * lines of the first.
+ * of 1.0 and of 2.0 that another reader takes, and what it counts is there, and one of OTLP; the series that a second
+ * page lacks are lines of the first.
  */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "exporters/remote_write_answer.h"
+#include "proto/otlp_samples.h"
 #include "proto/remote_write.h"
 #include "proto/samples_item.h"
 #include "proto/series_gone.h"
@@ -45,6 +46,22 @@ static void send(struct bytes item, enum remote_write_version version)
 	free(r);
 }
 
+static void send_otlp(struct bytes item)
+{
+	struct buffer message;
+	struct wire_field f;
+	struct wire w;
+	int failed;
+
+	buffer_init(&message, SIZE_MAX);
+	failed = otlp_samples_build((struct bytes){ NULL, 0 }, item, &message);
+	need(failed == 0 || failed == -EBADMSG);
+	for (w = wire_of(buffer_bytes(&message)); message.size > 0 && (failed = wire_next(&w, &f)) > 0;)
+		need(f.number == 1 && f.type == WIRE_LENGTH);
+	need(message.size == 0 || failed == 0);
+	buffer_done(&message);
+}
+
 static void send_page(struct bytes page, size_t samples, size_t bytes)
 {
 	struct samples_cut cut;
@@ -59,6 +76,7 @@ static void send_page(struct bytes page, size_t samples, size_t bytes)
 		need(buffer_append(&item, head, samples_head_write(5, false, head)) == 0);
 		need(buffer_append(&item, piece.family.data, piece.family.size) == 0);
 		need(buffer_append(&item, piece.lines.data, piece.lines.size) == 0);
+		send_otlp(buffer_bytes(&item));
 		send(buffer_bytes(&item), samples % 2 ? REMOTE_WRITE_1 : REMOTE_WRITE_2);
 		buffer_done(&item);
 		lines += piece.lines.size;
@@ -80,6 +98,7 @@ static void compare(struct bytes before, struct bytes after)
 	series_gone_free(g);
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct bytes all = { (const char *)data, size };
@@ -90,6 +109,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	remote_written_line(&written, all);
 	send(all, REMOTE_WRITE_1);
 	send(all, REMOTE_WRITE_2);
+	send_otlp(all);
 	all = (struct bytes){ all.data + 2, size - 2 };
 	send_page(all, 1 + data[0] % 16, 1 + data[1]);
 	compare((struct bytes){ all.data, all.size / 2 },
