@@ -23,7 +23,7 @@ def test_each_item_settles_once(oxpecker, grpc_fault_server, tmp_path, answer):
     server.plan(ANSWERS[answer], then=fault.good())
     agent = start(oxpecker, tmp_path, "traces", export_to(server))
     feed(agent, tmp_path, "traces")
-    agent.wait_until(lambda: settled(agent, "traces"), 30, "every item settled")
+    agent.wait_until(lambda: settled(agent, "traces"), 60, "every item settled")
     agent.assert_balanced()
     assert (agent.booked("parked", signal="traces") > 0) == (answer == "quota")
 
@@ -55,6 +55,6 @@ def test_it_ends_in_the_middle_of_a_send(oxpecker, grpc_fault_server, tmp_path):
     server.refuse()
     server.listen()
     agent.start()
-    agent.wait_until(lambda: settled(agent, "traces"), 30, "every item settled by the next start")
+    agent.wait_until(lambda: settled(agent, "traces"), 60, "every item settled by the next start")
     assert agent.booked("delivered", signal="traces") == COUNT
     agent.assert_balanced()

@@ -128,7 +128,7 @@ def feed(agent, tmp_path, signal, count=COUNT):
     else:
         for first in range(1, count + 1, 10):
             body = request_of(10, first=first).SerializeToString()
-            assert requests.post(agent.otlp_url + "/v1/traces", data=body, headers=PROTOBUF, timeout=10).ok
+            assert requests.post(agent.otlp_url + "/v1/traces", data=body, headers=PROTOBUF, timeout=60).ok
 
 
 def settled(agent, signal, count=COUNT):
@@ -140,7 +140,7 @@ def ends(agent):
     """Launches what cannot start; its standard error."""
     agent.launch()
     agent.expected_exit = {1}
-    wait_until(lambda: not agent.process.alive(), 20, "the end")
+    wait_until(lambda: not agent.process.alive(), 60, "the end")
     assert agent.process.child.returncode == 1
     agent.check_output()
     return agent.err()
@@ -173,7 +173,7 @@ def test_an_exporter_settles_each_item_once(oxpecker, fault_server, tmp_path, ro
     server.plan(ANSWERS[answer], then=fault.good())
     agent = start(oxpecker, tmp_path, signal, export(server.url))
     feed(agent, tmp_path, signal)
-    agent.wait_until(lambda: settled(agent, signal), 30, "every item settled")
+    agent.wait_until(lambda: settled(agent, signal), 60, "every item settled")
     agent.assert_balanced()
 
 
@@ -193,7 +193,7 @@ def feed_poison(agent, tmp_path, signal, count, is_poison):
         return
     for n in range(count):
         body = request_of(1, first=n + 1, service=POISON if is_poison(n) else "fine").SerializeToString()
-        assert requests.post(agent.otlp_url + "/v1/traces", data=body, headers=PROTOBUF, timeout=10).ok
+        assert requests.post(agent.otlp_url + "/v1/traces", data=body, headers=PROTOBUF, timeout=60).ok
 
 
 @pytest.mark.parametrize("poison", POISONS)
@@ -258,7 +258,7 @@ def test_an_exporter_waits_where_nothing_is_answered(oxpecker, fault_server, tmp
     assert agent.booked("held", signal=signal) == COUNT
     assert agent.booked("parked", signal=signal) == 0
     server.plan(fault.good())
-    agent.wait_until(lambda: agent.booked("delivered", signal=signal) == COUNT, 30, "all of it")
+    agent.wait_until(lambda: agent.booked("delivered", signal=signal) == COUNT, 60, "all of it")
     agent.assert_balanced()
 
 
@@ -275,7 +275,7 @@ def test_an_exporter_ends_in_the_middle_of_a_send(oxpecker, fault_server, tmp_pa
     server.refuse()
     server.listen()
     agent.start()
-    agent.wait_until(lambda: settled(agent, signal), 30, "every item settled by the next start")
+    agent.wait_until(lambda: settled(agent, signal), 60, "every item settled by the next start")
     agent.assert_balanced()
 
 
@@ -283,7 +283,7 @@ def test_an_exporter_ends_in_the_middle_of_a_send(oxpecker, fault_server, tmp_pa
 def test_a_local_exporter_settles_each_item_once(oxpecker, tmp_path, row, signal):
     agent = start(oxpecker, tmp_path, signal, LOCAL[row][1](tmp_path))
     feed(agent, tmp_path, signal)
-    agent.wait_until(lambda: settled(agent, signal), 30, "every item settled")
+    agent.wait_until(lambda: settled(agent, signal), 60, "every item settled")
     assert agent.booked("delivered", signal=signal) == COUNT
     agent.assert_balanced()
 
@@ -292,7 +292,7 @@ def test_a_file_that_cannot_be_written_is_tried_again(oxpecker, tmp_path):
     """/dev/full takes nothing: nothing is delivered, nothing is lost."""
     agent = start(oxpecker, tmp_path, "logs", {"file": "/dev/full"})
     feed(agent, tmp_path, "logs")
-    agent.wait_until(lambda: agent.status()["destinations"][0]["retries"] > 1, 20, "two tries")
+    agent.wait_until(lambda: agent.status()["destinations"][0]["retries"] > 1, 60, "two tries")
     assert agent.booked("held", signal="logs") == COUNT
     agent.assert_balanced()
 
@@ -303,15 +303,15 @@ def test_a_pipe_that_nobody_reads_holds_up_nothing(oxpecker, tmp_path):
     reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
     agent = start(oxpecker, tmp_path, "logs", {"file": str(tmp_path / "pipe")})
     Writer(tmp_path / "app.log").write(COUNT, padding="x" * 10000)
-    agent.wait_until(lambda: agent.status()["destinations"][0]["retries"] > 0, 20, "a try that was given up")
-    assert agent.get("/health/liveness", timeout=20).status_code == 200
+    agent.wait_until(lambda: agent.status()["destinations"][0]["retries"] > 0, 60, "a try that was given up")
+    assert agent.get("/health/liveness", timeout=60).status_code == 200
     agent.assert_balanced()
     assert agent.stop() == 0
     agent.start()
     drain = threading.Thread(target=lambda: [None for _ in open(reader, "rb", closefd=True)], daemon=True)
     os.set_blocking(reader, True)
     drain.start()
-    agent.wait_until(lambda: not agent.booked("held", signal="logs"), 20, "all written")
+    agent.wait_until(lambda: not agent.booked("held", signal="logs"), 60, "all written")
     agent.assert_balanced()
 
 
@@ -320,7 +320,7 @@ def test_tail_pauses_when_full_and_goes_on(oxpecker, fault_server, tmp_path):
     server.refuse()
     writer.write(20000, padding="x" * 300)
     agent = start(oxpecker, tmp_path, "logs", PEERS["exporter_elasticsearch"][1](server.url), memory="2MiB")
-    agent.wait_until(lambda: agent.booked("held", "bytes", signal="logs") > 1 << 19, 20, "memory filled")
+    agent.wait_until(lambda: agent.booked("held", "bytes", signal="logs") > 1 << 19, 60, "memory filled")
     held = agent.booked("held", signal="logs")
     assert 0 < held < 20000
     server.listen()
@@ -332,13 +332,13 @@ def test_otlp_refuses_when_full_and_takes_again(oxpecker, fault_server, tmp_path
     server = fault_server()
     server.refuse()
     agent = start(oxpecker, tmp_path, "traces", PEERS["exporter_otlp"][1](server.url), memory="2MiB")
-    post = lambda first: requests.post(agent.otlp_url + "/v1/traces", headers=PROTOBUF, timeout=10,  # noqa: E731
+    post = lambda first: requests.post(agent.otlp_url + "/v1/traces", headers=PROTOBUF, timeout=60,  # noqa: E731
                                        data=request_of(500, first=first).SerializeToString())
     answers = [post(1 + 500 * number) for number in range(150)]
     assert {answer.status_code for answer in answers} == {200, 503}
     assert all(int(answer.headers["Retry-After"]) >= 1 for answer in answers if answer.status_code == 503)
     server.listen()
-    agent.wait_until(lambda: not agent.booked("held", signal="traces"), 30, "room again")
+    agent.wait_until(lambda: not agent.booked("held", signal="traces"), 60, "room again")
     assert post(1000000).status_code == 200
     agent.assert_balanced()
 
@@ -349,15 +349,15 @@ def test_bulk_refuses_when_full_and_takes_again(oxpecker, fault_server, tmp_path
     export = PEERS["exporter_elasticsearch"][1](server.url)
     agent = oxpecker({"logs": {"collect": {"bulk": f"127.0.0.1:{port}"}, "export": export}, "memory": "2MiB"})
     body = '{"create":{}}\n{"message":"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"}\n' * 500
-    post = lambda: requests.post(f"http://127.0.0.1:{port}/_bulk", data=body, timeout=10)  # noqa: E731
+    post = lambda: requests.post(f"http://127.0.0.1:{port}/_bulk", data=body, timeout=60)  # noqa: E731
     answers = [post() for _ in range(150)]
     assert {answer.status_code for answer in answers} == {200, 503}
     assert all(int(answer.headers["Retry-After"]) >= 1 for answer in answers if answer.status_code == 503)
     taken = 500 * sum(answer.ok for answer in answers)
     server.listen()
-    agent.wait_until(lambda: not agent.booked("held", signal="logs"), 30, "room again")
+    agent.wait_until(lambda: not agent.booked("held", signal="logs"), 60, "room again")
     assert post().ok
-    agent.wait_until(lambda: agent.booked("delivered", signal="logs") == taken + 500, 30, "all delivered")
+    agent.wait_until(lambda: agent.booked("delivered", signal="logs") == taken + 500, 60, "all delivered")
     agent.assert_balanced()
 
 
@@ -369,7 +369,7 @@ def test_pipe_waits_when_full_then_loses_and_counts(oxpecker, fault_server, tmp_
     with open(path, "wb", buffering=0) as file:
         for n in range(200):
             file.write(b"".join(b'{"n":%d,"x":"%s"}\n' % (n * 100 + i, b"x" * 300) for i in range(100)))
-        agent.wait_until(lambda: agent.booked("received", signal="logs") == 20000, 30, "all booked")
+        agent.wait_until(lambda: agent.booked("received", signal="logs") == 20000, 60, "all booked")
     lost = agent.booked("dropped", signal="logs")
     assert 0 < lost < 20000 and agent.metric("oxpecker_waits_total") >= 1
     server.listen()
@@ -389,7 +389,7 @@ def test_socket_waits_when_full_then_loses_and_counts(oxpecker, fault_server, tm
         peer.connect(path)
         for n in range(2000):
             peer.send(b"".join(b'{"n":%d,"x":"%s"}\n' % (n * 10 + i, b"x" * 300) for i in range(10)))
-        agent.wait_until(lambda: agent.booked("received", signal="logs") == 20000, 30, "all booked")
+        agent.wait_until(lambda: agent.booked("received", signal="logs") == 20000, 60, "all booked")
     lost = agent.booked("dropped", signal="logs")
     assert 0 < lost < 20000 and agent.metric("oxpecker_waits_total") >= 1
     server.listen()
@@ -405,7 +405,7 @@ def test_scrape_keeps_within_its_ceilings(oxpecker, fault_server, tmp_path):
     page = "".join(f'many{{n="{n}"}} 1\n' for n in range(60000)).encode()
     server.plan(fault.ok(page, "text/plain; version=0.0.4"))
     agent = oxpecker({"metrics": {"collect": {"scrape": f"unix:{tmp_path}/app.sock"}}})
-    agent.get("/metrics", timeout=30)
+    agent.get("/metrics", timeout=60)
     assert agent.booked("dropped", signal="metrics") > 0
     assert agent.booked("received", signal="metrics") % 60000 == 0
     agent.assert_balanced()
@@ -416,13 +416,13 @@ def test_push_refuses_when_full_and_takes_again(oxpecker):
     port = free_port()
     agent = oxpecker({"metrics": {"collect": {"push": f"127.0.0.1:{port}"}}, "memory": "2MiB"})
     page = "".join(f'many{{n="{n}"}} 1\n' for n in range(2000))
-    put = lambda n: requests.put(f"http://127.0.0.1:{port}/metrics/job/{n}", data=page, timeout=30)  # noqa: E731
+    put = lambda n: requests.put(f"http://127.0.0.1:{port}/metrics/job/{n}", data=page, timeout=60)  # noqa: E731
     answers = [put(n) for n in range(100)]
     assert {answer.status_code for answer in answers} == {200, 503}
     assert all(int(answer.headers["Retry-After"]) >= 1 for answer in answers if answer.status_code == 503)
     for n, answer in enumerate(answers):
-        assert requests.delete(f"http://127.0.0.1:{port}/metrics/job/{n}", timeout=30).status_code == 202
-    agent.wait_until(lambda: put(1).ok, 30, "room again")
+        assert requests.delete(f"http://127.0.0.1:{port}/metrics/job/{n}", timeout=60).status_code == 202
+    agent.wait_until(lambda: put(1).ok, 60, "room again")
     agent.assert_balanced()
 
 
@@ -433,11 +433,11 @@ def test_a_check_says_yes_and_no(oxpecker, fault_server, tmp_path, row):
     option = {"check_http": "url", "check_tcp": "address", "check_unix": "path"}[row]
     agent = oxpecker({"health": {"checks": {"it": {**check, option: CHECKS[row](web, tmp_path)}}}})
     fine = lambda: agent.get("/ready").json()["checks"]["it"]  # noqa: E731
-    agent.wait_until(fine, 30, "a yes")
+    agent.wait_until(fine, 60, "a yes")
     web.refuse(), at_socket.refuse()
-    agent.wait_until(lambda: not fine(), 30, "a no")
+    agent.wait_until(lambda: not fine(), 60, "a no")
     web.listen(), at_socket.listen()
-    agent.wait_until(fine, 30, "a yes again")
+    agent.wait_until(fine, 60, "a yes again")
 
 
 def spans_with(*attributes):
@@ -465,9 +465,9 @@ def test_a_step_of_spans_settles_each_span_once(oxpecker, fault_server, row):
     agent = oxpecker({"traces": {"batch": {"age": "50ms"}, "steps": [{NAMES.get(row, row[10:]): options}],
                                  "export": PEERS["exporter_otlp"][1](server.url)}})
     for body in (spans_with(before, same), spans_with(before)):
-        assert requests.post(agent.otlp_url + "/v1/traces", data=body, headers=PROTOBUF, timeout=10).ok
+        assert requests.post(agent.otlp_url + "/v1/traces", data=body, headers=PROTOBUF, timeout=60).ok
     agent.wait_until(lambda: agent.booked("received", signal="traces") == 3
-                     and not agent.booked("held", signal="traces"), 20, "all booked")
+                     and not agent.booked("held", signal="traces"), 60, "all booked")
     agent.assert_balanced()
     wanted = [after, same, after] if after else [same]
     assert attributes_at(server) == wanted
@@ -489,7 +489,7 @@ def test_a_step_settles_each_record_once(oxpecker, fault_server, tmp_path, row):
     config = {"logs": {"batch": {"age": "50ms"}, "collect": {"tail": str(path)}, "steps": [{row[5:]: options}],
                        "export": PEERS["exporter_elasticsearch"][1](server.url)}}
     agent = oxpecker(config)
-    agent.wait_until(lambda: agent.booked("received") == len(order) and not agent.booked("held"), 20, "all booked")
+    agent.wait_until(lambda: agent.booked("received") == len(order) and not agent.booked("held"), 60, "all booked")
     agent.assert_balanced()
     assert documents(server) == [line for line in (after, same) if line]
     assert agent.booked("dropped") == (after is None) and agent.booked("merged") == len(order) - 2

@@ -47,7 +47,7 @@ class App(threading.Thread):
             span.trace_id = first.to_bytes(16, "big")
         with contextlib.suppress(requests.RequestException):
             if requests.post(self.agent.otlp_url + "/v1/traces", data=message.SerializeToString(),
-                             headers=PROTOBUF, timeout=30).status_code == 200:
+                             headers=PROTOBUF, timeout=60).status_code == 200:
                 self.answered.update(range(first, first + EACH))
 
     def send(self, spans):
@@ -57,7 +57,7 @@ class App(threading.Thread):
 
     def end(self):
         self.over.set()
-        self.join(40)
+        self.join(60)
         assert not self.is_alive()
 
 
@@ -74,7 +74,7 @@ def test_jaeger_is_away_and_the_agent_ends_meanwhile(oxpecker, jaeger_that_ends,
     app.send(200)
     exact = (ack, ends) == ("memory", "killed")
     with app.turn if exact else contextlib.nullcontext():  # else it may have spans whose answer is lost
-        agent.wait_until(lambda: not exact or agent.booked("held") == 0, 30, "nothing held")
+        agent.wait_until(lambda: not exact or agent.booked("held") == 0, 60, "nothing held")
         jaeger.stop()
     app.send(AWAY // 2)
     agent.kill9() if ends == "killed" else agent.stop()

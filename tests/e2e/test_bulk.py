@@ -208,18 +208,18 @@ def test_who_reads_no_answers_gives_no_more(oxpecker, fault_server, tmp_path):
     head = b"POST /_bulk HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-ndjson\r\nContent-Length: %d\r\n\r\n"
 
     def post():
-        return requests.post(f"http://127.0.0.1:{port}/_bulk", data=body, headers=NDJSON, timeout=30)
+        return requests.post(f"http://127.0.0.1:{port}/_bulk", data=body, headers=NDJSON, timeout=60)
 
     peers = []
     for _ in range(3):  # each leaves two MiB unread that the kernel does not hold
         peers.append(socket.socket(socket.AF_UNIX))
         peers[-1].connect(path)
         peers[-1].sendall(head % len(body) + body)
-    agent.wait_until(lambda: post().status_code == 503, 30, "nothing more is taken")
+    agent.wait_until(lambda: post().status_code == 503, 60, "nothing more is taken")
     assert "read them" in post().json()["error"]["reason"]
     for peer in peers:
         peer.close()
-    agent.wait_until(lambda: post().status_code == 200, 30, "room when those have gone")
+    agent.wait_until(lambda: post().status_code == 200, 60, "room when those have gone")
 
 
 STEPS = [{"redact": {"keys": ["password"], "detect": ["card", "bearer", "email", "ip"]}}]

@@ -54,7 +54,7 @@ def test_an_answer_that_cannot_be_read_is_told_and_nobodys_fault(oxpecker, fault
     server.plan(fault.coded(fault.good(), "br"))
     writer.write(20)
     agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url, retry_first="5ms", retry_last="10ms"))
-    agent.wait_until(lambda: destination(agent)["retries"] > 20, 30, "many tries")
+    agent.wait_until(lambda: destination(agent)["retries"] > 20, 60, "many tries")
     assert 'coded as "br", which is not read here' in destination(agent)["error"], destination(agent)
     assert all(len(request.documents()) == 20 for request in server.taken("_bulk")), "halves are tried"
     server.plan(fault.good())
@@ -91,7 +91,7 @@ def test_what_refuses_a_whole_bulk_is_told_in_its_words(oxpecker, fault_server, 
     Writer(tmp_path / "app.log").write(1)
     server.plan(fault.coded(fault.ok(body, content_type, code=400)))
     agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url, template=True, retry_last="50ms"))
-    agent.wait_until(lambda: destination(agent)["error"] == words, 20, words)
+    agent.wait_until(lambda: destination(agent)["error"] == words, 60, words)
     assert f"the index template is not there yet: {words};" in agent.err()
     server.plan(fault.good())
 

@@ -74,7 +74,7 @@ def test_what_a_server_quotes_of_who_we_are_is_not_shown(oxpecker, fault_server,
     options = {"basic": {"user": "app", "password": SECRET}, "api_key": {"api_key": SECRET}, "url": {}}[how]
     agent = oxpecker(elasticsearch(tmp_path / "*.log", url, template=True, **options))
     row = lambda: next(r for r in agent.status()["destinations"] if r["name"].startswith("logs."))  # noqa: E731
-    agent.wait_until(lambda: "who is" in row()["error"] and "who is" in agent.err(), 20, "told")
+    agent.wait_until(lambda: "who is" in row()["error"] and "who is" in agent.err(), 60, "told")
     told = json.dumps(agent.status()) + agent.err() + agent.get("/health/delivery").text
     told += run("parked", "show", "--config", agent.config_path).stdout
     assert "***" in told
@@ -114,9 +114,9 @@ def test_a_token_that_was_renewed_is_read_again(oxpecker, fault_server, tmp_path
         wait_delivered(agent, 20 * number - 10)
         token.valid, before = next_one, token.refused
         writer.write(10)
-        agent.wait_until(lambda: token.refused > before + 1, 20, "refused")
+        agent.wait_until(lambda: token.refused > before + 1, 60, "refused")
         token.path.unlink()  # in the midst of being replaced
-        agent.wait_until(lambda: "the old credentials stay in use" in agent.err(), 20, "told")
+        agent.wait_until(lambda: "the old credentials stay in use" in agent.err(), 60, "told")
         token.write(next_one + "\n")
         wait_delivered(agent, 20 * number)
     assert_same(list(documents_of(server).values()), writer)
@@ -231,11 +231,11 @@ def test_certificates_that_were_renewed_are_used_without_a_restart(oxpecker, fau
     fresh = (new.cert, *new.signed("new-agent", authority.CLIENT))
     server.listen()
     writer.write(10)
-    agent.wait_until(lambda: re.search("certificat|SSL", destination(agent)["error"]), 20, "nothing for a stranger")
+    agent.wait_until(lambda: re.search("certificat|SSL", destination(agent)["error"]), 60, "nothing for a stranger")
     assert len(documents_of(server)) == 10
     for path, name in zip(fresh, files.values()):
         os.replace(path, name)
-    wait_delivered(agent, 20, 90)
+    wait_delivered(agent, 20)
     assert_same(list(documents_of(server).values()), writer)
     agent.assert_balanced()
 
@@ -253,9 +253,9 @@ def test_fifos_in_the_place_of_certificates_hold_nobody_up(oxpecker, fault_serve
         os.unlink(path)
         os.mkfifo(path)
     writer.write(10)
-    agent.wait_until(lambda: destination(agent)["retries"] > 1, 20, "it has no connection")
+    agent.wait_until(lambda: destination(agent)["retries"] > 1, 60, "it has no connection")
     server.listen()
-    wait_delivered(agent, 20, 30)
+    wait_delivered(agent, 20)
     assert all(f"{files[name]}: it is not a regular file; the file that was there" in agent.err() for name in files)
     assert_same(list(documents_of(server).values()), writer)
 
@@ -275,7 +275,7 @@ def test_a_server_does_not_choose_how_long_we_compute(oxpecker, tmp_path, words)
     try:
         agent = oxpecker({**elasticsearch(tmp_path / "*.log", f"https://127.0.0.1:{port}", ca=ca.cert),
                           "exit": {"within": "2s"}})
-        agent.wait_until(lambda: "handshake" in (destination(agent)["error"] or ""), 20, "no handshake comes about")
+        agent.wait_until(lambda: "handshake" in (destination(agent)["error"] or ""), 60, "no handshake comes about")
     finally:
         server.kill()
         server.wait()
@@ -297,7 +297,7 @@ def test_a_server_does_not_choose_how_many_certificates_we_read(oxpecker, fault_
     if fine:
         wait_delivered(agent, 1)
     else:
-        agent.wait_until(lambda: "excessive message size" in (destination(agent)["error"] or ""), 20, "is refused")
+        agent.wait_until(lambda: "excessive message size" in (destination(agent)["error"] or ""), 60, "is refused")
 
 
 SYSTEMS = "/etc/ssl/certs/ca-certificates.crt"
@@ -310,7 +310,7 @@ def test_authorities_are_not_read_for_each_connection(oxpecker, fault_server, tm
     Writer(tmp_path / "app.log").write(1)
     server = fault_server(tls=authority.Authority(tmp_path).server())
     agent = oxpecker({**elasticsearch(tmp_path / "*.log", server.url, **named), "exit": {"within": "2s"}})
-    agent.wait_until(lambda: destination(agent)["retries"] >= 5, 30, "five connections that trust nobody")
+    agent.wait_until(lambda: destination(agent)["retries"] >= 5, 60, "five connections that trust nobody")
     page = agent.get("/metrics").text
     slices = {float(b): int(n) for b, n in re.findall(r'slice_seconds_bucket{le="([^"]+)"} (\d+)', page)}
     assert slices[float("inf")] - slices[0.05] <= 1, slices
@@ -321,5 +321,5 @@ def test_a_file_of_tls_that_is_not_there_ends_the_start(oxpecker, tmp_path):
                      start=False)
     agent.launch()
     agent.expected_exit = {1}
-    agent.process.child.wait(20)
+    agent.process.child.wait(60)
     assert "missing.pem" in agent.err()

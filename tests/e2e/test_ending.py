@@ -54,7 +54,7 @@ class Down:
         self.writer.write(LINES)
         say(folder, LINES, SAID)
         assert post(self.agent, request_of(SPANS).SerializeToString()).status_code == 200
-        self.agent.wait_until(self.waits_long, 30, "back-off is long")
+        self.agent.wait_until(self.waits_long, 60, "back-off is long")
         server.refuse()
         server.requests.clear()
         good = {"logs": self.sink.behave, "traces": fault.good()}
@@ -121,7 +121,7 @@ def test_a_kill_two_seconds_into_the_end_loses_nothing(oxpecker, fault_server, t
     if lines:  # read out of the socket, for which nobody answers
         agent.wait_until(lambda: agent.booked("received", source="logs.collect.socket") == SAID + len(lines), 20,
                          "they are read")
-        agent.wait_until(lambda: agent.status()["state"]["spool_bytes"] > 0, 20, "on disk")
+        agent.wait_until(lambda: agent.status()["state"]["spool_bytes"] > 0, 60, "on disk")
     agent.kill9()
     told = agent.err()
     assert all(name in told for name in ("waiting for ", "logs.collect.socket, receive.otlp, "
@@ -130,7 +130,7 @@ def test_a_kill_two_seconds_into_the_end_loses_nothing(oxpecker, fault_server, t
     agent.write_config(config(tmp_path, down.server, WITHIN, 1))
     agent.start()
     total = LINES + SAID + len(lines) + SPANS + len(spans)
-    agent.wait_until(lambda: agent.booked("delivered") == total, 20, "all is delivered")
+    agent.wait_until(lambda: agent.booked("delivered") == total, 60, "all is delivered")
     assert agent.booked("dropped") == 0 and agent.booked("held") == 0
     agent.assert_balanced()
     assert sorted(set(spans_at(down.server))) == list(range(1, SPANS + len(spans) + 1))
@@ -154,7 +154,7 @@ class Doors:
 
     def bulk(self):
         number, line = self.line()
-        answer = requests.post(self.url, b'{"create":{}}\n' + line, headers=NDJSON, timeout=20)
+        answer = requests.post(self.url, b'{"create":{}}\n' + line, headers=NDJSON, timeout=60)
         if answer.status_code == 200 and not answer.json()["errors"]:
             self.accepted.add(number)
 
@@ -192,13 +192,13 @@ def test_a_kill_while_it_ends_loses_nothing_of_any_door(oxpecker, fault_server, 
         app.bulk()
         if since.seconds() < after - 1:
             app.say()
-    agent.wait_until(lambda: agent.booked("received", signal="logs") >= app.said, 20, "what was said is read")
+    agent.wait_until(lambda: agent.booked("received", signal="logs") >= app.said, 60, "what was said is read")
     app.bulk()  # it is answered when it is on disk, and with it what was read before
     agent.kill9()
     app.close()
     server.listen()
     agent.start()
-    agent.wait_until(lambda: agent.booked("held") == 0, 20, "all is delivered")
+    agent.wait_until(lambda: agent.booked("held") == 0, 60, "all is delivered")
     assert agent.booked("dropped") == 0
     agent.assert_balanced()
     missing = app.accepted - {document["n"] for document in sink.documents.values()}
@@ -209,7 +209,7 @@ def test_what_went_to_disk_and_is_delivered_after_all_is_not_sent_again(oxpecker
     down = Down(oxpecker, fault_server(), tmp_path, WITHIN)
     agent = down.agent
     agent.process.signal(15)
-    agent.wait_until(lambda: agent.status()["state"]["spool_bytes"] > 0, 30, "it is on disk")
+    agent.wait_until(lambda: agent.status()["state"]["spool_bytes"] > 0, 60, "it is on disk")
     down.server.listen()
     assert agent.process.wait(2 * WITHIN) == 0
     assert "ended: nothing was lost" in agent.err().splitlines()[-1]
@@ -226,13 +226,13 @@ def test_empty_requests_hold_up_nothing(oxpecker, fault_server, tmp_path):
     server = fault_server()
     agent = oxpecker({"exit": {"within": f"{3 * WITHIN}s"}, "traces": {"export": {"otlp": {"endpoint": server.url}}}})
     assert post(agent, request_of(3).SerializeToString()).status_code == 200
-    agent.wait_until(lambda: agent.booked("delivered") == 3, 20, "delivered")
+    agent.wait_until(lambda: agent.booked("delivered") == 3, 60, "delivered")
     began = time.monotonic()
     agent.process.signal(15)
     with requests.Session() as app:
         while agent.process.alive() and time.monotonic() - began < 2 * WITHIN:
             try:
-                app.post(agent.otlp_url + "/v1/traces", data=b"", headers=PROTOBUF, timeout=20)
+                app.post(agent.otlp_url + "/v1/traces", data=b"", headers=PROTOBUF, timeout=60)
             except requests.RequestException:
                 pass  # it has ended
     assert agent.process.wait(1) == 0
@@ -263,7 +263,7 @@ def test_other_signals_do_not_end_it(oxpecker, fault_server, tmp_path):
     down = Down(oxpecker, fault_server(), tmp_path, WITHIN)
     for number in TOLD + SILENT:
         down.agent.process.signal(number)
-    down.agent.wait_until(lambda: down.agent.err().count("is ignored") == len(TOLD), 30, "a word about each")
+    down.agent.wait_until(lambda: down.agent.err().count("is ignored") == len(TOLD), 60, "a word about each")
     for number in STOPPING:
         down.agent.process.signal(number)
         down.agent.process.signal(signal.SIGCONT)
@@ -281,9 +281,9 @@ def test_a_limit_of_file_sizes_does_not_end_it(oxpecker, tmp_path):
     resource.prlimit(agent.pid, resource.RLIMIT_FSIZE, (ROOM, resource.RLIM_INFINITY))
     while writer.size < 2 * ROOM:
         writer.write(1000, padding="x" * 900)
-    agent.wait_until(lambda: "File too large" in agent.status()["destinations"][0]["error"], 20, "it is full")
+    agent.wait_until(lambda: "File too large" in agent.status()["destinations"][0]["error"], 60, "it is full")
     resource.prlimit(agent.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    agent.wait_until(lambda: agent.booked("delivered") == len(writer.lines), 20, "all is delivered")
+    agent.wait_until(lambda: agent.booked("delivered") == len(writer.lines), 60, "all is delivered")
     agent.assert_balanced()
     assert_same([json.loads(line) for line in whole_lines(path)], writer)
 
@@ -292,14 +292,14 @@ def test_a_second_signal_while_it_ends_cuts_nothing_off(oxpecker, fault_server, 
     down = Down(oxpecker, fault_server(), tmp_path, WITHIN)
     agent = down.agent
     agent.process.signal(15)
-    agent.wait_until(lambda: "ending: " in agent.err(), 30, "the end begins")
+    agent.wait_until(lambda: "ending: " in agent.err(), 60, "the end begins")
     while agent.process.alive():
         agent.process.signal(15)
     assert agent.process.wait(1) == 0 and agent.err().count("a second signal") == 1
     agent.write_config(config(tmp_path, down.server, WITHIN, 1))
     down.server.listen()
     agent.start()
-    agent.wait_until(lambda: agent.booked("delivered") == LINES + SAID + SPANS, 20, "all is delivered")
+    agent.wait_until(lambda: agent.booked("delivered") == LINES + SAID + SPANS, 60, "all is delivered")
     down.assert_all_once()
     agent.assert_balanced()
 
@@ -308,7 +308,7 @@ def test_what_nobody_takes_is_kept_for_the_next_start(oxpecker, fault_server, tm
     """The doors' records are in the spool, the file's are in the file; the words and the status at the end are true."""
     down = Down(oxpecker, fault_server(), tmp_path, 3)
     agent = down.agent
-    assert agent.stop(20) == 0
+    assert agent.stop() == 0
     last = agent.err().splitlines()
     assert "what is left goes to the spool" in last[-2] and "ended: nothing was lost" in last[-1]
     assert not down.server.taken()
@@ -317,9 +317,9 @@ def test_what_nobody_takes_is_kept_for_the_next_start(oxpecker, fault_server, tm
     assert agent.booked("held", source="logs.collect.socket") == SAID
     assert agent.booked("held", source="receive.otlp") == SPANS
     assert agent.status()["state"]["spool_bytes"] > 0
-    agent.wait_until(lambda: agent.booked("held", source="logs.collect.tail") == LINES, 20, "the file is read again")
+    agent.wait_until(lambda: agent.booked("held", source="logs.collect.tail") == LINES, 60, "the file is read again")
     down.server.listen()
-    agent.wait_until(lambda: agent.booked("delivered") == LINES + SAID + SPANS, 20, "all is delivered")
+    agent.wait_until(lambda: agent.booked("delivered") == LINES + SAID + SPANS, 60, "all is delivered")
     agent.assert_balanced()
     assert agent.stop() == 0
     down.assert_all_once()
@@ -360,10 +360,10 @@ def test_a_slow_reader_of_a_pipe_holds_up_no_commit(oxpecker, fault_server, tmp_
                       "traces": {"export": {"otlp": server.url}}})
     writer.write(1, padding="x" * 600000)
     writer.write(2000, padding="x" * 200)
-    agent.wait_until(lambda: agent.booked("held", signal="logs") > 0, 20, "lines wait for the pipe")
+    agent.wait_until(lambda: agent.booked("held", signal="logs") > 0, 60, "lines wait for the pipe")
     for _ in range(3):
         answer = requests.post(f"http://{door}/v1/traces", data=request_of(1).SerializeToString(), headers=PROTOBUF,
-                               timeout=8)
+                               timeout=30)
         assert answer.status_code == 200
     agent.process.signal(signal.SIGTERM)
-    assert agent.process.wait(20) == 0
+    assert agent.process.wait(60) == 0

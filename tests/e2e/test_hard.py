@@ -48,7 +48,7 @@ def test_a_file_that_is_cut_down_is_begun_anew(oxpecker, fault_server, tmp_path)
         wait_delivered(agent, len(writer.lines))
         writer.truncate()
         if number % 2:  # seen while the file is empty, or when it has another line already
-            agent.wait_until(lambda: cuts() == number, 20, "the cut seen")  # noqa: B023
+            agent.wait_until(lambda: cuts() == number, 60, "the cut seen")  # noqa: B023
         writer.write(1)
         wait_delivered(agent, len(writer.lines))
         assert cuts() == number
@@ -96,8 +96,8 @@ def test_an_end_right_after_the_start(oxpecker, tmp_path):
         agent.launch()
         agent.expected_exit = {0, -signal.SIGTERM}
         if number % 2:
-            wait_until(lambda: "running" in agent.err(), 30, "the agent to run")
-        assert agent.process.stop(20) in agent.expected_exit
+            wait_until(lambda: "running" in agent.err(), 60, "the agent to run")
+        assert agent.process.stop(120) in agent.expected_exit
     agent.start()
     agent.wait_until(lambda: agent.booked("delivered", signal="logs") == 100)
     agent.assert_balanced()
@@ -110,16 +110,16 @@ def test_asked_twice_it_ends_at_once(oxpecker, fault_server, tmp_path):
     Writer(tmp_path / "app.log").write(10)
     server.wait_requests(1)
     agent.process.signal(signal.SIGTERM)
-    wait_until(lambda: "ending" in agent.err(), 30, "the agent to say that it ends")
+    wait_until(lambda: "ending" in agent.err(), 60, "the agent to say that it ends")
     agent.process.signal(signal.SIGTERM)
-    wait_until(lambda: not agent.process.alive(), 20, "the end")
+    wait_until(lambda: not agent.process.alive(), 60, "the end")
     assert "nothing was lost" in agent.err()
 
 
 def test_interrupted_it_ends_within_seconds(oxpecker, fault_server):
     agent = oxpecker({"traces": {"export": {"otlp": {"endpoint": fault_server().url}}}})
     agent.process.signal(signal.SIGINT)
-    wait_until(lambda: not agent.process.alive(), 20, "the end")
+    wait_until(lambda: not agent.process.alive(), 60, "the end")
 
 
 def test_a_file_written_anew_and_longer_behind_the_same_beginning_is_read_from_there(oxpecker, fault_server, tmp_path):
@@ -198,7 +198,7 @@ def test_two_tails_on_one_state_leave_each_others_positions_alone(oxpecker, faul
     def assert_each_once(of):
         for name in of:
             source = {"source": f"logs.collect.{name}"}
-            agent.wait_until(lambda: agent.booked("delivered", **source) == len(writers[name].lines), 20, "it follows")
+            agent.wait_until(lambda: agent.booked("delivered", **source) == len(writers[name].lines), 60, "it follows")
             assert agent.booked("received", **source) == len(writers[name].lines)
         agent.assert_balanced()
 

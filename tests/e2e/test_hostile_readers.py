@@ -61,7 +61,7 @@ class Watched:
 
     def close(self):
         self.ending.set()
-        self.thread.join(10)
+        self.thread.join(60)
 
     def assert_held(self, most=None):
         print(f"most: {self.most / MIB:.1f} of {self.limit / MIB:.0f} MiB anonymous")
@@ -126,7 +126,7 @@ def test_a_page_is_one_for_all_who_do_not_read_it(oxpecker, fault_server, contai
     app.plan(lambda handler, request: handler.answer(200, exposition(size, 1000 if size > MIB else 200), TEXT, {}))
     agent = oxpecker(scraped(app))
     crowd = closing.keep(Crowd(("127.0.0.1", agent.port), 60, lambda number: PULL, 15))
-    agent.process.wait_until(lambda: crowd.served() >= 60, 30, "each of the crowd has a page")
+    agent.process.wait_until(lambda: crowd.served() >= 60, 60, "each of the crowd has a page")
     for encoding in ("gzip", "identity") * 3:
         page, took = whole_page(agent, **{"Accept-Encoding": encoding})
         assert page.count("\nsome_metric_") == exposition(size, 1000 if size > MIB else 200).count(b"\n")
@@ -273,7 +273,7 @@ class WellMeant:
     def close(self):
         self.ending.set()
         for thread in self.threads:
-            thread.join(30)
+            thread.join(60)
             assert not thread.is_alive()
 
 
@@ -337,7 +337,7 @@ class Endless:
     def close(self):
         self.ending.set()
         for thread in self.threads:
-            thread.join(30)
+            thread.join(60)
             assert not thread.is_alive()
         self.socket.close()
 

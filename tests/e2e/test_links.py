@@ -222,7 +222,7 @@ def test_state_is_not_put_where_the_root_of_another_container_says(oxpecker, sha
 def ends(oxpecker, made, *wanted):
     agent = oxpecker(made, start=False)
     agent.launch()
-    assert agent.process.wait(20) == 1
+    assert agent.process.wait(60) == 1
     agent.expected_exit = {1}
     assert all(part in agent.err() for part in wanted), agent.err()
 

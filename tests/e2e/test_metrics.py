@@ -83,7 +83,7 @@ def test_prometheus_shows_the_series(oxpecker, host_node, prometheus):
     for _ in range(4):
         host.get("/products")
     wanted = 'http_requests_total{method="GET",route="/products",status="200"}'
-    wait_until(lambda: server.value(wanted) == 4, 20, "the series in Prometheus")
+    wait_until(lambda: server.value(wanted) == 4, 60, "the series in Prometheus")
     assert server.value('http_request_duration_seconds_bucket{route="/products",le="0.1"}') is not None
     assert server.value("oxpecker_target_up") == 1 and server.value("up") == 1
 
@@ -107,7 +107,7 @@ def test_one_scrape_serves_concurrent_pulls(oxpecker, fault_server, tmp_path):
     server = fault_server(unix=str(tmp_path / "app.sock"))
     all_asked = threading.Event()
     answer = fault.slow(0.5, fault.ok(b"# TYPE demo_total counter\ndemo_total 3\n", "text/plain; version=0.0.4"))
-    server.plan(lambda handler, request: all_asked.wait(20) and answer(handler, request))
+    server.plan(lambda handler, request: all_asked.wait(60) and answer(handler, request))
     agent = oxpecker(config(tmp_path / "app.sock", timeout="30s"))
     wanted = list(WANTED) * 2
     before, peers = len(server.taken("/metrics")), [socket.create_connection(("127.0.0.1", agent.port), 60)
@@ -178,7 +178,7 @@ def test_pages_that_are_held_are_an_eighth_of_memory(oxpecker, fault_server, tmp
     server.plan(fault.slow(0.3, fault.ok(page, "text/plain; version=0.0.4")))
     agent = oxpecker({**config(tmp_path / "app.sock"), "memory": "8MiB", "store": {"snapshot": snapshot}})
     readers = [reader_that_takes_nothing(agent.port) for _ in range(5)]
-    agent.wait_until(lambda: agent.metrics() and is_cut_off(readers[0]), 20, "the oldest reader is cut off")
+    agent.wait_until(lambda: agent.metrics() and is_cut_off(readers[0]), 60, "the oldest reader is cut off")
     for reader in readers:
         reader.close()
 

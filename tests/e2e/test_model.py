@@ -232,7 +232,7 @@ class World:
         before = len(self.backend.ids)
         self.backend.bad = 0
         self.write()
-        self.agent.wait_until(lambda: len(self.backend.ids) > before, 20, "something to come")
+        self.agent.wait_until(lambda: len(self.backend.ids) > before, 60, "something to come")
 
     # What must be true.
 
@@ -241,7 +241,7 @@ class World:
                    or number != content.lines[-1])
 
     def wait_shipped(self, *contents):
-        self.agent.wait_until(lambda: all(self.shipped(c) for c in contents), 30, "all of a file shipped")
+        self.agent.wait_until(lambda: all(self.shipped(c) for c in contents), 60, "all of a file shipped")
 
     def missing(self, content):
         return [number for number in content.lines if number not in self.backend.ids]
@@ -252,7 +252,7 @@ class World:
             self.write_to(content, 1)
         whole = [content for content in self.contents if not content.cut]
         self.wait_shipped(*whole)
-        self.agent.wait_until(lambda: self.agent.booked("held", signal="logs") == 0, 20, "nothing held")
+        self.agent.wait_until(lambda: self.agent.booked("held", signal="logs") == 0, 60, "nothing held")
         self.agent.assert_balanced()
         assert self.agent.stop() == 0
         gaps = [content for content in self.contents if self.missing(content)]

@@ -48,7 +48,7 @@ def measured():
 
 def run_host(folder, argv, **env):
     host = Process("metrics", argv, folder, {"OTEL_SERVICE_NAME": "sdk", "OTEL_METRIC_EXPORT_INTERVAL": 600000, **env})
-    assert host.wait(60) == 0, host.out()
+    assert host.wait(180) == 0, host.out()
 
 
 def assert_measured(agent, language):
@@ -65,7 +65,7 @@ def assert_measured(agent, language):
 
 def post(url, message, path="/v1/metrics", **headers):
     body = message if isinstance(message, bytes) else message.SerializeToString()
-    return requests.post(url + path, data=body, headers={**PROTOBUF, **headers}, timeout=20)
+    return requests.post(url + path, data=body, headers={**PROTOBUF, **headers}, timeout=60)
 
 
 def shown(agent, kind=parsers.TEXT):
@@ -138,7 +138,7 @@ def test_a_large_request_is_taken_whole(oxpecker):
 def test_metrics_over_grpc(oxpecker):
     agent = oxpecker({"receive": {"otlp": {"grpc": [f"127.0.0.1:{(port := free_port())}"]}}})
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-        answer = MetricsServiceStub(channel).Export(request_of_sum(9), timeout=20)
+        answer = MetricsServiceStub(channel).Export(request_of_sum(9), timeout=60)
     assert answer == ExportMetricsServiceResponse()
     assert shown(agent) == {("made_total", (("job", "app"),)): 9}
 

@@ -105,7 +105,7 @@ def test_every_door_takes_each_packing_and_nothing_else_under_its_name(every_doo
         for way, (name, pack, members) in PACKINGS.items():
             def post(packed):
                 headers = {"Content-Type": kind, "Content-Encoding": name}
-                return requests.post(url, data=packed, headers=headers, timeout=20)
+                return requests.post(url, data=packed, headers=headers, timeout=60)
 
             packed, at = pack(body), len(body) // 2
             for wrong in (b"", bytes(100), body, packed[:-1], packed[:len(packed) // 2], packed + b"\0",
@@ -150,7 +150,7 @@ def doors(oxpecker, fault_server):
 
     def post(door, body):
         headers = {"Content-Type": TYPES[door], "Content-Encoding": "gzip"}
-        return requests.post(urls[door], data=body, headers=headers, timeout=20)
+        return requests.post(urls[door], data=body, headers=headers, timeout=60)
 
     post.agent = agent
     return post

@@ -185,7 +185,7 @@ def test_who_asks_is_told_and_renewed(oxpecker, server, tmp_path):
     assert row_of(agent)["error"].startswith("HTTP 401")
     assert "old-token-1" not in json.dumps(row_of(agent)) + agent.err()
     token.write_text("new-token-2\n")
-    agent.wait_until(lambda: agent.metric("demo") == 1, 20, "the token is read again")
+    agent.wait_until(lambda: agent.metric("demo") == 1, 60, "the token is read again")
     server.plan(asks_for("Basic " + base64.b64encode(b"scraper:secret word").decode()))
     assert oxpecker(config(tmp_path, user="scraper", password="secret word")).metric("demo") == 1
 

@@ -77,9 +77,9 @@ def test_what_jaeger_has_over_grpc_is_what_was_sent(oxpecker, jaeger, packed):
         theirs.events[0].time_unix_nano = ours.events[0].time_unix_nano
     assert post(agent, message.SerializeToString()).status_code == 200
     assert requests.post(jaeger.otlp_http + "/v1/traces", data=other.SerializeToString(), headers=PROTOBUF,
-                         timeout=20).ok
+                         timeout=60).ok
     for service in (through, straight):
-        wait_until(lambda: len(jaeger.spans(service)) == 3, 20, f"the spans of {service}")
+        wait_until(lambda: len(jaeger.spans(service)) == 3, 60, f"the spans of {service}")
     assert as_stored(jaeger, through) == as_stored(jaeger, straight)
     wait_settled(agent)
     assert agent.booked("delivered", signal="traces") == 3
@@ -167,7 +167,7 @@ def test_a_large_batch_goes_in_messages_that_servers_take(oxpecker, jaeger):
         for span in spans_of(message):
             span.trace_state = "x=" + "y" * 700
         assert post(agent, message.SerializeToString()).status_code == 200
-    agent.wait_until(lambda: agent.booked("delivered", signal="traces") == 8000, 30, "all of it")
+    agent.wait_until(lambda: agent.booked("delivered", signal="traces") == 8000, 60, "all of it")
     wait_settled(agent)
     assert agent.booked("parked", signal="traces") == 0
     assert agent.status()["destinations"][0]["retries"] == 0
@@ -258,7 +258,7 @@ def test_a_span_that_no_message_holds_costs_itself_alone(oxpecker, receiver, for
     spans_of(message)[4].trace_state = "x=" + "y" * (5 << 20)
     body, kind = as_sent(message, form)
     url = f"http://127.0.0.1:{port}/api/v2/spans" if form == "zipkin" else agent.otlp_url + "/v1/traces"
-    assert requests.post(url, data=body, headers={"Content-Type": kind}, timeout=30).status_code in (200, 202)
+    assert requests.post(url, data=body, headers={"Content-Type": kind}, timeout=60).status_code in (200, 202)
     agent.wait_until(lambda: agent.booked("delivered", signal="traces") == 8, 60, "all but one")
     agent.wait_until(lambda: agent.booked("rejected", signal="traces") == 1 + (form == "zipkin"), 60, "the other one")
     assert {(number, service) for number, service, _ in receiver.spans()} == {
@@ -272,7 +272,7 @@ def test_a_large_request_without_room_for_its_parts_goes_whole(oxpecker, fault_s
     agent = oxpecker({"memory": "8MiB", "receive": {"otlp": {"http": "127.0.0.1:${OTLP_PORT}", "body_max": "6MiB"}},
                       "traces": {"batch": {"age": "100ms"}, "export": {"otlp": {"endpoint": server.url}}}})
     assert post(agent, large_request(5, 1 << 20).SerializeToString()).status_code == 200
-    agent.wait_until(lambda: agent.booked("delivered", signal="traces") == 5, 30, "all of it")
+    agent.wait_until(lambda: agent.booked("delivered", signal="traces") == 5, 60, "all of it")
     assert spans_at(server) == [1, 2, 3, 4, 5] and len(server.taken("/v1/traces")) == 1
 
 
@@ -335,8 +335,8 @@ def test_jaeger_over_grpc_and_tls_takes_only_a_client_with_a_certificate(oxpecke
                                             "stranger": {"type": "otlp", **stranger}}}})
     for number in range(10):  # one connection after another, or the same again
         assert post(agent, request_of(5, "over-tls", first=900001 + 5 * number).SerializeToString()).status_code == 200
-    wait_until(lambda: len(jaeger.spans("over-tls")) == 50, 20, "the spans")
-    agent.wait_until(lambda: agent.booked("delivered", destination="traces.export.known") == 50, 20, "all of it")
+    wait_until(lambda: len(jaeger.spans("over-tls")) == 50, 60, "the spans")
+    agent.wait_until(lambda: agent.booked("delivered", destination="traces.export.known") == 50, 60, "all of it")
     assert agent.booked("delivered", destination="traces.export.stranger") == 0
     agent.expected_exit = {0, 1}
 
@@ -377,7 +377,7 @@ def test_a_receiver_that_fails_is_left_out(oxpecker, fault_server, grpc_fault_se
     agent = oxpecker(config([server.url for server in servers], protocol=protocol))
     for number in range(4):
         assert post(agent, request_of(5, first=1 + 5 * number).SerializeToString()).status_code == 200
-        agent.wait_until(lambda: agent.booked("delivered", signal="traces") == 5 * (number + 1), 20, "it goes on")
+        agent.wait_until(lambda: agent.booked("delivered", signal="traces") == 5 * (number + 1), 60, "it goes on")
     hosts = agent.status()["destinations"][1]["hosts"]
     assert [host["url"] for host in hosts][0].startswith(servers[0].url) and hosts[0]["failures"] > 0
     assert hosts[1]["failures"] == 0 and agent.metric("oxpecker_failovers_total") >= 1

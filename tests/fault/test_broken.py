@@ -46,7 +46,7 @@ def hammer(agent, stop, taken):
         number += 1
         body = gzip.compress(request_of(1, first=number).SerializeToString(), 1)
         try:
-            answer = session.post(agent.otlp_url + "/v1/traces", data=body, headers=PACKED, timeout=30)
+            answer = session.post(agent.otlp_url + "/v1/traces", data=body, headers=PACKED, timeout=60)
         except requests.RequestException:
             return
         if answer.status_code == 200:
@@ -63,11 +63,11 @@ def test_a_peer_that_sends_through_the_end_loses_nothing_it_was_promised(oxpecke
         threads = [threading.Thread(target=hammer, args=(agent, stop, taken)) for taken in lists]
         for thread in threads:
             thread.start()
-        wait_until(lambda: all(lists), 30, "each to be heard")
+        wait_until(lambda: all(lists), 60, "each to be heard")
         agent.process.signal(15)
-        wait_until(lambda: agent.err().count("ending:") >= 1, 30, "the agent to say that it ends")
+        wait_until(lambda: agent.err().count("ending:") >= 1, 60, "the agent to say that it ends")
         agent.process.signal(15)
-        wait_until(lambda: not agent.process.alive(), 20, "the end")
+        wait_until(lambda: not agent.process.alive(), 60, "the end")
         stop.set()
         for thread in threads:
             thread.join()
@@ -100,7 +100,7 @@ def test_a_full_door_serves_and_goes_on_when_all_leave_at_once(oxpecker):
     for peer in peers:
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         peer.close()
-    agent.wait_until(lambda: agent.answers("/health/liveness"), 30, "the probes to answer")
+    agent.wait_until(lambda: agent.answers("/health/liveness"), 60, "the probes to answer")
 
 
 def with_descriptors(number, folder, monkeypatch):
@@ -118,7 +118,7 @@ def test_more_files_than_descriptors_leave_the_rest_working(oxpecker, fault_serv
     with_descriptors(200, tmp_path, monkeypatch)
     agent = oxpecker(log_config(tmp_path / "*.log", server.url))
     agent.wait_until(lambda: agent.booked("delivered", signal="logs") > 30)
-    agent.wait_until(lambda: "Too many open files" in agent.err(), 20, "a word about the others")
+    agent.wait_until(lambda: "Too many open files" in agent.err(), 60, "a word about the others")
     agent.assert_balanced()
 
 
@@ -215,7 +215,7 @@ def test_a_pipe_that_nobody_reads_does_not_hold_up_the_start(oxpecker, tmp_path)
     os.mkfifo(tmp_path / "out")
     agent = oxpecker({"logs": {"export": {"file": str(tmp_path / "out")}}}, start=False)
     agent.launch()
-    wait_until(lambda: not agent.process.alive(), 30, "the end of the start")
+    wait_until(lambda: not agent.process.alive(), 60, "the end of the start")
     assert agent.process.child.returncode == 1 and "cannot open" in agent.err()
     agent.expected_exit = {1}
 
@@ -242,7 +242,7 @@ def test_a_spool_larger_than_memory_comes_piece_by_piece(oxpecker, fault_server)
     agent.start()
     assert agent.booked("held", signal="traces") == 50000
     server.listen()
-    agent.wait_until(lambda: agent.booked("delivered", signal="traces") == 50000, 30, "all of it delivered")
+    agent.wait_until(lambda: agent.booked("delivered", signal="traces") == 50000, 60, "all of it delivered")
     assert len(spans_at(server)) == 50000
     agent.assert_balanced()
     assert agent.stop() == 0
@@ -260,8 +260,8 @@ def test_a_row_of_the_spool_that_is_damaged_meanwhile_is_told_of(oxpecker, fault
         database.execute("UPDATE spool SET payload = zeroblob(length(payload)) WHERE id = ?", (last[0],))
     database.close()
     server.listen()
-    agent.wait_until(lambda: agent.booked("delivered", signal="traces") == 50000 - last[1], 30, "the rest delivered")
-    agent.wait_until(lambda: agent.booked("dropped", signal="traces") == last[1], 30, "the row given up")
+    agent.wait_until(lambda: agent.booked("delivered", signal="traces") == 50000 - last[1], 60, "the rest delivered")
+    agent.wait_until(lambda: agent.booked("dropped", signal="traces") == last[1], 60, "the row given up")
     assert agent.booked("held", signal="traces") == 0
     assert agent.metric("oxpecker_spool_damaged_rows_total") == 1 and "is damaged: it is set aside" in agent.err()
     agent.assert_balanced()
@@ -409,7 +409,7 @@ def test_peers_that_leave_with_their_last_bytes_are_let_go(oxpecker):
         peer.sendall(b"POST /v1/tra")
         peer.close()
     os.kill(agent.pid, signal.SIGCONT)
-    agent.wait_until(lambda: descriptors() <= before, 20, "their descriptors to be closed")
+    agent.wait_until(lambda: descriptors() <= before, 60, "their descriptors to be closed")
 
 
 def test_kept_connections_make_way_for_who_waits(oxpecker):

@@ -62,7 +62,7 @@ def test_killed_again_and_again_while_full(disk, oxpecker, fault_server, tmp_pat
     for number in range(10):
         writer.write(300)
         if number % 2:
-            wait_until(lambda: len(sink.documents) > len(writer.lines) - 300, 20, "some of them there")
+            wait_until(lambda: len(sink.documents) > len(writer.lines) - 300, 60, "some of them there")
         writer.rotate(len(writer.lines))
         agent.kill9()
         agent.start()
@@ -85,7 +85,7 @@ def test_a_start_on_a_full_disk(disk, oxpecker, fault_server, tmp_path):
     disk.fill()
     agent.launch()
     agent.expected_exit = {1}
-    wait_until(lambda: not agent.process.alive(), 20, "it to give up")
+    wait_until(lambda: not agent.process.alive(), 60, "it to give up")
     assert "state.path" in agent.err() and disk.path in agent.err()
     disk.make_room()
     agent.start()
@@ -105,7 +105,7 @@ def test_what_cannot_be_parked_is_told_and_counted(disk, oxpecker, fault_server,
         writer.write(1, code="no number", padding="y" * 90000)
         writer.write(5)
     wait_delivered(agent, 210)
-    agent.wait_until(lambda: agent.booked("held", signal="logs") == 0, 20, "all settled")
+    agent.wait_until(lambda: agent.booked("held", signal="logs") == 0, 60, "all settled")
     kept, rejected = agent.booked("parked", signal="logs"), agent.booked("rejected", signal="logs")
     assert kept + rejected == 40 and rejected > 0
     assert trouble(agent) == "No space left on device" and agent.get("/health/liveness").status_code == 200
@@ -119,8 +119,8 @@ def test_what_cannot_be_parked_is_told_and_counted(disk, oxpecker, fault_server,
     writer.write(1, code="no number", padding="y" * 90000)
     writer.write(1)
     wait_delivered(agent, 211)
-    agent.wait_until(lambda: trouble(agent) == "", 20, "no more trouble")
-    agent.wait_until(lambda: agent.booked("held", signal="logs") == 0, 20, "all settled")
+    agent.wait_until(lambda: trouble(agent) == "", 60, "no more trouble")
+    agent.wait_until(lambda: agent.booked("held", signal="logs") == 0, 60, "all settled")
     assert agent.booked("parked", signal="logs") == len(listed(agent)) > kept
     agent.assert_balanced()
     fine = [line for line in writer.lines if "code" not in writer.lines[line]]
@@ -163,9 +163,9 @@ def test_a_compressed_file_waits_for_room(disk, oxpecker, fault_server, tmp_path
     agent = oxpecker(wanted)
     disk.fill()
     (tmp_path / "app.log.1.gz").write_bytes(gzip.compress(b"".join(b'{"n":%d}\n' % n for n in range(count))))
-    agent.wait_until(lambda: tail_troubles(agent), 30, "it is told")
+    agent.wait_until(lambda: tail_troubles(agent), 60, "it is told")
     assert tail_troubles(agent)[0]["why"] == "No space left on device"
-    agent.wait_until(lambda: agent.metric("oxpecker_read_errors_total") >= 3, 30, "it was tried again")
+    agent.wait_until(lambda: agent.metric("oxpecker_read_errors_total") >= 3, 60, "it was tried again")
     assert agent.err().count("cannot unpack") == 1
     disk.make_room()
     wait_delivered(agent, count)

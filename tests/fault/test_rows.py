@@ -247,7 +247,7 @@ def test_a_spool_that_cannot_be_read_costs_no_counts(oxpecker, fault_server):
     before = mapped_rows(agent)
     agent.launch()
     agent.expected_exit = {1}
-    wait_until(lambda: not agent.process.alive(), 20, "the end of the start")
+    wait_until(lambda: not agent.process.alive(), 60, "the end of the start")
     assert "cannot start logs.collect.bulk" in agent.err()
     assert mapped_rows(agent) == before
     agent.start()

@@ -211,7 +211,7 @@ def test_a_kill_before_a_rollover_may_double_what_was_under_way_and_loses_nothin
     for _ in range(8):
         before = opensearch.count(stream)
         writer.write(200, **{"@timestamp": "2026-11-23T04:45:06.123456789Z"})
-        wait_until(lambda: opensearch.count(stream) > before, 20, "the first of them there")
+        wait_until(lambda: opensearch.count(stream) > before, 60, "the first of them there")
         agent.kill9()
         opensearch.request("POST", stream + "/_rollover").raise_for_status()
         agent.start()

@@ -23,7 +23,7 @@ def binary():
     return path
 
 
-def run(*words, env=None, deadline=30):
+def run(*words, env=None, deadline=120):
     """Runs the program to its end, as a person on a terminal does: `run("check", FILE)`."""
     return subprocess.run([binary(), *map(str, words)], capture_output=True, text=True, timeout=deadline,
                           stdin=subprocess.DEVNULL, env={**os.environ, **{k: str(v) for k, v in (env or {}).items()}})
@@ -73,7 +73,7 @@ class Oxpecker:
         self.process = Process("oxpecker", argv, self.folder, self.env)
         return self
 
-    def start(self, deadline=20):
+    def start(self, deadline=60):
         self.launch()
         self.process.wait_until(lambda: self.answers(self.ready_path), deadline, self.ready_path)
         return self
@@ -162,7 +162,7 @@ class Oxpecker:
     def err(self):
         return self.process.err()
 
-    def stop(self, deadline=40):
+    def stop(self, deadline=120):
         """SIGTERM; its exit status."""
         status = self.process.stop(deadline)
         self.check_output()
@@ -181,11 +181,11 @@ class Oxpecker:
         """What every test ends with: a clean end, the expected status, a silent sanitizer."""
         if self.process is None:
             return
-        status = self.process.stop(40) if self.process.alive() else self.process.child.returncode
+        status = self.process.stop(120) if self.process.alive() else self.process.child.returncode
         self.check_output()
         assert status in self.expected_exit, f"exit status {status}, not {self.expected_exit}:\n{self.err()[-3000:]}"
 
-    def wait_until(self, predicate, deadline=20, what="the condition"):
+    def wait_until(self, predicate, deadline=60, what="the condition"):
         """As Process.wait_until(). Each time, all that `predicate` asks about the status is of one moment."""
         def at_one_moment():
             self.one_status = True
@@ -196,7 +196,7 @@ class Oxpecker:
 
         return self.process.wait_until(at_one_moment, deadline, what)
 
-    def wait_metric(self, wanted, name, deadline=20, **labels):
+    def wait_metric(self, wanted, name, deadline=60, **labels):
         """Until metric(name, …) reaches `wanted`."""
         reached = lambda: (self.metric(name, **labels) or 0) >= wanted  # noqa: E731
         return wait_until(reached, deadline, f"{name} {labels} >= {wanted}")
