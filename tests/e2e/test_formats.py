@@ -291,7 +291,7 @@ def test_all_that_is_open_is_shipped_when_it_has_waited(oxpecker, fault_server, 
     agent = oxpecker(config(path, server.url, format="cri", multiline=["java"]))
     agent.wait_until(lambda: len(sink.documents) == 5, 60, "every message")
     agent.wait_until(lambda: agent.booked("delivered") == agent.booked("received") == 5, 60, "all booked")
-    assert sink.again == 0
+    assert sink.again <= agent.sent_again()
     assert sorted(d["message"] for d in sink.documents.values()) == [
         "\tat long ", "\tat short", "java.lang.Error: a\n\tat a.b.C(D.java:1)",
         "java.lang.Error: b\n\tat a.b.C(D.java:1)", "x"]
@@ -325,13 +325,13 @@ def test_a_message_has_one_name_whatever_has_ended_it(oxpecker, fault_server, tm
     count = 2 if kind == "streams" else 1
     wait_until(lambda: len(sink.documents) == count, 60, "the message")
     agent.kill9()
-    before = dict(sink.documents)
+    before, again = dict(sink.documents), sink.again
     server.plan(sink.behave)
     with open(path, "a") as file:
         file.write(next_one)
     agent.start()
     agent.wait_until(lambda: agent.booked("delivered") == count + next_one.count("\n"), 60, "all of them")
-    assert sink.again == count
+    assert count <= sink.again - again <= count + agent.sent_again()
     assert {name: sink.documents[name] for name in before} == before
     assert len(sink.documents) == count + next_one.count("\n")
 
@@ -362,7 +362,8 @@ def test_the_end_waits_for_nothing(oxpecker, fault_server, tmp_path):
     path.write_text("INFO before\n")
     agent = oxpecker(config(path, server.url, multiline="go"))
     agent.wait_until(lambda: len(sink.documents) == 1, 60, "the first line")
-    path.write_text("INFO before\n" + trace + "\n")
+    with open(path, "a", encoding="utf-8") as file:
+        file.write(trace + "\n")
     assert agent.stop() == 0
     assert [d["message"] for _, d in sorted(sink.documents.items())] == ["INFO before", trace]
 

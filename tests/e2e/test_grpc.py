@@ -17,7 +17,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceS
 
 from lib import fault, need
 from lib.wait import free_port, wait_until
-from test_traces import request_of, spans_at, wait_settled
+from test_traces import assert_spans, request_of, spans_at, wait_settled
 
 OPENING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
 POST = b"\x83\x86\x44" + bytes([len("/x")]) + b"/x\x41\x01x"  # a block of fields
@@ -53,8 +53,8 @@ def channel(grpc_agent):
         one.close()
 
 
-def run_python(agent_or_address, name, count=1):
-    return run([sys.executable, os.path.join(HOSTS, "python", "spans_grpc.py"), str(count)], agent_or_address, name)
+def run_python(address, name, count=1, **env):
+    return run([sys.executable, os.path.join(HOSTS, "python", "spans_grpc.py"), str(count)], address, name, **env)
 
 
 def run_node(address, name):
@@ -115,7 +115,7 @@ def test_many_streams_of_many_channels(grpc_agent, fault_server, channel):
     for call in calls:
         assert call.result() == ExportTraceServiceResponse()
     wait_settled(agent)
-    assert sorted(spans_at(server)) == list(range(1, 1001))
+    assert_spans(agent, server, range(1, 1001))
 
 
 @pytest.mark.parametrize("packed", [grpc.Compression.NoCompression, grpc.Compression.Gzip, grpc.Compression.Deflate])
@@ -125,7 +125,7 @@ def test_a_large_message_over_a_unix_socket(grpc_agent, fault_server, tmp_path, 
     with grpc.insecure_channel(path, compression=packed) as one:
         assert TraceServiceStub(one).Export(request_of(20000), timeout=60) == ExportTraceServiceResponse()
     wait_settled(agent)
-    assert sorted(spans_at(server)) == list(range(1, 20001))
+    assert_spans(agent, server, range(1, 20001))
 
 
 def test_a_broken_span_is_told_and_costs_itself_alone(grpc_agent, fault_server, channel):
@@ -136,7 +136,7 @@ def test_a_broken_span_is_told_and_costs_itself_alone(grpc_agent, fault_server, 
     answer = TraceServiceStub(channel(agent)).Export(message, timeout=60)
     assert answer.partial_success.rejected_spans == 1 and answer.partial_success.error_message
     wait_settled(agent)
-    assert sorted(spans_at(server)) == [1, 3]
+    assert_spans(agent, server, [1, 3])
 
 
 def failure(call):
@@ -187,11 +187,12 @@ def test_no_room_is_told_with_the_time_to_try_again(grpc_agent, fault_server, ch
     retry = error_details_pb2.RetryInfo()
     assert info.Unpack(retry) and retry.retry_delay.seconds == 1
     assert agent.booked("received", signal="traces") == taken
-    sdk = threading.Thread(target=run_python, args=(f"127.0.0.1:{agent.grpc_port}", "again", 600))
+    sdk = threading.Thread(target=run_python, args=(f"127.0.0.1:{agent.grpc_port}", "again", 600),
+                           kwargs={"OTEL_EXPORTER_OTLP_TIMEOUT": "120"})  # seconds until it gives up; 10 by default
     sdk.start()
     agent.wait_until(lambda: agent.metric("oxpecker_refused_full_total", component="receive.otlp") >= 2, 60, "refused")
     server.plan(fault.good())
-    sdk.join(60)
+    sdk.join(180)
     wait_settled(agent)
     assert agent.booked("delivered", signal="traces") == taken + 1800
 

@@ -61,7 +61,7 @@ def test_it_flows_again_within_moments(oxpecker, fault_server, tmp_path, mood):
     for name in NAMES:
         numbers = numbers_of(server, name)
         assert set(numbers) == set(range(FIRST + LINES))
-        assert len(numbers) <= FIRST + LINES + agent.scouts()
+        assert len(numbers) <= FIRST + LINES + agent.sent_again()
     agent.assert_balanced()
 
 

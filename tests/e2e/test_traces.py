@@ -6,6 +6,7 @@ import os
 import re
 import socket
 import time
+from collections import Counter
 
 import pytest
 import requests
@@ -14,6 +15,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (ExportTrac
                                                                       ExportTraceServiceResponse)
 
 from lib import agent as agents
+from lib.agent import HURRIED
 from lib import fault, unix_http
 from lib.wait import wait_until
 
@@ -51,6 +53,13 @@ def spans_at(server):
         found += [int.from_bytes(span.span_id, "big") for resource in message.resource_spans
                   for scope in resource.scope_spans for span in scope.spans]
     return found
+
+
+def assert_spans(agent, server, wanted):
+    """The server was sent these, and none more often unless the agent says that it sent some again."""
+    found, wanted = Counter(spans_at(server)), Counter(wanted)
+    more = found - wanted
+    assert not wanted - found and more.keys() <= wanted.keys() and (not more or agent.sent_again()), found
 
 
 def wait_settled(agent):
@@ -98,18 +107,19 @@ def test_over_a_unix_socket(oxpecker, fault_server, tmp_path):
     code, headers, answer = unix_http.request(path, "POST", "/v1/traces", body, PROTOBUF)
     assert code == 200 and answer == b""
     wait_settled(agent)
-    assert spans_at(server) == [1, 2, 3]
+    assert_spans(agent, server, [1, 2, 3])
 
 
 def test_requests_are_merged_into_batches(oxpecker, fault_server):
     server = fault_server()
-    agent = oxpecker({"traces": {"batch": {"age": "1s"}, "export": {"otlp": {"endpoint": server.url}}}})
+    agent = oxpecker({"traces": {"batch": {"age": "10m", "records": 100}, "export": {"otlp": {
+        "endpoint": server.url}}}})
     for first in range(1, 101, 10):
         message = request_of(10, first=first)
         message.resource_spans[0].scope_spans[0].scope.name = "a long name, so that it is worth it " * 3
         assert post(agent, message.SerializeToString()).status_code == 200
     wait_settled(agent)
-    assert sorted(spans_at(server)) == list(range(1, 101))
+    assert_spans(agent, server, range(1, 101))
     assert len(server.taken("/v1/traces")) < 10
     for request in server.taken("/v1/traces"):  # the resource and the scope stand there once
         resource, = ExportTraceServiceRequest.FromString(request.body).resource_spans
@@ -125,7 +135,7 @@ def test_a_large_request_goes_through_the_lane(oxpecker, fault_server, packed):
     answer = post(agent, gzip.compress(body) if packed else body, **({"Content_Encoding": "gzip"} if packed else {}))
     assert answer.status_code == 200
     wait_settled(agent)
-    assert sorted(spans_at(server)) == list(range(1, 20001))
+    assert_spans(agent, server, range(1, 20001))
 
 
 def test_an_empty_request_is_fine(oxpecker, fault_server):
@@ -180,7 +190,7 @@ def test_a_bad_body_is_refused_and_sinks_nobody(oxpecker, fault_server, kind):
     assert b"OTLP" in answer.content and b" at byte " in answer.content
     assert post(agent, request_of(2, first=3).SerializeToString()).status_code == 200
     wait_settled(agent)
-    assert spans_at(server) == [1, 2, 3, 4]
+    assert_spans(agent, server, [1, 2, 3, 4])
     assert agent.metric("oxpecker_refused_bad_total", component="receive.otlp") == 1
 
 
@@ -297,8 +307,9 @@ def test_text_that_is_not_utf8_is_mended_wherever_it_stands(oxpecker, fault_serv
         partial = ExportTraceServiceResponse.FromString(answer.content).partial_success
         assert partial.rejected_spans == 0 and "not UTF-8: 1 " in partial.error_message, name
     wait_settled(agent)
-    assert sorted(spans_at(server)) == list(range(1, 2 * len(names) + 1)) and len(names) == 22
-    assert b"".join(request.body for request in server.requests).count("caf\ufffd".encode()) == len(names)
+    assert_spans(agent, server, range(1, 2 * len(names) + 1))
+    mended = b"".join(request.body for request in server.requests).count("caf\ufffd".encode())
+    assert len(names) == 22 and (mended == 22 or mended > 22 and agent.sent_again())
     assert agent.metric("oxpecker_strings_mended_total") == len(names)
 
 
@@ -369,7 +380,7 @@ def test_a_large_request_is_mended_in_the_lane(oxpecker, fault_server, tmp_path)
     assert len(body) > 512 << 10
     assert post(agent, body.replace(b"/cafY.html", b"/caf\xe9.html")).status_code == 200
     wait_settled(agent)
-    assert sorted(spans_at(server)) == [number for number in range(1, spans + 1) if number != 5000]
+    assert_spans(agent, server, [number for number in range(1, spans + 1) if number != 5000])
     written = json.loads(shown.read_text(encoding="utf-8"))["resourceSpans"][0]["scopeSpans"][0]["spans"]
     paths = [span["attributes"][0]["value"]["stringValue"] for span in written]
     assert paths.count("/caf\ufffd.html") == 3 and len(paths) == spans - 1
@@ -395,8 +406,7 @@ def test_a_body_is_mended_whatever_way_it_goes(oxpecker, fault_server):
             assert answer.status_code == 200 and partial.rejected_spans == 1, (spans, way)
             assert "not UTF-8: 1" in partial.error_message, (spans, way)
     wait_settled(agent)
-    assert sorted(spans_at(server)) == sorted(
-        [number for spans in sizes for number in range(1, spans + 1) if number != 2] * len(ways))
+    assert_spans(agent, server, [n for spans in sizes for n in range(1, spans + 1) if n != 2] * len(ways))
     assert agent.metric("oxpecker_strings_mended_total") == agent.metric("oxpecker_spans_refused_total") == 12
 
 
@@ -458,7 +468,7 @@ def test_a_gzip_bomb_is_refused(oxpecker, fault_server):
     for name in ("gzip", "x-gzip", "GZIP"):  # the second is the first (RFC 9110, 8.4.1.3)
         assert post(agent, gzip.compress(request_of(2).SerializeToString()), Content_Encoding=name).status_code == 200
     wait_settled(agent)
-    assert spans_at(server) == [1, 2] * 3
+    assert_spans(agent, server, [1, 2] * 3)
 
 
 def test_wrong_type_encoding_method_path_and_size(oxpecker, fault_server):
@@ -495,7 +505,7 @@ def test_a_peer_that_leaves_half_way_costs_nothing(oxpecker, fault_server):
                          b"Content-Length: 100000\r\n\r\n" + b"\x0a" * 500)
     assert post(agent, request_of(1).SerializeToString()).status_code == 200
     wait_settled(agent)
-    assert spans_at(server) == [1]
+    assert_spans(agent, server, [1])
 
 
 def test_chunked_bodies_are_taken(oxpecker, fault_server):
@@ -505,7 +515,7 @@ def test_chunked_bodies_are_taken(oxpecker, fault_server):
     pieces = (body[at:at + 10000] for at in range(0, len(body), 10000))
     assert post(agent, pieces).status_code == 200
     wait_settled(agent)
-    assert len(spans_at(server)) == 5000
+    assert_spans(agent, server, range(1, 5001))
 
 
 RETRIED = {"429": fault.status(429, retry_after=1), "502": fault.status(502), "503": fault.status(503),
@@ -521,7 +531,8 @@ def test_tried_again_by_the_specification(oxpecker, fault_server, kind):
     post(agent, request_of(5).SerializeToString())
     wait_settled(agent)
     assert agent.booked("delivered", signal="traces") == 5
-    assert spans_at(server) == [1, 2, 3, 4, 5] * 2
+    assert agent.sent_again()
+    assert_spans(agent, server, [1, 2, 3, 4, 5] * 2)
 
 
 @pytest.mark.parametrize("code", [400, 404, 408, 500, 501])
@@ -533,7 +544,7 @@ def test_never_tried_again_by_the_specification(oxpecker, fault_server, code):
     wait_settled(agent)
     assert agent.booked("delivered", signal="traces") == 0
     assert agent.booked("rejected", signal="traces") + agent.booked("parked", signal="traces") == 5
-    assert len(server.taken("/v1/traces")) == 1
+    assert len(server.taken("/v1/traces")) == 1 or agent.scouts()
 
 
 HTML = b"<html><body>Log in to use this network</body></html>"
@@ -607,7 +618,8 @@ def test_answers_of_receivers_of_otlp_are_deliveries(oxpecker, fault_server, ans
     agent = oxpecker(config(server.url))
     post(agent, request_of(5).SerializeToString())
     wait_settled(agent)
-    assert agent.booked("delivered", signal="traces") == 5 and len(server.taken("/v1/traces")) == 1
+    assert agent.booked("delivered", signal="traces") == 5
+    assert len(server.taken("/v1/traces")) == 1 or agent.scouts()
 
 
 def test_partial_success_is_counted_not_tried_again(oxpecker, fault_server):
@@ -618,7 +630,7 @@ def test_partial_success_is_counted_not_tried_again(oxpecker, fault_server):
     post(agent, request_of(5).SerializeToString())
     wait_settled(agent)
     assert agent.booked("delivered", signal="traces") == 3 and agent.booked("rejected", signal="traces") == 2
-    assert len(server.taken("/v1/traces")) == 1
+    assert len(server.taken("/v1/traces")) == 1 or agent.scouts()
     assert any("too old" in row["error"] for row in agent.status()["destinations"])
     agent.expected_exit = {1}  # nobody has the two
     assert agent.stop() == 1 and "ended: 2 records lost" in agent.err()
@@ -731,13 +743,13 @@ def test_full_is_answered_503_and_nothing_is_lost(oxpecker, fault_server):
 def test_sigterm_with_the_backend_down_keeps_the_spans(oxpecker, fault_server):
     server = fault_server()
     server.refuse()
-    agent = oxpecker({**config(server.url), "exit": {"within": "2s"}})
+    agent = oxpecker({**config(server.url), "exit": HURRIED})
     post(agent, request_of(50).SerializeToString())
     assert agent.stop() == 0
     server.listen()
     agent.start()
     agent.wait_until(lambda: agent.booked("delivered", signal="traces") == 50)
-    assert sorted(spans_at(server)) == list(range(1, 51))
+    assert_spans(agent, server, range(1, 51))
     agent.assert_balanced()
 
 
@@ -754,4 +766,4 @@ def test_the_door_stays_open_while_the_app_still_sends(oxpecker, fault_server):
     assert send(2).status_code == 200
     session.close()
     wait_until(lambda: not agent.process.alive(), 60, "the agent to end by itself")
-    assert sorted(spans_at(server)) == [1, 2]
+    assert set(spans_at(server)) == {1, 2}
