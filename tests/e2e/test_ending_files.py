@@ -12,15 +12,16 @@ import pytest
 from lib import fault
 from lib.lines import Writer, as_written
 from lib.sink import Sink
+from lib.wait import wait_until
 
-LINES, MANY, TOO_MANY, WITHIN = 1000, 4000, 10000, 4
+LINES, MANY, TOO_MANY = 1000, 4000, 10000
 PADDING = "x" * 400
 
 
 def config(folder, server, **more):
     retry = {"retry_first": "100ms", "retry_last": "100ms"}
     tail = {"paths": f"{folder}/*.log", **more.pop("tail", {})}
-    return {"exit": {"within": f"{WITHIN}s"},
+    return {"exit": {"within": "10m"},
             "logs": {"batch": {"age": "20ms", "bytes": "64KiB"}, "collect": {"tail": tail}, **more.pop("logs", {}),
                      "export": {"elasticsearch": {"url": server.url, **retry}}}, **more}
 
@@ -75,9 +76,20 @@ class Files:
             self.agent.wait_until(lambda: self.server.requests, 60, "it is tried")
             self.server.requests.clear()
 
+    def has_read(self, lines):
+        """Whether it has ended by itself, or has read so much that it would go to disk."""
+        try:
+            return "waiting for " in self.agent.err() and self.agent.booked("received") >= lines
+        except OSError:
+            return False  # it has just ended
+
     def end(self, status=0):
-        self.agent.process.signal(signal.SIGTERM)
-        assert self.agent.process.wait(5 * WITHIN) == status, self.agent.err()[-2000:]
+        """With a second signal, since the backend is not waited for for ever. What is lost is not waited for either."""
+        process, lines = self.agent.process, len(self.writer.lines) if status == 0 else 0
+        process.signal(signal.SIGTERM)
+        wait_until(lambda: not process.alive() or self.has_read(lines), 60, "it leaves")
+        process.signal(signal.SIGTERM)
+        assert process.wait(120) == status, self.agent.err()[-2000:]
         self.agent.expected_exit = {status}
         told = "nothing was lost" if status == 0 else "records lost"
         assert told in self.agent.err().splitlines()[-1], self.agent.err()[-2000:]
@@ -92,7 +104,7 @@ class Files:
     def assert_all_once(self, again=0):
         self.agent.wait_until(lambda: len(self.numbers()) >= len(self.writer.lines), 60, "all came")
         self.agent.wait_until(lambda: self.agent.booked("held") == 0, 60, "nothing is held")
-        assert self.numbers() == sorted(self.writer.lines) and self.sink.again <= again + self.agent.scouts()
+        assert self.numbers() == sorted(self.writer.lines) and self.sink.again <= again + self.agent.sent_again()
         for document in list(self.sink.documents.values()):
             if document["n"] >= 0:
                 assert as_written(document) == json.loads(self.writer.lines[document["n"]])
@@ -199,7 +211,7 @@ def test_a_file_that_is_removed_while_the_process_ends(oxpecker, fault_server, t
     files.agent.wait_until(lambda: "waiting for " in files.agent.err(), 60, "it leaves")
     remove(files.writer)
     files.writer.write(5)
-    assert files.agent.process.wait(5 * WITHIN) == 0, files.agent.err()[-2000:]
+    files.end()
     files.back()
     files.assert_all_once()
 
@@ -207,7 +219,7 @@ def test_a_file_that_is_removed_while_the_process_ends(oxpecker, fault_server, t
 @pytest.mark.parametrize("seconds", [0.0, 0.1, 0.3, 2.0])
 def test_a_kill_while_a_removed_file_goes_to_disk(oxpecker, fault_server, tmp_path, seconds):
     """From two seconds after SIGTERM on, whenever it comes."""
-    files = Files(oxpecker, fault_server(), tmp_path, exit={"within": "20s"})
+    files = Files(oxpecker, fault_server(), tmp_path)
     files.read(MANY, padding=PADDING)
     remove(files.writer)
     files.agent.process.signal(signal.SIGTERM)
@@ -228,7 +240,7 @@ def test_what_is_delivered_after_all_does_not_come_again(oxpecker, fault_server,
     files.agent.process.signal(signal.SIGTERM)
     files.agent.wait_until(lambda: files.agent.status()["state"]["spool_bytes"] > 0, 60, "it is on disk")
     files.server.plan(files.sink.behave)
-    assert files.agent.process.wait(5 * WITHIN) == 0, files.agent.err()[-2000:]
+    assert files.agent.process.wait(120) == 0, files.agent.err()[-2000:]
     assert files.numbers() == list(range(LINES))
     files.back()
     files.assert_all_once()
@@ -262,9 +274,7 @@ def test_files_of_any_size_do_not_hold_the_end_up(oxpecker, fault_server, tmp_pa
     files.agent.wait_until(lambda: files.agent.metric("oxpecker_files") == len(paths) + 1, 60, "all are followed")
     for path in paths:
         os.unlink(path)
-    began = time.monotonic()
-    files.end(status=1)
-    assert time.monotonic() - began < 2 * WITHIN
+    files.end(status=1)  # reading all of them would take far longer than that waits
 
 
 def test_steps_come_before_the_disk(oxpecker, fault_server, tmp_path):
@@ -290,6 +300,6 @@ def test_a_second_signal_cuts_nothing_off(oxpecker, fault_server, tmp_path):
     files.agent.process.signal(signal.SIGTERM)
     files.agent.wait_until(lambda: "ending: " in files.agent.err(), 60, "the end begins")
     files.agent.process.signal(signal.SIGTERM)
-    assert files.agent.process.wait(5 * WITHIN) == 0, files.agent.err()[-2000:]
+    assert files.agent.process.wait(120) == 0, files.agent.err()[-2000:]
     files.back()
     files.assert_all_once()
