@@ -63,14 +63,15 @@ def test_a_shared_server_is_one_for_all_and_ends_with_its_run(monkeypatch, tmp_p
     with concurrent.futures.ThreadPoolExecutor(4) as tests:
         told = list(tests.map(lambda _: servers.ask(kind, run.pid), range(4)))
     server = kind.at(told[0])
-    assert told == [told[0]] * 4 and server.is_up(server.query + "/api/services")
+    assert told == [told[0]] * 4
+    wait_until(lambda: server.is_up(server.query + "/api/services"), 60, "the server answers")
     keeper = keeper_of(kind, run.pid)
     os.kill(keeper if who == "keeper" else run.pid, signal.SIGKILL)
     wait_until(lambda: not server.is_up(server.query + "/api/services"), 60, "the server gone")
     wait_until(lambda: keeper_of(kind, run.pid) is None, 60, "nobody says where it was")
     if who == "keeper":
         server = kind.at(servers.ask(kind, run.pid))
-        assert server.is_up(server.query + "/api/services")
+        wait_until(lambda: server.is_up(server.query + "/api/services"), 60, "the new server answers")
     run.kill(), run.wait()
     wait_until(lambda: not server.is_up(server.query + "/api/services"), 60, "the server gone with its run")
     wait_until(lambda: len(list(tmp_path.iterdir())) == (who == "keeper"), 60, "its folder gone")
@@ -115,7 +116,8 @@ def test_jaeger_returns_the_spans_of_the_python_sdk(jaeger, host_python):
 def test_the_node_app_speaks_all_three(jaeger, host_node):
     host = host_node(otlp=jaeger.otlp_http, name="harness-node")
     assert host.get("/products", **{"x-user-id": "u-7"}).status_code == 200
-    assert 'http_requests_total{method="GET",route="/products",status="200"} 1' in host.metrics()
+    counted = 'http_requests_total{method="GET",route="/products",status="200"} 1'
+    wait_until(lambda: counted in host.metrics(), 60, "the request is counted")
     line = wait_until(host.log_lines, 60, "a log line")[0]
     assert line["userId"] == "u-7" and line["ipAddress"] == "127.0.0.1"
     wait_until(lambda: jaeger.spans("harness-node"), 60, "spans in Jaeger")
@@ -126,8 +128,7 @@ def test_prometheus_sees_a_target(prometheus, fault_server):
     target = fault_server()
     target.plan(fault.ok(b"demo_total 3\n", "text/plain; version=0.0.4"))
     server = prometheus([f"127.0.0.1:{target.port}"])
-    wait_until(lambda: server.value("demo_total") == 3, 60, "the series in Prometheus")
-    assert server.value("up") == 1
+    wait_until(lambda: server.value("demo_total") == 3 and server.value("up") == 1, 60, "the series in Prometheus")
 
 
 def test_promtool_reads_the_page_of_the_python_app(host_python):
@@ -177,9 +178,13 @@ def test_an_otlp_body_reaches_a_fault_server_whole(fault_server, host_python):
     server = fault_server()
     host = host_python(otlp=server.url)
     host.get("/")
-    request = server.wait_requests(1, "/v1/traces")[0]
-    message = ExportTraceServiceRequest.FromString(request.body)
-    assert sum(len(scope.spans) for resource in message.resource_spans for scope in resource.scope_spans) == 2
+
+    def spans():
+        messages = [ExportTraceServiceRequest.FromString(request.body) for request in server.taken("/v1/traces")]
+        return [span.span_id for message in messages for resource in message.resource_spans
+                for scope in resource.scope_spans for span in scope.spans]
+
+    wait_until(lambda: len(set(spans())) == 2, 60, "both spans, in one request or two")
 
 
 def test_a_ledger_row_that_does_not_add_up_is_noticed():

@@ -185,11 +185,14 @@ def test_a_real_prometheus_has_them(oxpecker, prometheus, tmp_path):
              OTEL_EXPORTER_OTLP_ENDPOINT=agent.otlp_url)
     server = prometheus([f"127.0.0.1:{agent.port}"])
     quantile = 'histogram_quantile(0.5, http_server_request_duration_seconds_bucket{exported_job="sdk"})'
-    wait_until(lambda: server.value(quantile) is not None, 60, "Prometheus has scraped")
-    assert server.value('sum(shop_orders_total{exported_job="sdk", job="oxpecker"})') == 12
-    assert abs(server.value(quantile) - 0.55) < 1e-9
+    total = 'sum(shop_orders_total{exported_job="sdk", job="oxpecker"})'
     joined = 'queue_size * on (exported_job) group_left (telemetry_sdk_language) target_info'
-    assert [(labels["telemetry_sdk_language"], value) for labels, value in server.query(joined)] == [("python", -6)]
+    languages = lambda: [(labels["telemetry_sdk_language"], value)  # noqa: E731
+                         for labels, value in server.query(joined)]
+    # each is waited for: when Prometheus gets no page within its second, no series is there until the next one
+    wait_until(lambda: abs((server.value(quantile) or 0) - 0.55) < 1e-9, 60, "the median")
+    wait_until(lambda: server.value(total) == 12, 60, "the sum")
+    wait_until(lambda: languages() == [("python", -6)], 60, "what is told of the target")
 
 
 def test_without_an_exporter_they_are_shown(oxpecker):

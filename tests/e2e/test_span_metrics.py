@@ -4,6 +4,7 @@ import requests
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 
 from lib import backends, fault
+from lib.agent import HURRIED
 from lib.wait import free_port, wait_until
 from test_metrics import families, promtool
 from test_traces import PROTOBUF, request_of
@@ -54,7 +55,7 @@ def test_prometheus_and_jaeger_read_what_real_sdks_send(oxpecker, host_node, hos
         span = spans[exemplar["labels"]["span_id"]]
         assert span["operationName"] == labels["span_name"]
         assert abs(span["duration"] / 1000 - float(exemplar["value"])) < 0.01
-    assert server.value('up') == 1
+    wait_until(lambda: server.value("up") == 1, 60, "a scrape within a second")
     agent.assert_balanced()
 
 
@@ -63,7 +64,7 @@ def test_both_pages_are_valid_and_the_same(oxpecker, jaeger, host_python):
     host = host_python()
     step = {"span_metrics": {"dimensions": "made.by", "names": "seconds"}}
     agent = oxpecker(config(jaeger.otlp_http, [step], metrics={
-        "collect": {"app": {"type": "scrape", "target": "unix:" + host.metrics_socket}}}))
+        "collect": {"app": {"type": "scrape", "target": "unix:" + host.metrics_socket, "timeout": "60s"}}}))
     message = request_of(3, service='sh"op\\\n')
     attribute = message.resource_spans[0].scope_spans[0].spans[0].attributes.add()
     attribute.key, attribute.value.string_value = "made.by", "hand"
@@ -100,7 +101,7 @@ def test_spans_count_before_sampling_and_once(oxpecker, fault_server):
     assert calls(agent, service_name="made") == 100
     agent.stop()
     agent.write_config(config({"endpoint": server.url}, receive={
-        "otlp": {"http": ["127.0.0.1:${OTLP_PORT}"], "ack": "disk"}}, exit={"within": "1s"}))
+        "otlp": {"http": ["127.0.0.1:${OTLP_PORT}"], "ack": "disk"}}, exit=HURRIED))
     agent.start()
     assert requests.post(agent.otlp_url + "/v1/traces", data=body, headers=PROTOBUF, timeout=60).ok
     assert calls(agent, service_name="made") == 100
