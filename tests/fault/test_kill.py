@@ -43,15 +43,24 @@ def test_between_answer_and_commit(oxpecker, fault_server, tmp_path):
     server, writer = fault_server(), Writer(tmp_path / "app.log")
     sink, hits = Sink(server), 0
     agent = oxpecker(config(tmp_path / "app.log", server.url), start=False)
-    for _ in range(3 * ROUNDS):
+    for number in range(3 * ROUNDS):
         if hits == ROUNDS:
             break
-        before, again = len(sink.documents), sink.again
+        before, again, count = len(sink.documents), sink.again, random.randrange(1, 200)
+
+        def behave(handler, request):
+            """However slow this test is, in each other round the kill comes right behind the answer."""
+            sink.behave(handler, request)
+            if number % 2 and len(sink.documents) >= before + count:  # noqa: B023
+                agent.process.child.kill()
+
+        server.plan(behave)
         agent.start()
-        count = random.randrange(1, 200)
         writer.write(count)
-        wait_until(lambda: len(sink.documents) >= before + count, 60, "the lines to come")
+        wait_until(lambda: len(sink.documents) >= before + count, 60, "the lines to come")  # noqa: B023
+        wait_until(lambda: number % 2 == 0 or not agent.process.alive(), 60, "the kill")  # noqa: B023
         agent.kill9()
+        server.plan(sink.behave)
         agent.start()
         agent.wait_until(lambda: agent.booked("held", signal="logs") == 0, 60, "nothing held")
         agent.wait_until(lambda: agent.booked("delivered", signal="logs") == len(writer.lines), 60, "all settled")
@@ -70,7 +79,7 @@ def test_inside_a_rotation(oxpecker, fault_server, tmp_path, seen):
     server, writer = fault_server(), Writer(tmp_path / "app.log")
     sink, hits = Sink(server), 0
     agent = oxpecker(config(tmp_path / "app.log", server.url), start=False)
-    for number in range(3 * ROUNDS):
+    for number in range(5 * ROUNDS):
         if hits == ROUNDS:
             break
         server.plan(sink.behave)
@@ -127,7 +136,7 @@ def test_inside_the_generation_bump(oxpecker, fault_server, tmp_path, moment):
 def test_at_random_moments_into_opensearch(oxpecker, opensearch, tmp_path):
     writer, index = Writer(tmp_path / "app.log"), opensearch.index()
     agent, hits = oxpecker(config(tmp_path / "app.log", opensearch.url, index), start=False), 0
-    for number in range(3 * ROUNDS):
+    for number in range(5 * ROUNDS):
         if hits == ROUNDS:
             break
         agent.start()
