@@ -10,6 +10,7 @@ import threading
 import pytest
 import requests
 
+from lib.agent import HURRIED
 from lib.backends import Jaeger, unique
 from lib.wait import wait_until
 from test_ack import killed
@@ -57,7 +58,7 @@ class App(threading.Thread):
 
     def end(self):
         self.over.set()
-        self.join(60)
+        self.join(180)
         assert not self.is_alive()
 
 
@@ -68,7 +69,7 @@ def stored(jaeger, service):
 @pytest.mark.parametrize("ack, ends", [("disk", "killed"), ("memory", "asked to end"), ("memory", "killed")])
 def test_jaeger_is_away_and_the_agent_ends_meanwhile(oxpecker, jaeger_that_ends, ack, ends):
     jaeger, service = jaeger_that_ends, unique("away")
-    agent = oxpecker({"exit": {"within": "3s"}, "receive": {"otlp": {"http": ["127.0.0.1:${OTLP_PORT}"], "ack": ack}},
+    agent = oxpecker({"exit": HURRIED, "receive": {"otlp": {"http": ["127.0.0.1:${OTLP_PORT}"], "ack": ack}},
                       "traces": {"batch": {"age": "100ms"}, "export": {"otlp": {"endpoint": jaeger.otlp_http}}}})
     app = App(agent, service)
     app.send(200)

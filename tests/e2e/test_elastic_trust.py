@@ -11,7 +11,7 @@ import subprocess
 import pytest
 
 from lib import authority, fault, need
-from lib.agent import run
+from lib.agent import HURRIED, run
 from lib.lines import Writer, assert_same
 from lib.shipped import documents_of, wait_delivered
 from lib.wait import free_port
@@ -165,7 +165,7 @@ def test_a_server_that_is_not_who_it_says_gets_nothing(oxpecker, fault_server, t
     server = fault_server(tls=ca.server(extensions=kind))
     options = {} if wrong == "no authority" else {"ca": trusted.cert}
     writer.write(10)
-    agent = oxpecker({**elasticsearch(tmp_path / "*.log", server.url, **options), "exit": {"within": "2s"}})
+    agent = oxpecker({**elasticsearch(tmp_path / "*.log", server.url, **options), "exit": HURRIED})
     agent.wait_until(lambda: destination(agent)["retries"] > 1)
     assert not server.taken() and re.search("certificat|SSL", destination(agent)["error"])
     assert agent.stop() == 0
@@ -195,7 +195,7 @@ def test_an_authority_that_is_named_replaces_those_of_the_system(oxpecker, fault
     theirs, mine = fault_server(tls=trusted_by_the_system.server("theirs")), fault_server(tls=ours.server("mine"))
     writer.write(10)
     for server, options in ((theirs, {"ca": ours.cert}), (mine, {})):
-        agent = oxpecker({**elasticsearch(tmp_path / "*.log", server.url, **options), "exit": {"within": "2s"}})
+        agent = oxpecker({**elasticsearch(tmp_path / "*.log", server.url, **options), "exit": HURRIED})
         agent.wait_until(lambda: destination(agent)["retries"] > 1)  # noqa: B023
         assert not server.taken() and re.search("certificat|SSL", destination(agent)["error"])
     for server, options in ((theirs, {}), (mine, {"ca": ours.cert})):
@@ -208,7 +208,7 @@ def test_a_server_that_asks_who_we_are(oxpecker, fault_server, tmp_path):
     server = fault_server(tls=ca.server(clients=True))
     cert, key = ca.signed("agent", authority.CLIENT)
     writer.write(10)
-    agent = oxpecker({**elasticsearch(tmp_path / "*.log", server.url, ca=ca.cert), "exit": {"within": "2s"}})
+    agent = oxpecker({**elasticsearch(tmp_path / "*.log", server.url, ca=ca.cert), "exit": HURRIED})
     agent.wait_until(lambda: destination(agent)["retries"] > 1)
     assert not server.taken()
     assert agent.stop() == 0
@@ -274,7 +274,7 @@ def test_a_server_does_not_choose_how_long_we_compute(oxpecker, tmp_path, words)
                               stderr=subprocess.DEVNULL)
     try:
         agent = oxpecker({**elasticsearch(tmp_path / "*.log", f"https://127.0.0.1:{port}", ca=ca.cert),
-                          "exit": {"within": "2s"}})
+                          "exit": HURRIED})
         agent.wait_until(lambda: "handshake" in (destination(agent)["error"] or ""), 60, "no handshake comes about")
     finally:
         server.kill()
@@ -309,7 +309,7 @@ def test_authorities_are_not_read_for_each_connection(oxpecker, fault_server, tm
     """With sanitizers, reading them takes well over 50 ms. The first connection may."""
     Writer(tmp_path / "app.log").write(1)
     server = fault_server(tls=authority.Authority(tmp_path).server())
-    agent = oxpecker({**elasticsearch(tmp_path / "*.log", server.url, **named), "exit": {"within": "2s"}})
+    agent = oxpecker({**elasticsearch(tmp_path / "*.log", server.url, **named), "exit": HURRIED})
     agent.wait_until(lambda: destination(agent)["retries"] >= 5, 60, "five connections that trust nobody")
     page = agent.get("/metrics").text
     slices = {float(b): int(n) for b, n in re.findall(r'slice_seconds_bucket{le="([^"]+)"} (\d+)', page)}

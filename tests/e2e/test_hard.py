@@ -5,6 +5,7 @@ import os
 import signal
 
 from lib import fault, need
+from lib.agent import HURRIED
 from lib.lines import Writer, assert_same
 from lib.shipped import documents_of, wait_delivered
 from lib.wait import wait_until
@@ -25,7 +26,7 @@ def test_one_destination_down_does_not_keep_the_other_from_its_lines(oxpecker, f
     down.refuse()
     settings = config(tmp_path / "app.log", up.url)
     settings["logs"]["export"]["other"] = {"type": "elasticsearch", "url": down.url}
-    settings["exit"] = {"within": "2s"}
+    settings["exit"] = HURRIED
     agent, writer = oxpecker(settings), Writer(tmp_path / "app.log")
     writer.write(100)
     agent.wait_until(lambda: agent.booked("delivered", destination="logs.export.elasticsearch") == 100)
@@ -106,7 +107,7 @@ def test_an_end_right_after_the_start(oxpecker, tmp_path):
 def test_asked_twice_it_ends_at_once(oxpecker, fault_server, tmp_path):
     server = fault_server()
     server.plan(fault.hang())
-    agent = oxpecker(config(tmp_path / "app.log", server.url))
+    agent = oxpecker({**config(tmp_path / "app.log", server.url), "exit": {"within": "10m"}})
     Writer(tmp_path / "app.log").write(10)
     server.wait_requests(1)
     agent.process.signal(signal.SIGTERM)
@@ -163,16 +164,16 @@ def test_ten_thousand_files_rotated_at_once(oxpecker, fault_server, tmp_path):
         write(path, 0, 1)
     agent = oxpecker(config(folder / "*.log", server.url))
     try:
-        wait_delivered(agent, 2 * FILES, 120)
+        wait_delivered(agent, 2 * FILES, 600)
         for path in names[:ROTATED]:
             path.rename(f"{path}.1")
         for number, path in enumerate(names):
             write(path, 3, 4)
             write(path.with_suffix(".log.1") if number < ROTATED else path, 2)
-        wait_delivered(agent, 5 * FILES, 120)
+        wait_delivered(agent, 5 * FILES, 600)
         for path in names:
             write(path, 5)
-        wait_delivered(agent, 6 * FILES, 120)
+        wait_delivered(agent, 6 * FILES, 600)
     except AssertionError as failure:
         raise AssertionError(f"{failure}; {longest_slice(agent)}") from None
     found = sorted((int(d["of"]), d["n"]) for d in documents_of(server).values())

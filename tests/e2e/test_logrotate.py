@@ -30,7 +30,8 @@ class Rotation:
 
 def follow(oxpecker, fault_server, *paths, **tail):
     server = fault_server()
-    agent = oxpecker({"logs": {"batch": {"age": "50ms"}, "collect": {"tail": {"paths": list(map(str, paths)), **tail}},
+    agent = oxpecker({"exit": {"within": "10m"},
+                      "logs": {"batch": {"age": "50ms"}, "collect": {"tail": {"paths": list(map(str, paths)), **tail}},
                                "export": {"elasticsearch": {"url": server.url, "index": "logs"}}}})
     return server, agent
 
@@ -291,7 +292,7 @@ def test_a_compressed_file_that_is_renamed_is_not_looked_for_all_the_time(oxpeck
     wait_delivered(agent, 1)
     assert agent.metric("oxpecker_scans_total") - before < 20
     assert agent.err().count("compressed and left out") <= 2
-    assert agent.stop(5) == 0
+    assert agent.stop() == 0  # far sooner than exit.within
 
 
 def test_what_went_while_nobody_looked_is_told(oxpecker, fault_server, tmp_path):
@@ -349,7 +350,7 @@ def test_a_file_that_took_the_name_of_another_meanwhile_goes_on(oxpecker, fault_
     one.rename(tmp_path / "1" / "a.log.1")
     two.rename(one)
     agent.start()
-    agent.wait_until(lambda: agent.booked("received", signal="logs") >= 9, 60, "what was between")
+    wait_delivered(agent, 9)
     swept(agent)
     assert len(documents_of(server)) == 9
     assert agent.booked("received", signal="logs") == 9

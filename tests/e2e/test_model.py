@@ -15,6 +15,7 @@ import threading
 import pytest
 
 from lib import fault
+from lib.agent import HURRIED
 from lib.lines import as_written
 
 FIRST, LIVES = int(os.environ.get("OXP_SEED", "1")), int(os.environ.get("OXP_SEEDS", "40"))
@@ -93,7 +94,7 @@ class World:
                      "collect": {"tail": {"paths": paths, "tick": "5ms", "sweep": "500ms"}},
                      "export": {"elasticsearch": {"url": server.url, "gzip": False, "timeout": "2s",
                                                   "retry_first": "10ms", "retry_last": "50ms"}}},
-            "exit": {"within": "2s"}})
+            "exit": HURRIED})
         self.be_known()
 
     def tell(self, *words):

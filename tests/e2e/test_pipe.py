@@ -11,6 +11,7 @@ import time
 import pytest
 
 from lib import fault, need
+from lib.agent import HURRIED
 from lib.process import Process
 from lib.shipped import documents_of, wait_delivered
 from lib.wait import wait_until
@@ -192,7 +193,7 @@ def test_what_is_no_fifo_of_ours_is_refused(oxpecker, fault_server, tmp_path, wh
 def test_an_app_outlives_restarts_of_the_agent(oxpecker, fault_server, closing, tmp_path):
     """The app has the FIFO open both ways: the kernel keeps what it writes while no agent is there."""
     server = fault_server()
-    agent, path = start(oxpecker, tmp_path, server.url, exit={"within": "2s"})
+    agent, path = start(oxpecker, tmp_path, server.url, exit=HURRIED)
     app = App(closing, tmp_path, path, 10**9, pause=10)
     for number in range(1, 3):
         agent.wait_until(lambda: len(documents_of(server)) > 1000 * number, 60, "some are there")  # noqa: B023
@@ -218,7 +219,7 @@ def test_while_the_backend_is_away_the_app_waits_once_and_the_loss_is_counted(ox
         longest = max(longest, time.monotonic() - began)
     agent.wait_until(lambda: agent.booked("received", signal="logs") == total, 60, "all are booked")
     lost = agent.booked("dropped", signal="logs")
-    assert 0 < lost < total and 0.3 < longest < 20
+    assert 0 < lost < total and 0.3 < longest
     assert agent.ledger(signal="logs")[0]["dropped"]["full"]["records"] == lost
     assert agent.metric("oxpecker_lost_lines_total") == lost and agent.metric("oxpecker_waits_total") == 1
     agent.assert_balanced()
@@ -256,7 +257,7 @@ def test_what_was_read_survives_an_end_while_the_server_is_away(oxpecker, fault_
     """Twice, so that the second run does not use the places of the first again: those were one document."""
     server = fault_server()
     server.refuse()
-    agent, path = start(oxpecker, tmp_path, server.url, exit={"within": "2s"})
+    agent, path = start(oxpecker, tmp_path, server.url, exit=HURRIED)
     for first in (0, 500):
         write(path, lines(first, 500))
         agent.wait_until(lambda: agent.booked("received", signal="logs") == first + 500, 60, "read")  # noqa: B023
@@ -283,7 +284,7 @@ def test_what_has_no_room_at_the_end_stays_in_the_fifo_of_an_app(oxpecker, fault
     """The kernel keeps it as long as the app has the FIFO open: the next run reads it."""
     server, written = fault_server(), 0
     server.refuse()
-    agent, path = start(oxpecker, tmp_path, server.url, pipe={"patience": "60s"}, memory="2MiB", exit={"within": "2s"})
+    agent, path = start(oxpecker, tmp_path, server.url, pipe={"patience": "60s"}, memory="2MiB", exit=HURRIED)
     app = os.open(path, os.O_RDWR | os.O_NONBLOCK)
     while not agent.metric("oxpecker_waits_total"):
         written = write_what_fits(app, written)
@@ -339,7 +340,7 @@ def test_who_writes_line_by_line_at_the_end_loses_none(oxpecker, fault_server, t
     """An app that opens the FIFO for each line, while a slow server holds up the end: every line it could write is
     there."""
     server = fault_server()
-    agent, path = start(oxpecker, tmp_path, server.url, exit={"within": "4s"})
+    agent, path = start(oxpecker, tmp_path, server.url, exit={"within": "10s"})
     write(path, lines(0, 1))
     wait_delivered(agent, 1)
     server.plan(fault.slow(1.5), then=fault.good())
@@ -363,7 +364,7 @@ def test_who_writes_line_by_line_at_the_end_loses_none(oxpecker, fault_server, t
 
     wait_until(nobody_reads, 60, "the end of reading")
     assert agent.process.wait(60) == 0
-    assert len(written) > 5 and "nothing was lost" in agent.err()
+    assert len(written) > 2 and "nothing was lost" in agent.err()
     agent.start()
     agent.wait_until(lambda: numbers(server) == written, 60, "what went to the spool")
 
@@ -372,7 +373,7 @@ def test_the_spool_comes_though_others_take_the_room(oxpecker, fault_server, tmp
     """More than fits in memory, while an app writes all the time: the last row in memory is gone before the next."""
     server, written = fault_server(), 0
     server.refuse()
-    agent, path = start(oxpecker, tmp_path, server.url, pipe={"patience": "60s"}, memory="2MiB", exit={"within": "2s"})
+    agent, path = start(oxpecker, tmp_path, server.url, pipe={"patience": "60s"}, memory="2MiB", exit=HURRIED)
     app = os.open(path, os.O_RDWR | os.O_NONBLOCK)
     while not agent.metric("oxpecker_waits_total"):
         written = write_what_fits(app, written)

@@ -106,7 +106,8 @@ def test_the_head_of_an_answer_decides_whatever_its_body_is(oxpecker, fault_serv
 def test_a_check_with_a_short_answer_keeps_its_connection(oxpecker, fault_server):
     server = fault_server()
     server.plan(fault.ok(b'{"status":"ok"}', "application/json"))
-    oxpecker({"health": {"checks": {"it": {"type": "http", "url": server.url, "interval": "100ms"}}}})
+    oxpecker({"health": {"checks": {"it": {"type": "http", "url": server.url, "interval": "100ms",
+                                         "timeout": "60s"}}}})
     server.wait_requests(5, "/")
     assert len(server.connections) == 1
 

@@ -13,6 +13,7 @@ import threading
 import pytest
 
 from lib import need
+from lib.agent import HURRIED
 from lib.shipped import documents_of, wait_delivered
 from lib.wait import free_port
 
@@ -92,14 +93,14 @@ def test_pythons_syslog_handler(oxpecker, fault_server, place):
 def test_pythons_syslog_handler_on_a_stream(oxpecker, fault_server, place):
     """A zero stands behind each record, and no line's end; glibc's syslog() does the same."""
     server = fault_server()
-    agent = start(oxpecker, server.url, place[0])
+    agent = start(oxpecker, server.url, {"listen": place[0], "flush": "1h"})
     address = place[1] if isinstance(place[1], str) else ("127.0.0.1", place[1])
     handler = logging.handlers.SysLogHandler(address, socktype=socket.SOCK_STREAM)
     logger = logging.Logger("shop", logging.DEBUG)
     logger.addHandler(handler)
     for number in range(500):
         logger.warning("line %d ü\nand one more", number)
-    wait_delivered(agent, 500, 8)
+    wait_delivered(agent, 500)
     assert [d["message"] for d in documents(server)] == [f"line {n} ü\nand one more" for n in range(500)]
     agent.assert_balanced()
     handler.close()
@@ -331,13 +332,14 @@ def test_while_the_backend_is_away_the_loss_is_counted(oxpecker, fault_server, t
 def test_what_was_taken_survives_an_end_and_last_words_are_heard(oxpecker, fault_server, tmp_path):
     server, path = fault_server(), f"{tmp_path}/log.sock"
     server.refuse()
-    agent = start(oxpecker, server.url, "unix:" + path, exit={"within": "6s"})
+    agent = start(oxpecker, server.url, "unix:" + path, exit=HURRIED)
     with connected(path) as peer:
         peer.sendall(b"".join(b'{"n":%d}\n' % n for n in range(500)))
         agent.wait_until(lambda: agent.booked("received", signal="logs") == 500, 60, "read")
         agent.process.signal(15)
         peer.sendall(b'{"n":500}')
-    assert agent.process.wait(60) == 0
+    agent.wait_until(lambda: agent.booked("received", signal="logs") == 501, 60, "the last words")
+    assert agent.stop() == 0
     server.listen()
     agent.start()
     wait_delivered(agent, 501)
@@ -382,11 +384,11 @@ def test_sixty_four_writers_flat_out(oxpecker, fault_server, tmp_path):
 @pytest.mark.parametrize("text", [b"100 <13>half a frame", b"half a line"])
 def test_what_has_no_end_does_not_hold_up_the_end(oxpecker, fault_server, tmp_path, text):
     server, path = fault_server(), f"{tmp_path}/log.sock"
-    agent = start(oxpecker, server.url, {"listen": "unix:" + path})
+    agent = start(oxpecker, server.url, {"listen": "unix:" + path}, exit={"within": "10m"})
     with connected(path) as peer:
         peer.sendall(text)
         agent.wait_until(lambda: agent.metric("oxpecker_connections") == 1, 60, "its connection")
-        assert agent.stop(20) == 0  # sooner than exit.within
+        assert agent.stop() == 0  # sooner than exit.within
     document, = documents(server)
     assert document["message"].endswith(text.decode().partition(">")[2] or "half a line")
     assert "nothing was lost" in agent.err()

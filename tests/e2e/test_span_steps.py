@@ -3,6 +3,7 @@
 import requests
 
 from lib import fault
+from lib.agent import HURRIED
 from lib.wait import wait_until
 from test_steps import bytes_under
 from test_traces import PROTOBUF, request_of
@@ -44,7 +45,7 @@ def test_redacted_bytes_of_spans_leave_by_no_door(oxpecker, fault_server):
     """Delivered, in the spool, refused and parked: what is redacted is nowhere."""
     server = fault_server()
     server.plan(fault.status(503))
-    settings = {"receive": {"otlp": {"http": ["127.0.0.1:${OTLP_PORT}"], "ack": "disk"}}, "exit": {"within": "1s"},
+    settings = {"receive": {"otlp": {"http": ["127.0.0.1:${OTLP_PORT}"], "ack": "disk"}}, "exit": HURRIED,
                 "traces": {"batch": {"age": "50ms"}, "steps": [REDACT],
                            "export": {"otlp": {"endpoint": server.url, "gzip": False}}}}
     agent = oxpecker(settings)
