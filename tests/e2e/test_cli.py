@@ -974,6 +974,7 @@ def test_a_full_queue_of_the_control_socket_is_waited_for(tmp_path):
     with socket.socket(socket.AF_UNIX) as listening, socket.socket(socket.AF_UNIX) as first:
         listening.bind(str(at))
         listening.listen(0)
+        listening.settimeout(60)
         first.connect(str(at))
         asking = subprocess.Popen([agents.binary(), "health", "--config", path], stdout=subprocess.PIPE, text=True)
         try:

@@ -83,7 +83,7 @@ def new_files_are_found(agent, sink, tmp_path, ms):
 
 def rotation_loses_no_line(agent, sink, tmp_path):
     """Each second, with three backups: what is not read within three seconds is gone for whoever does not hold it."""
-    writer = Writer(tmp_path / "app.log")
+    writer, waits = Writer(tmp_path / "app.log"), Waits(agent.pid, os.getpid())
     for second in range(1, 7):
         until = time.monotonic() + 1
         while time.monotonic() < until:
@@ -92,7 +92,8 @@ def rotation_loses_no_line(agent, sink, tmp_path):
         rotate(writer)
     wait_until(lambda: len(rotated(sink)) == len(writer.lines) or number_of(agent, "vanished_files_total"), 60,
                "each line there, or told as gone")
-    assert rotated(sink) == sorted(writer.lines)
+    kept = waits.seconds() < 1  # where the machine stops for seconds, three rotations may come before a look
+    assert rotated(sink) == sorted(writer.lines) or not kept and number_of(agent, "vanished_files_total")
 
 
 def rotated(sink):

@@ -74,7 +74,7 @@ class Jaeger(Backend):
         self.wait_up()
 
     def wait_up(self):
-        self.process.wait_until(lambda: self.is_up(self.query + "/api/services"), 60, "Jaeger answers")
+        self.process.wait_until(lambda: self.is_up(self.query + "/api/services"), 180, "Jaeger answers")
 
     def start(self):
         self.process.start()
@@ -157,7 +157,7 @@ class OpenSearch(Backend):
                 os.path.join(str(folder), self.name), port, free_port(), self.modules,
                 *(f"{name}={value}" for name, value in (settings or {}).items())]
         self.process = Process(self.name, argv, folder)
-        self.process.wait_until(lambda: "READY" in self.process.out(), 180, f"{self.name} is ready")
+        self.process.wait_until(lambda: "READY" in self.process.out(), 600, f"{self.name} is ready")
 
     @staticmethod
     def java(home):
