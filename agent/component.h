@@ -190,8 +190,8 @@ enum admit host_offer_spooled(
 
 /*
  * Takes back what host_offer_long(), host_prepare() or host_offer_spooled() was given with that context, if it still
- * waits for steps: nothing of it has happened, and done(-ETIMEDOUT) is called within the call. False: it is too late for
- * that.
+ * waits for steps: nothing of it has happened, and done(-ETIMEDOUT) is called within the call. False: it is too late
+ * for that.
  */
 bool host_withdraw(struct host *, enum signal, const void *context);
 
@@ -390,8 +390,8 @@ struct step_type {
 	/* It drops to have less, not because a span is unwanted: the flight recorder keeps what it drops. */
 	bool samples;
 	/* Never blocks, and keeps nothing that grows with the lines. A step that cannot do its work answers DROP. A
-	 * long line or span may come in the CPU lane, while nothing else is asked of the steps: what they touch is
-	 * their own. Spans do not if there is a step with passed(). */
+	 * long line or span may come in the CPU lane, and so may folds() and folded(), while nothing else is asked of
+	 * the steps: what they touch is their own. Spans do not if there is a step with passed(). */
 	enum step_answer (*apply)(struct step *, struct record *);
 	/*
 	 * The next three are for a step of spans that only looks at them, and are NULL for all others. Where it is the
