@@ -50,7 +50,10 @@ enum series_drop {
 	SERIES_DROPS,
 };
 
-enum { SERIES_NAME_SHOWN = 80 };
+enum {
+	SERIES_NAME_SHOWN = 80,
+	SERIES_NAME_MAX = 2 * EXPOSITION_NAME_MAX + 8, /* of a family: with all escapes, and a suffix */
+};
 
 /* Of one scrape, in samples: received = merged + filtered + the sum of dropped. A ceiling that refuses one sample of a
  * label set of a histogram or summary drops all of them. */
