@@ -104,6 +104,7 @@ void series_abandon(struct series_target *); /* does nothing if none is under wa
  * the like, each of which takes a tenth of a microsecond. True: more is left. It is not on the page, and holds up
  * nobody: where memory, a ceiling or a series is wanted that it has, it is freed at once. */
 bool series_tidy(struct series_target *, size_t count);
+bool series_is_tidy(const struct series_target *); /* nothing is left */
 
 /* Asserts the invariants of the table; for tests. */
 void series_check(const struct series *);
