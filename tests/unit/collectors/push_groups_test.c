@@ -303,7 +303,7 @@ static void the_line_is_short_and_goes_fast(void **state)
 	assert_int_equal(pushed, PUSH_WAITING_MAX);
 	for (assert_false(push_groups_ask(&f.groups)); !push_groups_ready(&f.groups); turns++)
 		turn(&f.world);
-	assert_true(turns < PUSH_WAITING_MAX / 10);
+	assert_true(turns < PUSH_WAITING_MAX / 4);
 	assert_null(push_groups_full(&f.groups, &key, false));
 	end(&f);
 }
