@@ -238,6 +238,9 @@ static int group_open(struct series_target *t, struct origin *o, enum role role,
 	struct group *g, claim = { .slot = { [0 ... SLOTS - 1] = { .source = o, .role = role } } };
 	unsigned slot = staged_slot(t);
 
+	*why = SERIES_DROP_SAMPLE_SIZE;
+	if (name.size > SERIES_NAME_MAX)
+		return -1;
 	*why = SERIES_DROP_RESERVED;
 	if (name.data && is_reserved(t->series, name))
 		return -1;
