@@ -9,6 +9,7 @@
 #include "base/json_writer.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "collectors/otlp_exemplars.h"
 #include "component.h"
 #include "proto/otlp_any.h"
 #include "proto/otlp_line.h"
@@ -408,8 +409,11 @@ static enum otlp_point_fault take(struct otlp_meters *m, const struct otlp_point
 	if (!meter)
 		return (enum otlp_point_fault)why;
 	*m->overflow += why != METER_FITS;
-	if (why != METER_FITS || is_news(m, meter, p))
+	if (why != METER_FITS || is_news(m, meter, p)) {
 		apply(m, meter, p, &state);
+		if (why == METER_FITS && (w.kind == METER_COUNTER || w.kind == METER_HISTOGRAM))
+			otlp_exemplars_take(m->meters, meter, p, &m->labels);
+	}
 	return OTLP_POINT_FINE;
 }
 

@@ -20,7 +20,7 @@
 #include "loop/loop.h"
 #include "unit/unit.h"
 
-/* For all that a test waits for together: a model with thousands of moves takes 10 s alone, and a minute beside others. */
+/* For all that a test waits for: a model with thousands of moves takes 10 s alone, and a minute beside others. */
 enum { PATIENCE_SECONDS = 300, RAW_MAX = 32 << 20 };
 
 /* The clock of the system, moved ahead by a test. */
