@@ -427,6 +427,7 @@ void series_free(struct series *s)
 	buffer_done(&s->scratch);
 	buffer_done(&s->names);
 	seen_done(&s->seen);
+	series_steps(s, NULL);
 	free(s);
 }
 

@@ -86,6 +86,17 @@ def test_what_was_answered_is_on_the_next_page(oxpecker):
     assert agent.metric("oxpecker_metric_points_total", component="receive.otlp") == 21
 
 
+def test_an_exemplar_is_one_that_prometheus_reads(oxpecker):
+    agent, message = oxpecker({}), request_of_sum(5)
+    point = message.resource_metrics[0].scope_metrics[0].metrics[0].sum.data_points[0]
+    attribute = point.exemplars.add(as_double=1.5, time_unix_nano=10**18, trace_id=b"t" * 16).filtered_attributes.add()
+    attribute.key, attribute.value.string_value = "http.route", '/a"b'
+    assert post(agent.otlp_url, message).status_code == 200
+    page = agent.get("/metrics", headers={"Accept": parsers.OPENMETRICS}).content
+    assert not parsers.read(parsers.OPENMETRICS, page).error
+    assert b'# {trace_id="' + b"74" * 16 + b'",http_route="/a\\"b"} 1.5 1000000000.000\n' in page
+
+
 def test_json_is_the_same(oxpecker):
     agent = oxpecker({})
     answer = post(agent.otlp_url, MessageToJson(request_of_sum(7), preserving_proto_field_name=False).encode(),
