@@ -36,14 +36,22 @@ enum {
 	V2_SAMPLES = 2,
 	V2_EXEMPLARS = 4,
 	V2_METADATA = 5,
-	V2_CREATED = 6,
 	V2_TYPE = 1,
 	V2_HELP = 3,
 	V2_UNIT = 4,
 };
 
 /* Label.name, .value; Sample.value, .timestamp; Exemplar.labels, .value, .timestamp: the same in both. */
-enum { LABEL_NAME = 1, LABEL_VALUE, SAMPLE_VALUE = 1, SAMPLE_TIME, EXEMPLAR_LABELS = 1, EXEMPLAR_VALUE, EXEMPLAR_TIME };
+enum {
+	LABEL_NAME = 1,
+	LABEL_VALUE,
+	SAMPLE_VALUE = 1,
+	SAMPLE_TIME,
+	SAMPLE_START,
+	EXEMPLAR_LABELS = 1,
+	EXEMPLAR_VALUE,
+	EXEMPLAR_TIME
+};
 
 /* In the order of the names, no name twice, no value empty. */
 struct labels {
@@ -62,7 +70,8 @@ struct exemplar {
  * builder's `pending`. */
 struct waiting {
 	size_t from, size;
-	uint64_t set;
+	uint64_t set, bits; /* of its sample, which is written when that time is known */
+	int64_t at_ms;
 };
 
 enum { WAITING_MAX = 256 };
@@ -183,12 +192,15 @@ static int64_t time_of(const struct samples_reader *r, const struct exposition_s
 	return s->has_timestamp ? s->timestamp_ms : r->at_ms;
 }
 
-static void put_sample(struct otlp_build *m, unsigned field, uint64_t bits, int64_t at_ms)
+/* `start_ms`: when what it counts began; 0: nobody says. Of 2.0 only. */
+static void put_sample(struct otlp_build *m, unsigned field, uint64_t bits, int64_t at_ms, int64_t start_ms)
 {
 	size_t sample = otlp_build_begin(m, field);
 
 	otlp_build_fixed64(m, SAMPLE_VALUE, bits);
 	otlp_build_number(m, SAMPLE_TIME, (uint64_t)at_ms);
+	if (start_ms > 0)
+		otlp_build_number(m, SAMPLE_START, (uint64_t)start_ms);
 	otlp_build_end(m, sample);
 }
 
@@ -227,7 +239,7 @@ static int put_series_1(
 		return no_room(b->to, room);
 	series = otlp_build_begin(&m, V1_TIMESERIES);
 	put_labels(&m, &b->labels);
-	put_sample(&m, V1_SAMPLES, bits_of(r, s->value), time_of(r, s));
+	put_sample(&m, V1_SAMPLES, bits_of(r, s->value), time_of(r, s), 0);
 	if (has_x) {
 		size_t exemplar = otlp_build_begin(&m, V1_EXEMPLARS);
 		put_labels(&m, &b->exemplar.labels);
@@ -345,14 +357,13 @@ static int flush_2(struct builder *b, uint64_t set, int64_t created_ms)
 {
 	for (size_t i = 0; i < b->waiting_count; i++) {
 		const struct waiting *w = &b->waiting[i];
-		size_t room = w->size + LABEL_ROOM, series;
+		size_t room = w->size + SERIES_ROOM, series;
 		struct otlp_build m = { buffer_reserve(b->to, room), room, 0 };
 		if (!m.to)
 			return no_room(b->to, room);
 		series = otlp_build_begin(&m, V2_TIMESERIES);
 		otlp_build_raw(&m, (struct bytes){ b->pending.data + w->from, w->size });
-		if (created_ms > 0 && w->set == set)
-			otlp_build_number(&m, V2_CREATED, (uint64_t)created_ms);
+		put_sample(&m, V2_SAMPLES, w->bits, w->at_ms, w->set == set ? created_ms : 0);
 		otlp_build_end(&m, series);
 		b->to->size += m.size;
 	}
@@ -371,7 +382,6 @@ static int put_series_2(
 	if (!m.to)
 		return -ENOMEM;
 	failed = put_refs(b, V2_LABELS, &b->labels, &m);
-	put_sample(&m, V2_SAMPLES, bits_of(r, s->value), time_of(r, s));
 	if (!failed && has_x)
 		failed = put_exemplar_2(b, &m);
 	if (!failed)
@@ -379,7 +389,8 @@ static int put_series_2(
 	if (failed)
 		return failed;
 	OXP_ASSERT(m.size <= room);
-	b->waiting[b->waiting_count++] = (struct waiting){ b->pending.size, m.size, set_of(s) };
+	b->waiting[b->waiting_count++] =
+		(struct waiting){ b->pending.size, m.size, set_of(s), bits_of(r, s->value), time_of(r, s) };
 	b->pending.size += m.size;
 	return 0;
 }

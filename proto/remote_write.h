@@ -3,10 +3,10 @@
  *
  * 1.0 is prometheus.WriteRequest: each series has its labels as text, families have messages of metadata of their own,
  * and the times at which counters were created are series. 2.0 is io.prometheus.write.v2.Request: texts stand once, in
- * a table of symbols, each series has the metadata of its family and the time at which it was created. Symbols are
- * written as they come up, among the series: fields may stand in any order (Protocol Buffers, "Encoding", Field Order).
- * Each series has one sample. One that has ended has the stale marker, the NaN 0x7ff0000000000002.
- * (prometheus.io, "Prometheus Remote-Write 1.0" and "2.0 specification")
+ * a table of symbols, each series has the metadata of its family, and its sample the time at which it was created.
+ * Symbols are written as they come up, among the series: fields may stand in any order (Protocol Buffers, "Encoding",
+ * Field Order). Each series has one sample. One that has ended has the stale marker, the NaN 0x7ff0000000000002.
+ * (prometheus.io, "Prometheus Remote-Write 1.0" and "2.0 specification", 2.0-rc.4)
  *
  * Native histograms will be field 4 of a series of 1.0 and field 3 of one of 2.0, in place of a sample.
  */

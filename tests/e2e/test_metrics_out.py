@@ -118,9 +118,13 @@ def check_gauges(found):
 def test_each_kind_of_series_is_what_otlp_has_for_it(oxpecker, fault_server, app, tmp_path, samples):
     """However the page is cut: a label set stays whole."""
     server = fault_server()
-    agent = oxpecker(config(server.url, tmp_path, samples=samples, interval="1h"))
-    assert agent.stop() == 0
-    found = metrics_of(first_round([request.body for request in server.taken("/v1/metrics")]))
+    agent = oxpecker(config(server.url, tmp_path, samples=samples, interval="3s"))
+
+    def bodies():
+        return [request.body for request in server.taken("/v1/metrics")]
+
+    agent.wait_until(lambda: "wait" in metrics_of(bodies()), 60, "the last family of a round")
+    found = metrics_of(first_round(bodies()))
     check_sums(found)
     check_histograms(found)
     check_gauges(found)
@@ -141,8 +145,8 @@ def first_round(bodies):
 
 def test_over_grpc_it_is_the_same(oxpecker, grpc_fault_server, app, tmp_path):
     server = grpc_fault_server()
-    agent = oxpecker(config(server.url, tmp_path, protocol="grpc", interval="1h"))
-    assert agent.stop() == 0
+    agent = oxpecker(config(server.url, tmp_path, protocol="grpc"))
+    agent.wait_until(server.taken, 60, "a call")
     assert {call.path for call in server.taken()} == {
         "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"}
     found = metrics_of([server.taken()[0].body])

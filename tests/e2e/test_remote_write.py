@@ -233,7 +233,7 @@ def test_what_waits_survives_kill_9(oxpecker, receiver, fault_server, tmp_path):
 def test_the_oldest_go_if_too_much_waits(oxpecker, fault_server):
     server = fault_server()
     server.refuse()
-    agent = oxpecker(config(server.url, queue="64KiB"))
+    agent = oxpecker(config(server.url, queue="64KiB", interval="1s"))
     agent.wait_until(lambda: dropped(agent, "full"), 60, "a drop")
     assert agent.booked("held", "bytes", source="series") < 200 << 10
     assert "samples are dropped, the oldest first: more wait than `queue`" in agent.err()
@@ -248,7 +248,7 @@ def test_the_oldest_go_if_too_much_waits(oxpecker, fault_server):
 def test_what_is_too_old_goes(oxpecker, fault_server):
     server = fault_server()
     server.refuse()
-    agent = oxpecker(config(server.url, age="1s"))
+    agent = oxpecker(config(server.url, age="1s", interval="500ms"))
     agent.wait_until(lambda: dropped(agent, "age"), 60, "a drop")
     server.listen()
     agent.wait_until(lambda: booked(agent, "delivered") > 0, 60, "the newer ones")

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "exporters/remote_write_answer.h"
 #include "proto/otlp_samples.h"
 #include "proto/remote_write.h"
 #include "proto/samples_item.h"
@@ -102,11 +101,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct bytes all = { (const char *)data, size };
-	struct remote_written written = { .said = false };
 
 	if (size < 2)
 		return 0;
-	remote_written_line(&written, all);
 	send(all, REMOTE_WRITE_1);
 	send(all, REMOTE_WRITE_2);
 	send_otlp(all);

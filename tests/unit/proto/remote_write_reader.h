@@ -132,36 +132,52 @@ static inline void rw_metadata(struct rw_reader *r, struct bytes message)
 	rw_put(r, rw_symbol(r, got[4]));
 }
 
-static inline void rw_series(struct rw_reader *r, struct bytes message)
+/* When what the sample counts began. */
+static inline uint64_t rw_start(struct bytes sample)
 {
-	const uint32_t exemplars = r->is_2 ? 4 : 3;
+	struct wire w = wire_of(sample);
+	struct wire_field f;
+	uint64_t start = 0;
+
+	while (wire_next(&w, &f) > 0)
+		if (f.number == 3)
+			start = f.value;
+	return start;
+}
+
+static inline void rw_rest(struct rw_reader *r, struct bytes message)
+{
 	struct wire w = wire_of(message);
 	struct wire_field f;
-	uint64_t created = 0;
-	size_t samples = r->samples;
 
-	r->size = 0;
-	rw_labels(r, message);
 	while (wire_next(&w, &f) > 0) {
-		rw_put(r, bytes_of(f.number == 2 || f.number == exemplars ? "  " : ""));
-		if (f.number == 2) {
-			rw_value(r, f.bytes, 1);
-			r->samples++;
-		} else if (f.number == exemplars) {
-			rw_put(r, bytes_of("{"));
+		if (f.number == (r->is_2 ? 4 : 3)) {
+			rw_put(r, bytes_of("  {"));
 			rw_labels(r, f.bytes);
 			rw_put(r, bytes_of("} "));
 			rw_value(r, f.bytes, 2);
 			r->exemplars++;
 		} else if (f.number == 5 && r->is_2) {
 			rw_metadata(r, f.bytes);
-		} else if (f.number == 6 && r->is_2) {
-			created = f.value;
+		} else {
+			rw_need(r, f.number == 1 || f.number == 2, "a field that a series does not have");
 		}
 	}
+}
+
+static inline void rw_series(struct rw_reader *r, struct bytes message)
+{
+	struct bytes sample = wire_last(message, 2, NULL);
+
+	r->size = 0;
+	rw_labels(r, message);
+	rw_need(r, sample.size > 0, "a series without a sample");
+	rw_put(r, bytes_of("  "));
+	rw_value(r, sample, 1);
+	rw_rest(r, message);
 	if (r->is_2)
-		RW_PRINT(r, " created=%" PRIu64, created);
-	rw_need(r, r->samples == samples + 1, "a series with other than one sample");
+		RW_PRINT(r, " created=%" PRIu64, rw_start(sample));
+	r->samples++;
 	r->series++;
 	if (r->series_line)
 		r->series_line(r->context, r->line);
