@@ -152,7 +152,7 @@ class Oxpecker:
         return sum(destination["scouts"] for destination in self.status()["destinations"])
 
     def sent_again(self):
-        """Lines, and requests of spans, that went out more than once in this run: as scouts, behind them, after failures.
+        """Lines, and requests of spans, that went out again in this run: as scouts, behind them, after failures.
 
         At least once is what is promised. So where a test counts what a server was sent, this is how much more it may
         be: nothing, unless the machine was so busy that the server did not answer within a second.
