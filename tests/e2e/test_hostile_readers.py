@@ -116,7 +116,7 @@ def page_in_time(agent, headers):
     """The page and the seconds that it took; None if it was read so slowly that the next one took its place."""
     waits, began = Waits(agent.pid, os.getpid()), time.monotonic()
     try:
-        answer = agent.get("/metrics", timeout=60, headers=headers)
+        answer = requests.get(agent.url + "/metrics", timeout=60, headers=headers)
     except requests.RequestException:
         assert time.monotonic() - began > 1, "a reader has a second at least"
         return None
