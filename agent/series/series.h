@@ -56,10 +56,10 @@ enum {
 };
 
 /* Of one scrape, in samples: received = merged + filtered + the sum of dropped. A ceiling that refuses one sample of a
- * label set of a histogram or summary drops all of them. */
+ * label set of a histogram or summary drops all of them. Series of several samples (steps.h) count as often. */
 struct series_counts {
 	uint64_t received, merged;
-	uint64_t filtered; /* by rules of the collector, which adds it: the table has not seen them */
+	uint64_t filtered; /* by steps; and by rules of the collector, which adds it: the table has not seen these */
 	uint64_t dropped[SERIES_DROPS];
 	char first[SERIES_DROPS][SERIES_NAME_SHOWN]; /* what the first that was dropped for it is called, maybe cut */
 };
