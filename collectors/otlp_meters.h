@@ -85,7 +85,7 @@ struct otlp_meters {
 
 	char latest[OTLP_POINT_FAULTS][SERIES_NAME_SHOWN]; /* the metric */
 	bool told[OTLP_POINT_FAULTS];
-	uint64_t *points, *late, *repeated, *parts, *overflow, *refused[OTLP_POINT_FAULTS], *series;
+	uint64_t *points, *late, *repeated, *parts, *cut, *overflow, *refused[OTLP_POINT_FAULTS], *series;
 };
 
 /* For people: what was wrong, or what was expected. */
