@@ -36,7 +36,7 @@ static const char *const identifying[] = { "service.namespace", "service.name", 
 /* A word for labels and logs. */
 static const char *fault_name(enum otlp_point_fault fault)
 {
-	static const char *const names[] = { "broken", "name", "temporality", "value", "bounds", "resources" };
+	static const char *const names[] = { "broken", "name", "temporality", "value", "bounds", "resources", "size" };
 
 	return fault < OTLP_POINT_BROKEN ? meter_refusal_name((enum meter_refusal)fault)
 					 : names[fault - OTLP_POINT_BROKEN];
@@ -59,6 +59,7 @@ const char *otlp_point_fault_reason(enum otlp_point_fault fault)
 		[OTLP_POINT_BOUNDS_BAD] = "its bounds or quantiles are over 512 or not ascending numbers, or there is "
 					  "not one bucket more than bounds",
 		[OTLP_POINT_RESOURCES] = "there are 1,000 resources with a job and an instance of their own",
+		[OTLP_POINT_SIZE] = "it, its scope or its resource has more than 256 KiB",
 	};
 
 	return reasons[fault];
@@ -442,6 +443,10 @@ enum otlp_point_fault otlp_meters_take(struct otlp_meters *m, const struct otlp_
 
 	if (!loop_timer_pending(&m->look))
 		loop_timer_set(&m->look, DURATION_MS(LOOK_MS));
+	if (otlp_point_is_large(p)) {
+		refuse(m, OTLP_POINT_SIZE, p->metric.name);
+		return OTLP_POINT_SIZE;
+	}
 	if (p->resources != m->resource_number)
 		begin_resource(m, p->resource);
 	if (p->metrics != m->metric_number) {

@@ -51,6 +51,7 @@ enum otlp_point_fault {
 	OTLP_POINT_VALUE,
 	OTLP_POINT_BOUNDS_BAD, /* or its buckets */
 	OTLP_POINT_RESOURCES, /* too many of them */
+	OTLP_POINT_SIZE, /* of it, its scope or its resource: beyond OTLP_POINT_MAX */
 	OTLP_POINT_FAULTS,
 };
 
