@@ -506,6 +506,7 @@ static void meter_end(struct meters *m, struct meter *meter)
 	forget_raws(m, meter);
 	disown(meter);
 	members_free(m, meter);
+	meter_exemplars_free(m, meter);
 	if (meter == f->overflow) {
 		f->overflow = NULL;
 	} else {
