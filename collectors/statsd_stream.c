@@ -85,14 +85,11 @@ static bool read_length(struct statsd_stream *s, struct bytes *text)
 	return !take_length(s, text, b) || set_length(s, b);
 }
 
+/* By the first four bytes. A line that says something has more than three; a line feed may be part of a length. */
 static bool tell_framing(struct statsd_stream *s, struct bytes *text)
 {
 	unsigned char b[STATSD_LENGTH];
 
-	if (memchr(text->data, '\n', text->size) && s->pending.size + text->size < STATSD_LENGTH) {
-		s->framing = STATSD_LINES;
-		return true;
-	}
 	if (!take_length(s, text, b))
 		return true;
 	s->framing = memchr(b, '\0', sizeof b) ? STATSD_LENGTHS : STATSD_LINES;
