@@ -1,7 +1,7 @@
 /*
  * Metrics. Each point goes into a meter (otlp_meters.h), some at a time; the answer follows when all have. A point that
- * cannot is refused alone, and the answer reports it as a partial success. Nothing is offered, and nothing is put on
- * disk: a request that was answered is on the next page.
+ * cannot is refused alone, and the answer reports it as a partial success. Nothing is offered: a request that was
+ * answered is on the next page, and what deltas have added up to is saved, which outlives a kill.
  */
 #include <stdio.h>
 
@@ -9,7 +9,7 @@
 #include "collectors/otlp_door.h"
 
 enum {
-	POINTS_AT_ONCE = 200, /* a third of a millisecond */
+	POINTS_AT_ONCE = 200, /* a third of a millisecond; as much again if all are deltas, which are saved */
 	STEPS_AT_ONCE = 20000, /* fields around them */
 };
 
@@ -76,6 +76,7 @@ static bool apply(struct door_request *r)
 			break;
 		take(r, &m->points.point);
 	}
+	otlp_meters_answer(otlp_door_of(r)->meters, POINTS_AT_ONCE);
 	OXP_ASSERT(next != OTLP_POINTS_BROKEN); /* as look() saw */
 	return next != OTLP_POINTS_END;
 }
