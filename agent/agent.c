@@ -16,6 +16,7 @@
 #include "memory_limit.h"
 #include "pipeline/sender.h"
 #include "series/series.h"
+#include "series/steps.h"
 #include "state/state.h"
 
 enum {
@@ -591,9 +592,12 @@ static void destroy_components(struct agent *a)
 	intakes_done(&a->intakes);
 	health_done(&a->health);
 	pipeline_done(&a->pipeline);
+	if (a->metric_steps)
+		series_steps(a->core.series, NULL);
+	chain_free(a->metric_steps);
 	chain_free(a->log_steps);
 	chain_free(a->trace_steps);
-	a->log_steps = a->trace_steps = NULL;
+	a->metric_steps = a->log_steps = a->trace_steps = NULL;
 	outlets_done(&a->outlets);
 	hosts_done(&a->hosts);
 }

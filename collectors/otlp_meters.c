@@ -9,6 +9,7 @@
 #include "base/json_writer.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "collectors/otlp_exemplars.h"
 #include "component.h"
 #include "proto/otlp_any.h"
 #include "proto/otlp_line.h"
@@ -432,8 +433,11 @@ static enum otlp_point_fault take(struct otlp_meters *m, const struct otlp_point
 	if (!meter)
 		return (enum otlp_point_fault)why;
 	*m->overflow += why != METER_FITS;
-	if (why != METER_FITS || is_news(m, meter, p))
+	if (why != METER_FITS || is_news(m, meter, p)) {
 		apply(m, meter, p, &state);
+		if (why == METER_FITS && (w.kind == METER_COUNTER || w.kind == METER_HISTOGRAM))
+			otlp_exemplars_take(m->meters, meter, p, &m->labels);
+	}
 	return OTLP_POINT_FINE;
 }
 
@@ -569,12 +573,15 @@ int otlp_meters_new(struct host *host, const struct otlp_meters_options *options
 	otlp_labels_init(&m->labels);
 	loop_timer_init(&m->look, host_loop(host), on_look, m);
 	if (!failed)
+		failed = relabelling_init(&m->relabel, host, options->relabel);
+	if (!failed)
 		failed = meters_new(host_series(host), NULL, 0, &m->options.limits, &m->meters);
 	if (failed) {
 		otlp_meters_free(m);
 		return failed;
 	}
 	meters_round_init(&m->round, host, m->meters);
+	meters_round_relabel(&m->round, &m->relabel, NULL, 0);
 	count_in(m, host);
 	*ret = m;
 	return 0;
@@ -588,6 +595,7 @@ void otlp_meters_free(struct otlp_meters *m)
 	meters_round_done(&m->round);
 	meters_free(m->meters);
 	saving_done(&m->saving);
+	relabelling_done(&m->relabel);
 	free_resources(m, true);
 	map_done(&m->resources);
 	otlp_labels_done(&m->labels);
@@ -633,6 +641,7 @@ void otlp_meters_report(const struct otlp_meters *m, struct json_writer *w)
 	}
 	json_put_end(w);
 	saving_report(&m->saving, w);
+	relabelling_report(&m->relabel, w);
 	refusals_report(&m->round.refusals, w);
 	json_put_end(w);
 }

@@ -62,6 +62,7 @@ struct otlp_meters_options {
 	struct duration ttl; /* 0: none */
 	struct meters_limits limits;
 	bool scope_labels;
+	const struct option_items *relabel; /* may be NULL */
 };
 
 /* Only otlp_meters.c writes it. */
@@ -71,6 +72,7 @@ struct otlp_meters {
 	struct meters *meters;
 	struct meters_round round;
 	struct saving saving;
+	struct relabelling relabel;
 	struct map resources;
 	uint64_t seed;
 	struct otlp_resource *first;

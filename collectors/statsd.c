@@ -136,18 +136,10 @@ struct collector {
 
 /* The page. */
 
-static void on_begin(void *context)
+static void on_shown(void *context)
 {
 	struct collector *c = context;
 
-	relabelling_begin(&c->relabel, meters_target(c->meters), c->labels, c->config->labels->count);
-}
-
-static void on_end(void *context, struct series_counts *counts)
-{
-	struct collector *c = context;
-
-	relabelling_end(&c->relabel, counts);
 	statsd_events_count(&c->events);
 	*c->series = meters_series(c->meters);
 	*c->families = meters_families(c->meters);
@@ -514,8 +506,6 @@ static int new_meters(struct collector *c)
 	if (!failed)
 		failed = meters_new(
 			host_series(c->host), c->labels, c->relabel.rules ? 0 : map->count, &limits, &c->meters);
-	if (!failed && c->relabel.rules)
-		meters_through(c->meters, &relabelling_events, &c->relabel);
 	return failed;
 }
 
@@ -563,8 +553,8 @@ static int statsd_create(const void *config, struct host *host, struct collector
 		return failed;
 	}
 	meters_round_init(&c->round, host, c->meters);
-	c->round.begin = on_begin;
-	c->round.end = on_end;
+	meters_round_relabel(&c->round, &c->relabel, c->labels, c->config->labels->count);
+	c->round.end = on_shown;
 	c->round.context = c;
 	statsd_events_init(&c->events, host, c->meters,
 		&(struct statsd_options){ .bounds = c->bounds,

@@ -59,4 +59,14 @@ enum { OTLP_POINT_BUCKETS = 6, OTLP_POINT_BOUNDS = 7 }; /* of a histogram's poin
 /* Quantiles of a summary's point and the values there; as above. */
 size_t otlp_point_quantiles(const struct otlp_point *, double *quantiles, double *values, size_t most) MUST_CHECK;
 
+/* One that stands beside a point. Its message has the attributes that its series lacks in OTLP_EXEMPLAR_ATTRIBUTES. */
+struct otlp_exemplar {
+	struct bytes message, trace_id, span_id; /* the ids as they came, or empty */
+	uint64_t time_ns;
+	double value;
+};
+enum { OTLP_EXEMPLAR_ATTRIBUTES = 7 };
+/* The next one, from the point's message on: `at` is wire_of() that. False: there is none, or none that can be read. */
+bool otlp_exemplar_next(const struct otlp_point *, struct wire *at, struct otlp_exemplar *ret) MUST_CHECK;
+
 #endif

@@ -55,13 +55,15 @@ void series_commit(struct series_target *t, struct series_counts *ret)
 	OXP_ASSERT(t->staged);
 	cut_apply(t);
 	refuse_clashes(t, slot);
-	t->counts.merged = t->groups[slot].count;
+	t->counts.merged = t->groups[slot].count + t->merged;
 	*ret = t->counts;
 	t->visible = t->staged;
 	t->staged = 0;
 	t->slot = slot;
 	slot_leave(t, !slot);
 	t->series->version++;
+	if (t->series->steps.step)
+		t->series->steps.stepped(t->series->steps.context, t->stepped);
 }
 
 void series_abandon(struct series_target *t)
@@ -93,4 +95,6 @@ void series_begin(struct series_target *t)
 	t->source = NULL;
 	t->doubts = 0;
 	memset(&t->counts, 0, sizeof t->counts);
+	memset(t->stepped, 0, sizeof t->stepped);
+	t->merged = 0;
 }

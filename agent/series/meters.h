@@ -97,8 +97,7 @@ struct meter_wanted {
 	bool as_owner; /* it does not end while its owner is heard of within `ttl` */
 	bool whole; /* what is sent are no events, but all that there were: nothing for an overflow, so it is refused */
 	bool saved; /* it outlives the process */
-	uint64_t
-		origin; /* what made it, such as a rule. One that was restored begins anew if another one asks for it */
+	uint64_t origin; /* such as a rule. One that was restored begins anew if another origin asks for it */
 };
 
 /* Of a histogram or a summary. */
@@ -148,6 +147,9 @@ void meter_observe(struct meter *, double value, double weight, struct mono_time
 /* A histogram or a summary is like that from now on; a histogram has got that, too. */
 void meter_set_state(struct meter *, const struct meter_state *, struct mono_time now);
 void meter_add_state(struct meter *, const struct meter_state *, struct mono_time now);
+/* Of a counter, or of the bucket of a histogram that the value is in: `{…} value timestamp`, as OpenMetrics has it. The
+ * latest is shown; without memory there is none. */
+void meter_exemplar(struct meters *, struct meter *, double value, struct bytes text);
 /* Into a set. The value is counted once in each window. */
 void meter_insert(struct meters *, struct meter *, struct bytes value, struct mono_time now);
 

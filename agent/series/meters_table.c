@@ -550,6 +550,7 @@ static void meter_end(struct meters *m, struct meter *meter)
 	members_free(m, meter);
 	unsave(m, meter);
 	f->live -= !meter->restored;
+	meter_exemplars_free(m, meter);
 	if (meter == f->overflow) {
 		f->overflow = NULL;
 	} else {

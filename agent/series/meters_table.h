@@ -73,6 +73,7 @@ struct meter {
 	struct meter *unsaved_next, **unsaved_at;
 	struct sums_place place;
 	uint64_t origin;
+	struct meter_exemplars *exemplars; /* NULL: none yet */
 	size_t size; /* of the labels */
 	/* Of a histogram's buckets and +Inf, not added up; of a summary the bits of the values at its quantiles. Then
 	 * the labels, in the order of names. */
@@ -135,6 +136,9 @@ void meter_take_unsaved(struct meters *, struct meter *);
 void meter_save(struct meters *, struct meter *);
 /* As meters_get(), of one that is restored; NULL: there is no place for it. */
 struct meter *meter_restore(struct meters *, const struct meter_wanted *, bool overflow, struct mono_time now);
+void meter_exemplars_free(struct meters *, struct meter *);
+/* Of a histogram's bucket; of a counter that of 0. Empty: none. */
+struct bytes meter_exemplar_at(const struct meter *, size_t bucket);
 
 static inline bool meter_has_scale(enum meter_kind kind)
 {

@@ -92,7 +92,7 @@ class Client:
 
     def come(self):
         """With half of it."""
-        self.socket, self.left = socket.create_connection(("127.0.0.1", self.port), 30), self.data
+        self.socket, self.left = socket.create_connection(("127.0.0.1", self.port), 300), self.data
         self.send(len(self.data) // 2)
 
     def send(self, size):
@@ -143,7 +143,7 @@ def call(channels, service):
     """Over gRPC: all calls at once, those without room once more. The numbers that were taken."""
     left, stubs = list(range(CALLS)), [TraceServiceStub(channel) for channel in channels]
     while left:
-        calls = {n: stubs[n % len(stubs)].Export.future(request_of(EACH, service, 1 + n * EACH), timeout=60)
+        calls = {n: stubs[n % len(stubs)].Export.future(request_of(EACH, service, 1 + n * EACH), timeout=300)
                  for n in left}
         left = [n for n, future in calls.items() if future.exception()]
         assert all(calls[n].code() == grpc.StatusCode.UNAVAILABLE for n in left)

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from lib import backends, fault, fixtures
-from lib.agent import run
+from lib.agent import HURRIED, run
 from lib.lines import Writer, assert_same
 from lib.shipped import documents_of, wait_delivered
 from test_logs import as_they_stand, config
@@ -41,7 +41,7 @@ def test_an_answer_is_read_in_its_coding(oxpecker, fault_server, tmp_path, codin
     writer.write(200)
     agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url, template=True))
     wait_delivered(agent, 200)
-    assert sum(len(request.documents()) for request in server.taken("_bulk")) == 200
+    assert 0 <= sum(len(request.documents()) for request in server.taken("_bulk")) - 200 <= agent.sent_again()
     server.plan(fault.coded(fault.partial_bulk(1, 400, "mapper_parsing_exception"), coding, pack))
     writer.write(5)
     agent.wait_until(lambda: agent.booked("parked", signal="logs") == 5)
@@ -54,9 +54,10 @@ def test_an_answer_that_cannot_be_read_is_told_and_nobodys_fault(oxpecker, fault
     server.plan(fault.coded(fault.good(), "br"))
     writer.write(20)
     agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url, retry_first="5ms", retry_last="10ms"))
-    agent.wait_until(lambda: destination(agent)["retries"] > 20, 30, "many tries")
+    agent.wait_until(lambda: destination(agent)["retries"] > 20, 60, "many tries")
     assert 'coded as "br", which is not read here' in destination(agent)["error"], destination(agent)
-    assert all(len(request.documents()) == 20 for request in server.taken("_bulk")), "halves are tried"
+    sizes = {len(request.documents()) for request in server.taken("_bulk")}
+    assert sizes == {20} or sizes == {20, 1} and agent.scouts(), "halves are tried"
     server.plan(fault.good())
     wait_delivered(agent, 20)
     agent.assert_balanced()
@@ -91,7 +92,7 @@ def test_what_refuses_a_whole_bulk_is_told_in_its_words(oxpecker, fault_server, 
     Writer(tmp_path / "app.log").write(1)
     server.plan(fault.coded(fault.ok(body, content_type, code=400)))
     agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url, template=True, retry_last="50ms"))
-    agent.wait_until(lambda: destination(agent)["error"] == words, 20, words)
+    agent.wait_until(lambda: destination(agent)["error"] == words, 60, words)
     assert f"the index template is not there yet: {words};" in agent.err()
     server.plan(fault.good())
 
@@ -218,7 +219,7 @@ def test_a_line_without_a_time_has_the_same_one_in_each_try(oxpecker, fault_serv
     agent = oxpecker(elasticsearch(path, server.url, data_stream="logs-app-default"))
     wait_delivered(agent, 1)
     tries = [document["@timestamp"] for request in server.taken("_bulk") for _, document in request.documents()]
-    assert len(tries) == 3 and len(set(tries)) == 1
+    assert len(tries) >= 3 and len(set(tries)) == 1
 
 
 # The time as a library writes it, what a data stream is given for it, and the index it goes to.
@@ -466,7 +467,7 @@ def test_stopped_while_bulks_wait_for_the_template(oxpecker, fault_server, tmp_p
     server, writer = fault_server(), Writer(tmp_path / "app.log")
     server.plan(by_path(fault.hang(), fault.good()))
     writer.write(20)
-    agent = oxpecker({**elasticsearch(tmp_path / "*.log", server.url, template=True), "exit": {"within": "2s"}})
+    agent = oxpecker({**elasticsearch(tmp_path / "*.log", server.url, template=True), "exit": HURRIED})
     agent.wait_until(lambda: destination(agent)["sends"] > 0)
     assert agent.stop() == 0 and not server.taken("_bulk")
     server.plan(fault.good())

@@ -76,7 +76,7 @@ static void restore_and_show(struct sums_file *file)
 	struct mono_time now = { 1000000000 };
 	struct meters_restored restored;
 	struct series_counts counts;
-	struct meters *m;
+	struct meters *m = NULL;
 
 	need(s && meters_new(s, NULL, 0, &limits, &m) == 0);
 	meters_save_to(m, file, on_changed, NULL);

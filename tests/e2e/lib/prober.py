@@ -28,7 +28,7 @@ class Prober:
                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ended(self):
-        told, _ = self.child.communicate("end\n", timeout=90)
+        told, _ = self.child.communicate("end\n", timeout=300)
         return json.loads(told)
 
     def close(self):

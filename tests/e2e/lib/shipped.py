@@ -22,7 +22,7 @@ def sent_to(server):
     return [as_written(document) for request in server.taken("_bulk") for _, document in request.documents()]
 
 
-def wait_delivered(agent, count, deadline=60):
+def wait_delivered(agent, count, deadline=120):
     """So many log lines booked as delivered, and no more."""
     booked = lambda: agent.booked("delivered", signal="logs")  # noqa: E731
     agent.wait_until(lambda: booked() >= count, deadline, f"{count} lines delivered")
