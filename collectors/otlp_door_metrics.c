@@ -1,7 +1,7 @@
 /*
  * Metrics. Each point goes into a meter (otlp_meters.h), some at a time; the answer follows when all have. A point that
- * cannot is refused alone, and the answer reports it as a partial success. Nothing is offered, and nothing is put on
- * disk: a request that was answered is on the next page.
+ * cannot is refused alone, and the answer reports it as a partial success. Nothing is offered: a request that was
+ * answered is on the next page, and what deltas have added up to is saved, which outlives a kill.
  */
 #include <stdio.h>
 
@@ -9,7 +9,7 @@
 #include "collectors/otlp_door.h"
 
 enum {
-	POINTS_AT_ONCE = 200, /* a third of a millisecond, as that many of these: */
+	POINTS_AT_ONCE = 200, /* a third of a millisecond, twice that if all are deltas, as that many of these: */
 	BYTES_OF_POINT = 256, /* that are read */
 	POINTS_OF_RESOURCE = 20, /* to tell what is known of it takes as long */
 	STEPS_AT_ONCE = 20000, /* fields around them */
@@ -92,6 +92,7 @@ static bool apply(struct door_request *r)
 		take(r, &m->points.point);
 		done += cost(&m->points.point, m->points.point.resources != resource);
 	}
+	otlp_meters_answer(otlp_door_of(r)->meters, POINTS_AT_ONCE);
 	OXP_ASSERT(next != OTLP_POINTS_BROKEN); /* as look() saw */
 	return next != OTLP_POINTS_END;
 }

@@ -28,8 +28,10 @@ struct otlp_resource {
 	struct meter_owner owner; /* main: its target_info */
 	uint64_t digest; /* of the message that this was made of */
 	size_t job, instance; /* sizes */
-	char text[];
+	char text[]; /* both, and the size of the first in four bytes: the name of the owner */
 };
+
+enum { JOB_SIZE = sizeof(uint32_t) };
 
 static const char *const identifying[] = { "service.namespace", "service.name", "service.instance.id", NULL };
 
@@ -106,20 +108,38 @@ static struct otlp_resource *make_resource(
 {
 	struct otlp_resource *r;
 
+	uint32_t size = (uint32_t)job.size;
+
 	if (m->resource_count == OTLP_RESOURCES_MAX)
 		return NULL;
-	r = calloc(1, sizeof *r + job.size + instance.size);
+	r = calloc(1, sizeof *r + job.size + instance.size + JOB_SIZE);
 	if (!r)
 		return NULL;
 	r->job = job.size;
 	r->instance = instance.size;
 	memcpy(r->text, job.data, job.size);
 	memcpy(r->text + job.size, instance.data, instance.size);
+	memcpy(r->text + job.size + instance.size, &size, JOB_SIZE);
+	r->owner.name = (struct bytes){ r->text, job.size + instance.size + JOB_SIZE };
 	r->node.hash = hash;
 	map_put(&m->resources, &r->node);
 	r->next = m->first;
 	m->first = r;
 	m->resource_count++;
+	return r;
+}
+
+/* NULL: there is no room for one more. */
+static struct otlp_resource *get_resource(struct otlp_meters *m, struct bytes job, struct bytes instance)
+{
+	uint64_t hash =
+		XXH3_64bits_withSeed(instance.data, instance.size, XXH3_64bits_withSeed(job.data, job.size, m->seed));
+	struct otlp_resource *r = find_resource(m, hash, job, instance);
+
+	if (!r)
+		r = make_resource(m, hash, job, instance);
+	if (r)
+		r->owner.alive = now(m);
 	return r;
 }
 
@@ -205,13 +225,9 @@ static void begin_resource(struct otlp_meters *m, struct bytes message)
 	}
 	memcpy(job + size, name.data, name.size);
 	size += name.size;
-	hash = XXH3_64bits_withSeed(instance.data, instance.size, XXH3_64bits_withSeed(job, size, m->seed));
-	m->resource = find_resource(m, hash, (struct bytes){ job, size }, instance);
-	if (!m->resource)
-		m->resource = make_resource(m, hash, (struct bytes){ job, size }, instance);
+	m->resource = get_resource(m, (struct bytes){ job, size }, instance);
 	if (!m->resource)
 		return;
-	m->resource->owner.alive = now(m);
 	hash = XXH3_64bits_withSeed(message.data, message.size, m->seed);
 	if ((size > 0 || instance.size > 0) && (hash != m->resource->digest || !m->resource->owner.main))
 		show_resource(m, m->resource, message);
@@ -390,6 +406,12 @@ static void end(struct otlp_meters *m, const struct meter_wanted *w)
 		meters_end(m->meters, meter);
 }
 
+/* What labels a series has depends on it. */
+static uint64_t origin_of(const struct otlp_meters *m)
+{
+	return 1 + m->options.scope_labels;
+}
+
 static enum otlp_point_fault take(struct otlp_meters *m, const struct otlp_point *p)
 {
 	struct meter_wanted w = { .name = { m->name, m->name_size },
@@ -398,7 +420,9 @@ static enum otlp_point_fault take(struct otlp_meters *m, const struct otlp_point
 		.ttl = m->options.ttl,
 		.owner = &m->resource->owner,
 		.as_owner = is_delta(&p->metric),
-		.whole = !is_delta(&p->metric) };
+		.whole = !is_delta(&p->metric),
+		.saved = is_delta(&p->metric),
+		.origin = origin_of(m) };
 	enum otlp_point_fault fault = OTLP_POINT_FINE;
 	enum meter_refusal why;
 	struct meter_state state;
@@ -480,11 +504,54 @@ static void on_look(void *context)
 	struct otlp_meters *m = context;
 
 	meters_age(m->meters, now(m), AGED_AT_ONCE);
+	saving_look(&m->saving);
 	free_resources(m, false);
 	m->resource_number = 0; /* what was remembered may be gone */
 	*m->series = meters_series(m->meters);
 	if (m->resource_count > 0 || meters_families(m->meters) > 0)
 		loop_timer_set(&m->look, DURATION_MS(LOOK_MS));
+}
+
+/* Saving. */
+
+/* As meters_restore.wanted. An overflow has no owner. */
+static bool want(void *context, struct bytes owner, struct meter_wanted *w)
+{
+	struct otlp_meters *m = context;
+	struct otlp_resource *r;
+	size_t texts = owner.size - JOB_SIZE;
+	uint32_t job;
+
+	w->ttl = m->options.ttl;
+	if (w->origin != origin_of(m) || w->kind == METER_GAUGE)
+		return false;
+	if (!w->whole)
+		return owner.size == 0;
+	if (owner.size < JOB_SIZE)
+		return false;
+	memcpy(&job, owner.data + texts, JOB_SIZE);
+	if (job > texts)
+		return false;
+	r = get_resource(m, (struct bytes){ owner.data, job }, (struct bytes){ owner.data + job, texts - job });
+	w->owner = r ? &r->owner : NULL;
+	return r;
+}
+
+void otlp_meters_save(struct otlp_meters *m)
+{
+	saving_init(&m->saving, m->host, m->meters, &(struct meters_restore){ want, m });
+	if (m->resource_count > 0 || meters_families(m->meters) > 0)
+		loop_timer_set(&m->look, DURATION_MS(LOOK_MS));
+}
+
+void otlp_meters_answer(struct otlp_meters *m, size_t count)
+{
+	saving_now(&m->saving, count);
+}
+
+void otlp_meters_end(struct otlp_meters *m)
+{
+	saving_end(&m->saving);
 }
 
 /* Life. */
@@ -542,6 +609,7 @@ void otlp_meters_free(struct otlp_meters *m)
 	loop_timer_done(&m->look);
 	meters_round_done(&m->round);
 	meters_free(m->meters);
+	saving_done(&m->saving);
 	relabelling_done(&m->relabel);
 	free_resources(m, true);
 	map_done(&m->resources);
@@ -568,7 +636,7 @@ void otlp_meters_report(const struct otlp_meters *m, struct json_writer *w)
 
 	for (unsigned i = OTLP_POINT_FINE + 1; i < OTLP_POINT_FAULTS; i++)
 		came += *m->refused[i];
-	if (came == 0)
+	if (came == 0 && meters_families(m->meters) == 0)
 		return;
 	json_put_object(w, "metrics");
 	json_put_u64(w, "series", meters_series(m->meters));
@@ -587,6 +655,7 @@ void otlp_meters_report(const struct otlp_meters *m, struct json_writer *w)
 		json_put_end(w);
 	}
 	json_put_end(w);
+	saving_report(&m->saving, w);
 	relabelling_report(&m->relabel, w);
 	refusals_report(&m->round.refusals, w);
 	json_put_end(w);

@@ -21,6 +21,7 @@
 #include "collectors/meters_round.h"
 #include "collectors/pace.h"
 #include "collectors/relabelling.h"
+#include "collectors/saving.h"
 #include "collectors/statsd_events.h"
 #include "collectors/statsd_stream.h"
 #include "component.h"
@@ -130,6 +131,7 @@ struct collector {
 	size_t count;
 	struct loop_timer again, look;
 	struct meters_round round;
+	struct saving saving;
 	bool stopped, full, full_told, starved_told;
 	struct series_label labels[SERIES_TARGET_LABELS_MAX];
 	struct relabelling relabel;
@@ -430,6 +432,7 @@ static void on_look(void *context)
 			open_anew(&c->listeners[i]);
 	watch_listeners(c);
 	meters_age(c->meters, loop_now(c->loop), AGED_AT_ONCE);
+	saving_look(&c->saving);
 	loop_timer_set(&c->look, DURATION_MS(LOOK_MS));
 }
 
@@ -599,6 +602,7 @@ static int statsd_create(const void *config, struct host *host, struct collector
 			.container_label = c->config->container_label,
 			.mapping = c->config->mapping ? &c->mapping : NULL });
 	count_in(c, host);
+	saving_init(&c->saving, host, c->meters, &(struct meters_restore){ statsd_events_want, &c->events });
 	*ret = c;
 	return 0;
 }
@@ -612,6 +616,7 @@ static void statsd_report(const struct collector *c, struct json_writer *w)
 	json_put_u64(w, "series", meters_series(c->meters));
 	json_put_u64(w, "families", meters_families(c->meters));
 	statsd_events_report(&c->events, w);
+	saving_report(&c->saving, w);
 	relabelling_report(&c->relabel, w);
 	refusals_report(&c->round.refusals, w);
 }
@@ -625,6 +630,7 @@ static void statsd_stop(struct collector *c)
 		loop_watch_set(&c->listeners[i].watch, 0);
 		loop_soon_done(&c->listeners[i].more);
 	}
+	saving_end(&c->saving);
 }
 
 static void statsd_destroy(struct collector *c)
@@ -643,6 +649,7 @@ static void statsd_destroy(struct collector *c)
 	statsd_events_done(&c->events);
 	statsd_mapping_done(&c->mapping);
 	meters_free(c->meters);
+	saving_done(&c->saving);
 	relabelling_done(&c->relabel);
 	free(c);
 }

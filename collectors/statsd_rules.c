@@ -1,5 +1,7 @@
 #include "collectors/statsd_rules.h"
 
+#include <xxhash.h>
+
 #include "base/text.h"
 #include "proto/statsd.h"
 
@@ -323,6 +325,22 @@ static void read_rule(struct statsd_rules *r, const struct node *map, struct sta
 	}
 }
 
+static uint64_t digest_text(uint64_t before, const char *text)
+{
+	return text ? XXH3_64bits_withSeed(text, strlen(text) + 1, before) : before;
+}
+
+static uint64_t digest_of(const struct statsd_rule *rule)
+{
+	uint64_t made = XXH3_64bits_withSeed(&rule->scale, sizeof rule->scale, rule->regex != NULL);
+
+	made = XXH3_64bits_withSeed(rule->of, sizeof rule->of, made + rule->honor_labels);
+	made = digest_text(digest_text(made, rule->match), rule->metric.text);
+	for (size_t i = 0; i < rule->label_count; i++)
+		made = digest_text(digest_text(made, rule->labels[i].name), rule->labels[i].text);
+	return made ? made : 1;
+}
+
 static void read_rules(struct statsd_rules *r, const struct node *list)
 {
 	if (!list || list->empty)
@@ -332,8 +350,11 @@ static void read_rules(struct statsd_rules *r, const struct node *list)
 		return;
 	}
 	r->rules = config_alloc(r->file.arena, list->count * sizeof *r->rules);
-	for (const struct node *n = list->first; n; n = n->next)
-		read_rule(r, n, &r->rules[r->count++]);
+	for (const struct node *n = list->first; n; n = n->next) {
+		read_rule(r, n, &r->rules[r->count]);
+		r->rules[r->count].digest = digest_of(&r->rules[r->count]);
+		r->count++;
+	}
 }
 
 bool statsd_rules_read(struct statsd_rules *r, const char *path)
