@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -68,6 +69,30 @@ def test_what_a_flood_took_goes_back(oxpecker, container, fault_server):
         assert set(apps.map(send, range(120))) <= {200, 503}
     agent.wait_until(lambda: not agent.booked("held", signal="traces"), 60)
     wait_until(lambda: group.anonymous < 8 << 20, 60, "what was kept went back to the kernel")
+
+
+def test_what_waits_for_a_destination_stands_on_disk(oxpecker, container, fault_server, closing):
+    """20 MiB are held while it is away, and arrive. The agent has less than 12 MiB of memory of its own meanwhile."""
+    group, server, taken = container(256 << 20), fault_server(), 0
+    sink, folders = Sink(server), closing.keep(contextlib.ExitStack())
+    server.refuse()
+    agent = oxpecker({"state": {"path": folders.enter_context(tempfile.TemporaryDirectory(dir="/var/tmp"))},  # no tmpfs
+                      "traces": {"batch": {"age": "100ms"}, "export": {
+                          "otlp": {"endpoint": server.url, "retry_first": "100ms", "retry_last": "1s"}}}})
+    while taken < 20_000:
+        message = request_of(500, first=1 + taken)
+        for span in message.resource_spans[0].scope_spans[0].spans:
+            span.name = "x" * 1000
+        assert requests.post(agent.otlp_url + "/v1/traces", data=message.SerializeToString(), headers=PROTOBUF,
+                             timeout=60).status_code == 200
+        taken += 500
+    agent.wait_until(lambda: agent.metric("oxpecker_memory_on_disk_bytes") > 18 << 20, 60)
+    assert agent.metric("oxpecker_memory_used_bytes") > 20_000_000 and agent.booked("held") == taken
+    wait_until(lambda: group.anonymous < 12 << 20, 60, "what was moved to disk is no memory of the agent's any more")
+    server.listen()
+    agent.wait_until(lambda: agent.booked("held") == 0, 60, "all is delivered")
+    assert sorted(sink.spans) == list(range(1, 1 + taken))
+    agent.wait_until(lambda: agent.metric("oxpecker_memory_on_disk_bytes") == 0, 60)
 
 
 @pytest.mark.parametrize("word", ["--json", "--follow"])
