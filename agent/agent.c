@@ -16,6 +16,7 @@
 #include "memory_limit.h"
 #include "pipeline/sender.h"
 #include "series/series.h"
+#include "series/steps.h"
 #include "state/state.h"
 
 enum {
@@ -413,6 +414,7 @@ static void init_parts(struct agent *a)
 	overview_init(&a->overview, core, &a->pipeline, a->config->state.max);
 	report_add(&a->overview.report, "sources", intakes_report, &a->intakes);
 	report_add(&a->overview.report, "destinations", destinations_report, &a->destinations);
+	report_add(&a->overview.report, "families", overview_families, &a->overview);
 	report_add(&a->overview.report, "checks", health_report, &a->health);
 	report_add(&a->overview.report, "state", overview_state, &a->overview);
 	report_add(&a->overview.report, "parked", parked_report, &a->parked);
@@ -593,9 +595,12 @@ static void destroy_components(struct agent *a)
 	intakes_done(&a->intakes);
 	health_done(&a->health);
 	pipeline_done(&a->pipeline);
+	if (a->metric_steps)
+		series_steps(a->core.series, NULL);
+	chain_free(a->metric_steps);
 	chain_free(a->log_steps);
 	chain_free(a->trace_steps);
-	a->log_steps = a->trace_steps = NULL;
+	a->metric_steps = a->log_steps = a->trace_steps = NULL;
 	outlets_done(&a->outlets);
 	hosts_done(&a->hosts);
 }

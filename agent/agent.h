@@ -38,7 +38,7 @@ struct agent {
 	struct parking parking;
 	struct parked parked;
 	struct recorder recorder;
-	struct chain *log_steps, *trace_steps; /* NULL: none */
+	struct chain *metric_steps, *log_steps, *trace_steps; /* NULL: none */
 	struct health health;
 	struct hosts hosts;
 	struct intakes intakes;

@@ -215,6 +215,11 @@ static const struct {
 		  .kind = SECTION_COMPONENTS,
 		  .help = "Where metrics come from." },
 		PART_METRICS },
+	{ { .path = "metrics.steps",
+		  .noun = "step",
+		  .kind = SECTION_STEPS,
+		  .help = "What is done to samples of all collectors and doors before they are shown, in this order." },
+		PART_METRICS_STEPS },
 	{ { .path = "logs.batch", .options = logs_batch_rows, .help = "How log lines are batched." }, PARTS },
 	{ { .path = "logs.collect", .noun = "collector", .kind = SECTION_COMPONENTS, .help = "Where logs come from." },
 		PART_LOGS },
@@ -314,13 +319,16 @@ static void add_exporters(struct agent_config *c)
 
 static void add_steps(struct agent_config *c)
 {
-	for (const struct step_type *const *t = registry_steps; *t; t++)
-		add_type(&c->types[(*t)->signals & SIGNAL_TRACES ? PART_TRACES_STEPS : PART_LOGS_STEPS],
-			&(struct config_type){ .name = (*t)->name,
-				.summary = (*t)->summary,
-				.options = (*t)->options,
-				.config_size = (*t)->config_size,
-				.type = *t });
+	for (const struct step_type *const *t = registry_steps; *t; t++) {
+		enum part part = (*t)->signals & SIGNAL_TRACES    ? PART_TRACES_STEPS
+				 : (*t)->signals & SIGNAL_METRICS ? PART_METRICS_STEPS
+								  : PART_LOGS_STEPS;
+		add_type(&c->types[part], &(struct config_type){ .name = (*t)->name,
+						  .summary = (*t)->summary,
+						  .options = (*t)->options,
+						  .config_size = (*t)->config_size,
+						  .type = *t });
+	}
 }
 
 static void add_checks(struct agent_config *c)
@@ -696,6 +704,7 @@ int agent_config_load(struct agent_config *c, const struct config_input *input)
 	check_line_max(c);
 	check_together(c, PART_LOGS_OUT);
 	check_together(c, PART_TRACES_OUT);
+	check_steps(c, PART_METRICS_STEPS, "metrics");
 	check_steps(c, PART_LOGS_STEPS, "logs");
 	check_steps(c, PART_TRACES_STEPS, "traces");
 	fill_listen(c, input->world);

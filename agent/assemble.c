@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "spool/books.h"
+#include "pipeline/chain_samples.h"
 #include "pipeline/sender.h"
 #include "registry.h"
 #include "state/state.h"
@@ -130,11 +131,18 @@ static int add_collector(struct agent *a, enum part part, const struct config_co
 	return intake_create(i, c->options);
 }
 
+static struct chain **steps_of(struct agent *a, enum part part)
+{
+	return part == PART_METRICS_STEPS ? &a->metric_steps
+	       : part == PART_LOGS_STEPS  ? &a->log_steps
+					  : &a->trace_steps;
+}
+
 static int add_step(struct agent *a, enum part part, const struct config_component *c)
 {
 	const struct step_type *type = c->type->type;
 	struct host *h = host_new(&a->hosts, part_path(part), c->name);
-	struct chain **chain = part == PART_LOGS_STEPS ? &a->log_steps : &a->trace_steps;
+	struct chain **chain = steps_of(a, part);
 	struct step *step;
 	int failed = type->create(c->options, h, &step);
 
@@ -142,6 +150,8 @@ static int add_step(struct agent *a, enum part part, const struct config_compone
 		return failed;
 	if (!*chain)
 		*chain = chain_new();
+	if (part == PART_METRICS_STEPS)
+		chain_takes_samples(*chain, a->core.series);
 	failed = chain_add(
 		*chain, type, step, host_counter(h, "step_dropped_records_total", "Records dropped by this step."));
 	if (failed) {
@@ -198,8 +208,8 @@ int assemble(struct agent *a)
 		enum part part;
 		int (*add)(struct agent *, enum part, const struct config_component *);
 	} order[] = { { PART_LOGS_OUT, add_exporter }, { PART_TRACES_OUT, add_exporter }, { PART_LOGS_STEPS, add_step },
-		{ PART_TRACES_STEPS, add_step }, { PART_LOGS, add_collector }, { PART_METRICS, add_collector },
-		{ PART_RECEIVE, add_collector }, { PART_CHECKS, add_check } };
+		{ PART_TRACES_STEPS, add_step }, { PART_METRICS_STEPS, add_step }, { PART_LOGS, add_collector },
+		{ PART_METRICS, add_collector }, { PART_RECEIVE, add_collector }, { PART_CHECKS, add_check } };
 
 	for (size_t i = 0; i < COUNT_OF(order); i++)
 		for (const struct config_component *c = a->config->components[order[i].part]; c; c = c->next) {

@@ -27,6 +27,7 @@ struct otlp_door_config {
 	struct duration ttl;
 	uint64_t series, family;
 	bool scope_labels;
+	const struct option_items *relabel;
 };
 
 static const struct option otlp_door_options[] = {
@@ -51,6 +52,7 @@ static const struct option otlp_door_options[] = {
 		.help = "The same for each metric." },
 	{ OPT_BOOL(struct otlp_door_config, scope_labels), .name = "scope_labels", .text = "true",
 		.help = "Whether series have the labels otel_scope_name, otel_scope_version and the like." },
+	RELABELLING_ROW(struct otlp_door_config, relabel),
 	{ OPT_TEXTS(struct otlp_door_config, origins), .name = "origins", .example = "[\"https://app.example.com\"]",
 		.help = DOOR_ORIGINS_HELP },
 	{ .name = NULL },
@@ -101,7 +103,8 @@ static int add_meters(struct collector *c, struct host *host)
 {
 	const struct otlp_meters_options options = { .ttl = c->config->ttl,
 		.limits = { .series = c->config->series, .family_series = c->config->family, .label = METER_LABEL_MAX },
-		.scope_labels = c->config->scope_labels };
+		.scope_labels = c->config->scope_labels,
+		.relabel = c->config->relabel };
 
 	return host_takes(host, SIGNAL_METRICS) ? otlp_meters_new(host, &options, &c->otlp.meters) : 0;
 }

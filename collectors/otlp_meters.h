@@ -51,6 +51,7 @@ enum otlp_point_fault {
 	OTLP_POINT_VALUE,
 	OTLP_POINT_BOUNDS_BAD, /* or its buckets */
 	OTLP_POINT_RESOURCES, /* too many of them */
+	OTLP_POINT_SIZE, /* of it, its scope or its resource: beyond OTLP_POINT_MAX */
 	OTLP_POINT_FAULTS,
 };
 
@@ -58,6 +59,7 @@ struct otlp_meters_options {
 	struct duration ttl; /* 0: none */
 	struct meters_limits limits;
 	bool scope_labels;
+	const struct option_items *relabel; /* may be NULL */
 };
 
 /* Only otlp_meters.c writes it. */
@@ -66,6 +68,7 @@ struct otlp_meters {
 	struct otlp_meters_options options;
 	struct meters *meters;
 	struct meters_round round;
+	struct relabelling relabel;
 	struct map resources;
 	uint64_t seed;
 	struct otlp_resource *first;
@@ -83,7 +86,7 @@ struct otlp_meters {
 
 	char latest[OTLP_POINT_FAULTS][SERIES_NAME_SHOWN]; /* the metric */
 	bool told[OTLP_POINT_FAULTS];
-	uint64_t *points, *late, *repeated, *parts, *overflow, *refused[OTLP_POINT_FAULTS], *series;
+	uint64_t *points, *late, *repeated, *parts, *cut, *overflow, *refused[OTLP_POINT_FAULTS], *series;
 };
 
 /* For people: what was wrong, or what was expected. */

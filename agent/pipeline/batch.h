@@ -9,7 +9,7 @@
  * == records; what the budget was charged == charged. A block moves only when it is trimmed, and its items move with
  * it. What the blocks were charged stays charged when they are gone, since the map takes their place. No item of
  * logs contains a line feed or carriage return: exporters write lines, and the rest of such an item would be an action
- * of its own in a bulk.
+ * of its own in a bulk. While a batch is `apart`, nothing that is done to it touches the budget.
  *
  * If a batch has one small item, nearly all of its memory is bookkeeping. That is charged as well, and at once: the
  * delivery, and the sends to one or two destinations, are made later and cannot be refused then.
@@ -75,6 +75,8 @@ struct batch {
 	size_t count, room;
 	size_t size, charged;
 	size_t mapped_charge; /* what its blocks were charged, until they went */
+	size_t reserved; /* what is left of batch_reserve(), part of `charged` */
+	bool apart; /* between batch_reserve() and batch_unreserve() */
 	uint64_t records;
 	struct left_out dropped, merged; /* by steps: not in it any more, not counted yet */
 	struct batch *aside; /* what sampling left out of it, as the other steps made it; NULL: nothing, or not asked */

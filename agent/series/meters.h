@@ -143,6 +143,9 @@ void meter_observe(struct meter *, double value, double weight, struct mono_time
 /* A histogram or a summary is like that from now on; a histogram has got that, too. */
 void meter_set_state(struct meter *, const struct meter_state *, struct mono_time now);
 void meter_add_state(struct meter *, const struct meter_state *, struct mono_time now);
+/* Of a counter, or of the bucket of a histogram that the value is in: `{…} value timestamp`, as OpenMetrics has it. The
+ * latest is shown; without memory there is none. */
+void meter_exemplar(struct meters *, struct meter *, double value, struct bytes text);
 /* Into a set. The value is counted once in each window. */
 void meter_insert(struct meters *, struct meter *, struct bytes value, struct mono_time now);
 

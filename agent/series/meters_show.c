@@ -28,6 +28,7 @@ static void tell(struct meters *m, const struct meter_family *f, enum exposition
  * names. */
 struct labels {
 	size_t count, le;
+	struct bytes exemplar; /* of the sample at hand */
 	struct exposition_label all[METER_LABELS_MAX], buckets[METER_LABELS_MAX + 1];
 };
 
@@ -46,6 +47,7 @@ static void list_labels(const struct meter *meter, struct labels *l)
 
 	l->count = meter->label_count;
 	l->le = 0;
+	l->exemplar = (struct bytes){ NULL, 0 };
 	for (size_t i = 0; i < l->count; i++) {
 		memcpy(&head, at, sizeof head);
 		at += sizeof head;
@@ -70,6 +72,7 @@ static void stage(struct meters *m, struct bytes name, const struct labels *l, b
 		.label_count = l->count + bucket,
 		.value = value,
 		.value_text = { "", 0 },
+		.exemplar = l->exemplar,
 	};
 
 	(void)m->events->sample(m->context, &sample);
@@ -91,8 +94,10 @@ static void stage_scale(struct meters *m, const struct meter *meter, struct labe
 
 	for (size_t i = 0; i <= meter->scale->count && f->kind == METER_HISTOGRAM; i++) {
 		sum += meter->counts[i];
+		l->exemplar = meter_exemplar_at(meter, i);
 		stage_bound(m, meter, l, i, (double)sum);
 	}
+	l->exemplar = (struct bytes){ NULL, 0 };
 	for (size_t i = 0; i < meter->scale->count && f->kind == METER_SUMMARY; i++) {
 		memcpy(&value, &meter->counts[i], sizeof value);
 		stage_bound(m, meter, l, i, value);
@@ -107,6 +112,8 @@ static void stage_meter(struct meters *m, const struct meter *meter)
 	struct labels l;
 
 	list_labels(meter, &l);
+	if (meter->family->kind == METER_COUNTER)
+		l.exemplar = meter_exemplar_at(meter, 0);
 	if (meter->scale)
 		stage_scale(m, meter, &l);
 	else if (meter->family->kind == METER_SET)

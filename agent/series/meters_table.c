@@ -506,6 +506,7 @@ static void meter_end(struct meters *m, struct meter *meter)
 	forget_raws(m, meter);
 	disown(meter);
 	members_free(m, meter);
+	meter_exemplars_free(m, meter);
 	if (meter == f->overflow) {
 		f->overflow = NULL;
 	} else {
@@ -536,6 +537,7 @@ static struct meter *count(struct meters *m, enum meter_refusal why, struct byte
 	m->counts.by[why]++;
 	snprintf(m->counts.latest[why], SERIES_NAME_SHOWN, "%.*s", (int)smaller(name.size, SERIES_NAME_SHOWN),
 		name.data);
+	worst_drop(&m->series->worst, name, meter_refusal_name(why), 1);
 	return ret;
 }
 

@@ -67,6 +67,7 @@ struct meter {
 	double part; /* the rest of a counter; the value of a gauge; the sum of a histogram, a summary */
 	double carry; /* of a histogram's weights, from -0.5 to 0.5 */
 	struct meter_members *members; /* of a set; NULL: none yet */
+	struct meter_exemplars *exemplars; /* NULL: none yet */
 	size_t size; /* of the labels */
 	/* Of a histogram's buckets and +Inf, not added up; of a summary the bits of the values at its quantiles. Then
 	 * the labels, in the order of names. */
@@ -107,6 +108,10 @@ struct meters {
 	struct meter_family *show_family, *age_family; /* under way */
 	struct meter *show_meter, *age_meter; /* the next of it; NULL: there is none any more */
 };
+
+void meter_exemplars_free(struct meters *, struct meter *);
+/* Of a histogram's bucket; of a counter that of 0. Empty: none. */
+struct bytes meter_exemplar_at(const struct meter *, size_t bucket);
 
 static inline bool meter_has_scale(enum meter_kind kind)
 {

@@ -20,6 +20,8 @@
 #include "series/order.h"
 #include "series/seen.h"
 #include "series/series.h"
+#include "series/steps.h"
+#include "series/worst.h"
 
 enum { SLOTS = 2, VALUE_TEXT_MAX = 22 };
 
@@ -30,7 +32,8 @@ enum role { ROLE_PLAIN, ROLE_TOTAL, ROLE_INFO, ROLE_CREATED, ROLE_GSUM, ROLE_GCO
 struct value {
 	double value;
 	int64_t timestamp_ms;
-	bool has_timestamp;
+	bool has_timestamp : 1;
+	unsigned char merge : 7;	/* enum series_merge, of what was staged so far */
 	unsigned char text_size;
 	char text[VALUE_TEXT_MAX];
 };
@@ -56,6 +59,7 @@ struct entry {
 	uint32_t size;
 	bool quoted;			/* a name in it is not classic, and in quotes */
 	bool unnamed;			/* it is left, and not found by its text any more */
+	bool ends;			/* its name does, in _count or _sum */
 	char text[];
 };
 
@@ -73,6 +77,10 @@ struct group {
 		struct entry *first, *last;
 		size_t count;
 		size_t shown;		/* of them: visible in this group when they were staged */
+		/* How often another label set begins in the list, and how many entries are x_count or x_sum. A set has
+		 * one of each at most: so if there are two for each run, each set of a histogram or summary is whole
+		 * and in one piece. */
+		unsigned runs, ends;
 	} slot[SLOTS];
 };
 
@@ -102,7 +110,7 @@ struct origin {
 };
 
 struct target_label {
-	struct text name, value, exported;	/* value with escapes, exported_NAME */
+	struct text name, value, exported, plain;	/* value with escapes, exported_NAME, value without */
 };
 
 /* Keys of label sets that a ceiling has cut, by open addressing; NULL while there are none. */
@@ -131,6 +139,8 @@ struct series_target {
 	struct origin *source;		/* of the last line */
 	bool timeless;			/* the times of its samples are not shown */
 	struct series_counts counts;	/* of the staged scrape */
+	uint64_t merged;		/* of these: into another sample */
+	uint64_t stepped[SERIES_STEPS_MAX];	/* of these: dropped by each step */
 	struct cuts cuts;		/* of it, too */
 };
 
@@ -153,6 +163,9 @@ struct series {
 	struct span_table *spans;	/* what is counted here; NULL: nothing */
 	size_t counted;			/* series of that */
 	struct seen seen;		/* of the page under way */
+	struct worst worst;
+	struct series_steps steps;	/* step: NULL if there are none */
+	struct edited *edited;		/* by them (stepping.h); NULL if there are none */
 	struct buffer scratch, names;	/* for what is being built, and for names that are copied */
 };
 
@@ -212,6 +225,13 @@ struct origin *origin_new(struct series_target *, struct bytes name) MUST_CHECK;
 /* Replaces the text; if out of memory, it stays as it was. */
 void text_set(struct series *, struct text *, struct bytes);
 
+/* An entry stands in the group's list behind another one, or NULL. */
+static inline void note_run(struct group *g, unsigned slot, const struct entry *e, const struct entry *last)
+{
+	g->slot[slot].runs += !last || last->set != e->set;
+	g->slot[slot].ends += e->ends;
+}
+
 /* What a group, all groups of a family, a target weigh: the larger of what is visible and what is staged. */
 void weigh_group(struct group *);
 void weigh_family(struct family *);
@@ -239,8 +259,9 @@ struct head {
 	struct exposition_label own[EXPOSITION_LABELS_MAX + SERIES_TARGET_LABELS_MAX];
 };
 
-/* Points into the sample, the target and series.names. 0; -EEXIST: two labels have one name; -ENOMEM. */
-int head_prepare(struct series_target *, const struct exposition_sample *, struct head *) MUST_CHECK;
+/* Points into the sample, the target and series.names. `whole`: the sample has the target's labels already. 0; -EEXIST:
+ * two labels have one name; -ENOMEM. */
+int head_prepare(struct series_target *, const struct exposition_sample *, bool whole, struct head *) MUST_CHECK;
 /* Into its own labels, which keep the order of their names. 0 or -EEXIST. */
 int head_insert(struct head *, const struct exposition_label *) MUST_CHECK;
 /* Whether anything of it is in quotes that is not a value. */

@@ -101,26 +101,31 @@ static void send_json(struct fixture *f, const char *json)
 	"'histogram':{'aggregationTemporality':" temporality ",'dataPoints':[{" members "}]}"
 #define METRIC(members) METRICS("", "{'name':'m'," members "}")
 
-static void read_page(struct fixture *f)
+static void read_page_of(struct fixture *f, enum exposition_format format)
 {
 	struct series_cursor cursor;
 
 	series_check(f->table);
 	buffer_clear(&f->page);
-	series_cursor_init(&cursor, f->table, EXPOSITION_TEXT);
+	series_cursor_init(&cursor, f->table, format);
 	assert_int_equal(series_write_some(&cursor, &f->page, PAGE), 0);
 	assert_int_equal(buffer_append(&f->page, "", 1), 0);
 }
 
-static void assert_shows(struct fixture *f, const char *expected)
+static void assert_shows_in(struct fixture *f, enum exposition_format format, const char *expected)
 {
 	size_t before = f->host.collected;
 
 	otlp_meters_collect(f->meters);
 	while (f->host.collected == before)
 		turn(&f->world);
-	read_page(f);
+	read_page_of(f, format);
 	assert_string_equal(f->page.data, expected);
+}
+
+static void assert_shows(struct fixture *f, const char *expected)
+{
+	assert_shows_in(f, EXPOSITION_TEXT, expected);
 }
 
 static void each_kind_of_point_is_on_the_page(void **state)
@@ -276,6 +281,45 @@ static void a_long_value_of_a_resource_costs_itself(void **state)
 	assert_shows(&f, "# TYPE a gauge\na{job=\"s\"} 2\n# HELP target_info What is known of what sends over OTLP.\n"
 			 "# TYPE target_info gauge\ntarget_info{job=\"s\",short=\"1\"} 1\n");
 	end(&f);
+}
+
+/* As many as fit beside job and instance are shown, and the resource is counted once. */
+static void a_resource_of_many_attributes_is_told_in_part(void **state)
+{
+	static const int counts[] = { 60, 61, 63, 64, 100 };
+	char attributes[8192], json[16384], *at;
+	size_t size, labels;
+
+	(void)state;
+	for (size_t k = 0; k < COUNT_OF(counts); k++) {
+		struct fixture f;
+		size = labels = 0;
+		for (int i = 0; i < counts[k]; i++)
+			size += (size_t)snprintf(attributes + size, sizeof attributes - size,
+				"{'key':'a%d','value':{'intValue':%d}},", i, i);
+		snprintf(json, sizeof json,
+			METRICS("%s" TEXT_OF("service.name", "s") "," TEXT_OF("service.instance.id", "i"),
+				"{'name':'a','gauge':" POINT("'asInt':2") "}"),
+			attributes);
+		begin(&f);
+		send_json(&f, json);
+		send_json(&f, json);
+		assert_int_equal(f.refused, 0);
+		meters_show(f.meters->meters, loop_now(f.world.loop));
+		while (meters_show_some(f.meters->meters, 100))
+			;
+		meters_shown(f.meters->meters, &(struct series_counts){ 0 });
+		read_page_of(&f, EXPOSITION_TEXT);
+		at = strstr(f.page.data, "\ntarget_info{a");
+		assert_non_null(at);
+		assert_non_null(strstr(at, "instance=\"i\",job=\"s\""));
+		for (; *at; at++)
+			labels += *at == '=';
+		assert_int_equal(labels, smaller((size_t)counts[k], METER_LABELS_MAX - 2) + 2);
+		assert_int_equal(
+			fake_host_number(&f.host, "metric_resources_cut_total"), counts[k] > METER_LABELS_MAX - 2);
+		end(&f);
+	}
 }
 
 /* In JSON they stand in quotes; whatever size the text for them has, nothing behind it is touched. */
@@ -513,10 +557,65 @@ static void what_is_answered_while_they_are_shown_is_shown(void **state)
 	send_json(&f, METRIC("'gauge':" POINT("'asInt':5,'attributes':[" TEXT_OF("n", "0") "]")));
 	while (f.host.collected == before)
 		turn(&f.world);
-	read_page(&f);
+	read_page_of(&f, EXPOSITION_TEXT);
 	assert_non_null(strstr(f.page.data, "\nm{n=\"0\"} 5\n"));
 	assert_non_null(strstr(f.page.data, "\nm{n=\"1199\"} 1\n"));
 	end(&f);
+}
+
+#define TRACE "'traceId':'0102030405060708090a0b0c0d0e0f10','spanId':'0102030405060708'"
+#define IDS "trace_id=\"0102030405060708090a0b0c0d0e0f10\",span_id=\"0102030405060708\""
+
+/* The latest of each bucket; what says too much loses attributes and not its ids. */
+static void exemplars_stand_beside_counters_and_buckets(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	send_json(&f, METRIC(SUM("true", "2",
+			      "'asInt':7,'exemplars':[{'asInt':'3','timeUnixNano':'1500000000'," TRACE
+			      ",'filteredAttributes':[" TEXT_OF("http.route", "/a\\\"b") "]}]")));
+	assert_shows_in(
+		&f, EXPOSITION_OPENMETRICS, "# TYPE m counter\nm_total 7 # {" IDS ",http_route=\"/a\\\"b\"} 3 1.500\n");
+	assert_shows(&f, "# TYPE m_total counter\nm_total 7\n");
+	send_json(&f, METRIC(SUM("true", "2", "'asInt':8")));
+	assert_shows_in(
+		&f, EXPOSITION_OPENMETRICS, "# TYPE m counter\nm_total 8 # {" IDS ",http_route=\"/a\\\"b\"} 3 1.500\n");
+	end(&f);
+
+	begin(&f);
+	send_json(&f, METRIC(HISTOGRAM("1", "'count':3,'sum':4,'bucketCounts':[1,0,2],'explicitBounds':[1,5],"
+					    "'exemplars':[{'asDouble':0.5},{'asDouble':9," TRACE "},{'asDouble':1.0,"
+					    "'filteredAttributes':[" TEXT_OF("trace.id", "mine") "," TEXT_OF(
+						    "a", "x") "]},{'asDouble':'NaN'}]")));
+	assert_shows_in(&f, EXPOSITION_OPENMETRICS,
+		"# TYPE m histogram\nm_bucket{le=\"1\"} 1 # {a=\"x\"} 1\nm_bucket{le=\"5\"} 1\n"
+		"m_bucket{le=\"+Inf\"} 3 # {" IDS "} 9\nm_sum 4\nm_count 3\n");
+	end(&f);
+}
+
+/* 63 characters are the ids, and their names; 65 are left. */
+static void an_exemplar_has_128_characters_at_most(void **state)
+{
+	static const char fits[] = "0123456789012345678901234567890123456789012345678901234567890123";
+	char request[2048], page[1024];
+	struct fixture f;
+
+	(void)state;
+	for (int more = 0; more < 2; more++) {
+		snprintf(request, sizeof request,
+			METRIC(SUM("true", "2",
+				"'asInt':7,'exemplars':[{'asInt':'3'," TRACE
+				",'filteredAttributes':[" TEXT_OF("a", "%s%s") "]}]")),
+			fits, more ? "4" : "");
+		snprintf(page, sizeof page, "# TYPE m counter\nm_total 7 # {" IDS "%s%s%s} 3\n", more ? "" : ",a=\"",
+			more ? "" : fits, more ? "" : "\"");
+		begin(&f);
+		send_json(&f, request);
+		assert_shows_in(&f, EXPOSITION_OPENMETRICS, page);
+		end(&f);
+	}
 }
 
 int main(void)
@@ -527,6 +626,7 @@ int main(void)
 		cmocka_unit_test(a_resource_is_told_once),
 		cmocka_unit_test(resources_that_look_alike_take_turns),
 		cmocka_unit_test(a_long_value_of_a_resource_costs_itself),
+		cmocka_unit_test(a_resource_of_many_attributes_is_told_in_part),
 		cmocka_unit_test(bytes_of_any_size_become_a_label),
 		cmocka_unit_test(too_many_attributes_are_no_other_series),
 		cmocka_unit_test(a_bad_point_is_refused_alone),
@@ -537,6 +637,8 @@ int main(void)
 		cmocka_unit_test(a_series_ends_with_what_sends_it),
 		cmocka_unit_test(an_overflow_ends_too),
 		cmocka_unit_test(what_is_answered_while_they_are_shown_is_shown),
+		cmocka_unit_test(exemplars_stand_beside_counters_and_buckets),
+		cmocka_unit_test(an_exemplar_has_128_characters_at_most),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
