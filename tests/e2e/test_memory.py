@@ -153,7 +153,9 @@ class Flood:
         self.taken, self.spans, self.refused = [], 0, {"bulk": 0, "otlp": 0}
         self.threads = [threading.Thread(target=flow, daemon=True) for flow in
                         (self.into_bulk, self.into_otlp, self.into_pipe, self.into_socket)]
-        for thread in self.threads:
+        self.threads[0].start()  # once the others have filled `memory`, nothing of a bulk may be taken any more
+        wait_until(lambda: self.taken or not self.threads[0].is_alive(), 60, "a bulk is taken")
+        for thread in self.threads[1:]:
             thread.start()
 
     def goes_on(self):
