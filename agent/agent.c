@@ -383,7 +383,9 @@ static void init_parts(struct agent *a)
 					    .log = core->log,
 					    .ledger = &core->ledger,
 					    .memory = allowed_memory(a),
-					    .cpu = core->cpu });
+					    .cpu = core->cpu,
+					    .disk = core->disk,
+					    .folder = core->state_path });
 	spool_init(&a->spool, &(struct spool_options){ .loop = core->loop,
 				      .state = core->state,
 				      .log = core->log,
@@ -409,7 +411,7 @@ static void init_parts(struct agent *a)
 		&(struct metrics_options){ core, &a->pipeline.budget, &a->intakes,
 			assemble_wants_store(a->config) ? a->config->store.snapshot : (struct duration){ 0 } });
 	a->destinations = (struct destinations){ &a->outlets, core->loop };
-	overview_init(&a->overview, core, &a->pipeline.budget, a->config->state.max);
+	overview_init(&a->overview, core, &a->pipeline, a->config->state.max);
 	report_add(&a->overview.report, "sources", intakes_report, &a->intakes);
 	report_add(&a->overview.report, "destinations", destinations_report, &a->destinations);
 	report_add(&a->overview.report, "families", overview_families, &a->overview);
