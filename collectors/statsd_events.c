@@ -6,6 +6,7 @@
 #include "base/json_writer.h"
 #include "base/text.h"
 #include "loop/loop.h"
+#include "proto/exposition_parse.h"
 
 enum { NAMES_MAX = 1 << 20 /* of a line of 64 KiB it is a fifth at most */ };
 
@@ -32,7 +33,7 @@ static const char *const reasons[STATSD_REFUSALS] = {
 	[STATSD_BAD_EVENT] = "it begins as an event, and is none",
 	[STATSD_BAD_CHECK] = "it begins as a service check, and is none",
 	[STATSD_REFUSED_NEGATIVE] = "it is below 0, and a counter never falls",
-	[STATSD_REFUSED_SIZE] = "it is too long",
+	[STATSD_REFUSED_SIZE] = "it is too long, or its name has over 1,024 bytes",
 	[STATSD_REFUSED_FRAME] = "a length was expected before a message; the connection is closed",
 	[STATSD_REFUSED_RULE] = "a rule of `mapping` takes too many steps with its name, or makes no name or too long "
 				"a text of it",
@@ -196,6 +197,10 @@ static struct meter *make(struct statsd_events *e, const struct statsd_line *l, 
 		return NULL;
 	bounds = bounds_of(e, mapped.rule);
 	w.name = escape(e, mapped.name);
+	if (w.name.size > EXPOSITION_NAME_MAX) {
+		statsd_events_refuse(e, STATSD_REFUSED_SIZE, l->head);
+		return NULL;
+	}
 	w.help = mapped.rule && mapped.rule->help ? mapped.rule->help : help;
 	w.bounds = bounds.values;
 	w.bound_count = w.kind == METER_HISTOGRAM ? bounds.count : 0;

@@ -139,6 +139,7 @@ static void on_ready(void *context, int fd, unsigned what)
 	ssize_t count = read(fd, chunk, sizeof chunk);
 
 	(void)what;
+	s->last = loop_now(host_loop(s->events->host));
 	if (count > 0 && !feed(s, (struct bytes){ chunk, (size_t)count }))
 		s->ended(s);
 	else if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR))
@@ -150,6 +151,7 @@ void statsd_stream_init(
 {
 	*s = (struct statsd_stream){ .events = events, .fd = fd, .ended = ended };
 	buffer_init(&s->pending, STATSD_LINE_MAX);
+	s->last = loop_now(host_loop(events->host));
 	loop_watch_init(&s->watch, host_loop(events->host), fd, on_ready, s);
 	loop_watch_set(&s->watch, WATCH_READ);
 }

@@ -16,7 +16,12 @@
 
 #include "base/bytes.h"
 
-enum exposition_format { EXPOSITION_UNKNOWN, EXPOSITION_TEXT, EXPOSITION_OPENMETRICS };
+enum exposition_format {
+	EXPOSITION_UNKNOWN,
+	EXPOSITION_TEXT,
+	EXPOSITION_OPENMETRICS,
+	EXPOSITION_PROTOBUF, /* written by proto/metric_family_write.h; not read yet */
+};
 
 /* By the Content-Type. EXPOSITION_UNKNOWN: none, protobuf, or an OpenMetrics other than 0.0.1 and 1.0.0. */
 enum exposition_format exposition_format(struct bytes content_type);

@@ -14,7 +14,7 @@
 #include "series/span_table.h"
 
 enum {
-	PAGE_BESIDE = OWN_NUMBERS_MAX + 64, /* bytes of a page that are not of series; # EOF among them */
+	PAGE_BESIDE = OWN_NUMBERS_MAX + 1024, /* bytes of a page that are not of series; # EOF among them */
 	PAGE_SPARE = 128 << 10, /* bytes that a page may have taken beyond its size, which is what it is charged for */
 	PACKED_SPARE = 4 << 10, /* bytes gzip may take beyond half of the page; beyond that, the page goes out plain */
 	HELD_PART = 8, /* pages that are being read while another is made may take this part of `memory` */

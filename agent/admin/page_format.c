@@ -4,12 +4,15 @@
 
 #include "http/accept.h"
 
+static const char proto_name[] = "io.prometheus.client.MetricFamily";
+
 /* Those that are written, the best first. */
 static const struct page_row {
 	const char *type, *version;
 	enum exposition_format format;
 	const char *unversioned; /* the version that is meant if none is given */
 } rows[] = {
+	{ "application/vnd.google.protobuf", NULL, EXPOSITION_PROTOBUF, NULL },
 	{ "application/openmetrics-text", "1.0.0", EXPOSITION_OPENMETRICS, "0.0.1" },
 	{ "application/openmetrics-text", "0.0.1", EXPOSITION_OPENMETRICS, "0.0.1" },
 	{ "text/plain", "1.0.0", EXPOSITION_TEXT, "0.0.4" },
@@ -24,6 +27,9 @@ static bool is_row(const struct page_row *row, const struct http_accepted *a)
 
 	if (!bytes_same_word(a->what, bytes_of(row->type)))
 		return false;
+	if (row->format == EXPOSITION_PROTOBUF)
+		return bytes_are(http_accept_parameter(a->parameters, "proto"), proto_name) &&
+		       bytes_are(http_accept_parameter(a->parameters, "encoding"), "delimited");
 	return bytes_are(version.data ? version : bytes_of(row->unversioned), row->version);
 }
 
@@ -77,6 +83,10 @@ struct page_format page_format(const char *accept)
 
 void page_format_type(const struct page_format *f, char to[PAGE_TYPE_SIZE])
 {
-	snprintf(to, PAGE_TYPE_SIZE, "%s; version=%s; charset=utf-8; escaping=%s", f->row->type, f->row->version,
-		page_escaping_name(f->escaping));
+	if (f->format == EXPOSITION_PROTOBUF)
+		snprintf(to, PAGE_TYPE_SIZE, "%s; proto=%s; encoding=delimited; escaping=%s", f->row->type, proto_name,
+			page_escaping_name(f->escaping));
+	else
+		snprintf(to, PAGE_TYPE_SIZE, "%s; version=%s; charset=utf-8; escaping=%s", f->row->type,
+			f->row->version, page_escaping_name(f->escaping));
 }

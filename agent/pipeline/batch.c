@@ -7,6 +7,12 @@ enum { ITEMS_FIRST = 16, ITEMS_STEP_MAX = 4096 };
 
 static bool charge(struct batch *b, size_t bytes)
 {
+	if (b->apart) {
+		if (b->reserved < bytes)
+			return false;
+		b->reserved -= bytes;
+		return true;
+	}
 	if (!budget_take(b->budget, b->signal, bytes))
 		return false;
 	b->charged += bytes;
@@ -15,8 +21,31 @@ static bool charge(struct batch *b, size_t bytes)
 
 static void discharge(struct batch *b, size_t bytes)
 {
+	if (b->apart) {
+		b->reserved += bytes;
+		return;
+	}
 	b->charged -= bytes;
 	budget_give(b->budget, b->signal, bytes);
+}
+
+bool batch_reserve(struct batch *b, size_t bytes)
+{
+	OXP_ASSERT(!b->apart && b->reserved == 0);
+	if (!charge(b, bytes))
+		return false;
+	b->reserved = bytes;
+	b->apart = true;
+	return true;
+}
+
+void batch_unreserve(struct batch *b)
+{
+	size_t left = b->reserved;
+
+	b->apart = false;
+	b->reserved = 0;
+	discharge(b, left);
 }
 
 struct batch *batch_new(struct budget *budget, enum signal signal)
@@ -413,7 +442,7 @@ static bool stands_in_one(const struct batch_block *block, const struct batch_it
 
 void batch_check(const struct batch *b)
 {
-	size_t size = 0, charged = sizeof *b + BATCH_OVERHEAD + b->room * sizeof *b->items;
+	size_t size = 0, charged = sizeof *b + BATCH_OVERHEAD + b->room * sizeof *b->items + b->reserved;
 	uint64_t records = 0;
 
 	for (size_t i = 0; i < b->count; i++) {

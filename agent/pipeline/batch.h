@@ -7,7 +7,7 @@
  * Invariant: every item stands whole in one block; the sum of item sizes == size; the sum of item records == records;
  * what the budget was charged == charged. A block moves only when it is trimmed, and its items move with it. No item of
  * logs contains a line feed or carriage return: exporters write lines, and the rest of such an item would be an action
- * of its own in a bulk.
+ * of its own in a bulk. While a batch is `apart`, nothing that is done to it touches the budget.
  *
  * If a batch has one small item, nearly all of its memory is bookkeeping. That is charged as well, and at once: the
  * delivery, and the sends to one or two destinations, are made later and cannot be refused then.
@@ -56,6 +56,8 @@ struct batch {
 	struct batch_item *items;
 	size_t count, room;
 	size_t size, charged;
+	size_t reserved; /* what is left of batch_reserve(), part of `charged` */
+	bool apart; /* between batch_reserve() and batch_unreserve() */
 	uint64_t records;
 	struct left_out dropped, merged; /* by steps: not in it any more, not counted yet */
 	struct batch *aside; /* what sampling left out of it, as the other steps made it; NULL: nothing, or not asked */

@@ -137,11 +137,13 @@ static void cut_group(struct series_target *t, struct group *g)
 	unsigned slot = staged_slot(t);
 	struct entry *e, *last = NULL, **at = &g->slot[slot].first;
 
+	g->slot[slot].runs = g->slot[slot].ends = 0;
 	while ((e = *at)) {
 		if (is_cut(t, g->slot[slot].source, e)) {
 			*at = e->slot[slot].next;
 			refuse(t, g, e);
 		} else {
+			note_run(g, slot, e, last);
 			last = e;
 			at = &e->slot[slot].next;
 		}

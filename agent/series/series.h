@@ -50,7 +50,10 @@ enum series_drop {
 	SERIES_DROPS,
 };
 
-enum { SERIES_NAME_SHOWN = 80 };
+enum {
+	SERIES_NAME_SHOWN = 80,
+	SERIES_NAME_MAX = 2 * EXPOSITION_NAME_MAX + 8, /* of a family: with all escapes, and a suffix */
+};
 
 /* Of one scrape, in samples: received = merged + filtered + the sum of dropped. A ceiling that refuses one sample of a
  * label set of a histogram or summary drops all of them. Series of several samples (steps.h) count as often. */
@@ -112,6 +115,7 @@ void series_abandon(struct series_target *); /* does nothing if none is under wa
  * the like, each of which takes a tenth of a microsecond. True: more is left. It is not on the page, and holds up
  * nobody: where memory, a ceiling or a series is wanted that it has, it is freed at once. */
 bool series_tidy(struct series_target *, size_t count);
+bool series_is_tidy(const struct series_target *); /* nothing is left */
 
 /* Asserts the invariants of the table; for tests. */
 void series_check(const struct series *);

@@ -72,7 +72,7 @@ static char *put_bucket(char *to, const struct span_cursor *c, const struct span
 	to = put_text(to, t->bounds[i]);
 	to = put_text(to, "\"} ");
 	to += u64_format(sum, to);
-	if (set->exemplars && set->exemplars[i].at_ms && c->format == EXPOSITION_OPENMETRICS)
+	if (set->exemplars && set->exemplars[i].at_ms && c->format != EXPOSITION_TEXT)
 		to = put_exemplar(to, t, &set->exemplars[i]);
 	*to++ = '\n';
 	return to;

@@ -1,6 +1,7 @@
 /*
  * The span table on the page, as two families, in slices while spans are counted in between: the lines of one set in
- * one family are of one moment. Sets that come meanwhile may be there, those that go are not.
+ * one family are of one moment. Sets that come meanwhile may be there, those that go are not. For protobuf it is text
+ * with exemplars, and somebody else makes that protobuf.
  */
 #ifndef OXP_SERIES_SPAN_WRITE_H
 #define OXP_SERIES_SPAN_WRITE_H

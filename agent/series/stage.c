@@ -233,6 +233,7 @@ static void group_stage(struct series_target *t, struct group *g, struct origin 
 	g->slot[slot].next = NULL;
 	g->slot[slot].first = g->slot[slot].last = NULL;
 	g->slot[slot].count = g->slot[slot].shown = 0;
+	g->slot[slot].runs = g->slot[slot].ends = 0;
 	*(t->groups[slot].last ? &t->groups[slot].last->slot[slot].next : &t->groups[slot].first) = g;
 	t->groups[slot].last = g;
 	t->doubts += !group_visible(g) || group_type(g, t->slot) != group_type(g, slot);
@@ -246,6 +247,9 @@ static int group_open(struct series_target *t, struct origin *o, enum role role,
 	struct group *g, claim = { .slot = { [0 ... SLOTS - 1] = { .source = o, .role = role } } };
 	unsigned slot = staged_slot(t);
 
+	*why = SERIES_DROP_SAMPLE_SIZE;
+	if (name.size > SERIES_NAME_MAX)
+		return -1;
 	*why = SERIES_DROP_RESERVED;
 	if (name.data && is_reserved(t->series, name))
 		return -1;
@@ -319,6 +323,7 @@ static void entry_stage(struct series_target *t, struct group *g, struct entry *
 	e->slot[slot].group = g;
 	e->slot[slot].next = NULL;
 	*(g->slot[slot].last ? &g->slot[slot].last->slot[slot].next : &g->slot[slot].first) = e;
+	note_run(g, slot, e, g->slot[slot].last);
 	g->slot[slot].last = e;
 	if (++g->slot[slot].count > g->weight) {
 		g->weight++;

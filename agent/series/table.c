@@ -14,7 +14,10 @@
 enum {
 	OVERHEAD = 32, /* of an allocation: the allocator's head and a bucket */
 	SCRATCH_MAX = 1 << 20,
-	VALUE_LINE = 50, /* of a sample's line: two spaces, a value, a timestamp, the line's end */
+	VALUE_LINE = 64, /* of a sample's line: two spaces, a value, a timestamp, the line's end; or of a metric in
+			  * protobuf, which takes two bytes more than text for each of its labels: 19 of these */
+	MANY_LABELS = 114, /* bytes that 19 labels take at least; a label takes six */
+	EXEMPLAR_LINE = 32, /* that much longer is an exemplar in protobuf, at most */
 	FAMILY_LINES = 64, /* of # HELP, # TYPE and # UNIT, but for names and texts */
 	HELPS = 3, /* families of one source at most: a counter's, its _total, its _created */
 };
@@ -138,12 +141,13 @@ static struct share entry_share(size_t text, bool quoted)
 {
 	size_t line = quoted ? (EXPOSITION_ESCAPED_MAX + 1) * text + SEEN_SHARE : text;
 
+	line += text > MANY_LABELS ? (text - MANY_LABELS) / 3 : 0;
 	return (struct share){ sizeof(struct entry) + text, line + VALUE_LINE };
 }
 
 static struct share exemplar_share(size_t text)
 {
-	return (struct share){ sizeof(struct exemplar) + text, text + sizeof " # " - 1 };
+	return (struct share){ sizeof(struct exemplar) + text, text + text / 3 + EXEMPLAR_LINE };
 }
 
 static struct share group_share(void)
@@ -266,9 +270,32 @@ struct entry *entry_find(struct series *s, struct bytes text)
 	return NULL;
 }
 
+/* Where the name of name{labels} or {"name",labels} ends. */
+static const char *name_end(struct bytes text)
+{
+	const char *p = text.data, *end = bytes_end(text);
+
+	if (*p == '{') {
+		for (p += 2; *p != '"'; p++)
+			p += *p == '\\';
+	} else {
+		p = memchr(p, '{', text.size);
+		p = p ? p : end;
+	}
+	return p;
+}
+
+static bool ends_in(struct bytes name, const char *suffix)
+{
+	size_t size = strlen(suffix);
+
+	return name.size > size && memcmp(bytes_end(name) - size, suffix, size) == 0;
+}
+
 struct entry *entry_new(struct series_target *t, struct bytes text, uint64_t set, bool quoted)
 {
 	struct entry *e = alloc_tidied(t->series, entry_share(text.size, quoted));
+	struct bytes name = { text.data, (size_t)(name_end(text) - text.data) };
 
 	if (!e)
 		return NULL;
@@ -278,6 +305,7 @@ struct entry *entry_new(struct series_target *t, struct bytes text, uint64_t set
 	t->series->quoted += quoted;
 	e->target = t;
 	e->set = set;
+	e->ends = ends_in(name, "_count") || ends_in(name, "_sum");
 	e->node.hash = hash(t->series, text);
 	map_put(&t->series->entries, &e->node);
 	return e;
@@ -498,13 +526,16 @@ static void check_slot(const struct series_target *t, unsigned slot)
 	size_t total = 0;
 
 	for (const struct group *g = t->groups[slot].first; g; g = g->slot[slot].next) {
-		size_t count = 0;
+		size_t count = 0, runs = 0;
+		const struct entry *last = NULL;
 		for (const struct entry *e = g->slot[slot].first; e; e = e->slot[slot].next) {
 			OXP_ASSERT(e->target == t && e->slot[slot].scrape == g->slot[slot].scrape);
+			runs += !last || last->set != e->set;
+			last = e;
 			count++;
 		}
 		OXP_ASSERT(g->target == t && hangs(t, slot, g->slot[slot].scrape) && count == g->slot[slot].count);
-		OXP_ASSERT(!counts || count <= g->weight);
+		OXP_ASSERT(!counts || (count <= g->weight && runs == g->slot[slot].runs));
 		total += count;
 	}
 	OXP_ASSERT(total == t->groups[slot].count && (!counts || total <= t->weight));

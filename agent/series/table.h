@@ -59,6 +59,7 @@ struct entry {
 	uint32_t size;
 	bool quoted;			/* a name in it is not classic, and in quotes */
 	bool unnamed;			/* it is left, and not found by its text any more */
+	bool ends;			/* its name does, in _count or _sum */
 	char text[];
 };
 
@@ -76,6 +77,10 @@ struct group {
 		struct entry *first, *last;
 		size_t count;
 		size_t shown;		/* of them: visible in this group when they were staged */
+		/* How often another label set begins in the list, and how many entries are x_count or x_sum. A set has
+		 * one of each at most: so if there are two for each run, each set of a histogram or summary is whole
+		 * and in one piece. */
+		unsigned runs, ends;
 	} slot[SLOTS];
 };
 
@@ -219,6 +224,13 @@ struct origin *origin_find(struct series_target *, struct bytes name);
 struct origin *origin_new(struct series_target *, struct bytes name) MUST_CHECK;
 /* Replaces the text; if out of memory, it stays as it was. */
 void text_set(struct series *, struct text *, struct bytes);
+
+/* An entry stands in the group's list behind another one, or NULL. */
+static inline void note_run(struct group *g, unsigned slot, const struct entry *e, const struct entry *last)
+{
+	g->slot[slot].runs += !last || last->set != e->set;
+	g->slot[slot].ends += e->ends;
+}
 
 /* What a group, all groups of a family, a target weigh: the larger of what is visible and what is staged. */
 void weigh_group(struct group *);

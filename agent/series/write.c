@@ -10,7 +10,11 @@
 #include "series/span_sets.h"
 #include "series/table.h"
 
-enum { LEFT_OUT_COST = 100, ESCAPE_COST = 100 }; /* as bytes that are written */
+enum {
+	LEFT_OUT_COST = 100, /* as bytes that are written */
+	ESCAPE_COST = 100,
+	SPANS_AT_ONCE = 8 << 10, /* bytes of text that become protobuf */
+};
 
 void series_cursor_init(struct series_cursor *c, struct series *s, enum exposition_format format)
 {
@@ -108,6 +112,12 @@ static bool escapes(const struct series_cursor *c)
 	return c->escaping != EXPOSITION_UTF8 && c->series->quoted > 0;
 }
 
+/* Whether times of creation are told with what was created. */
+static bool has_created(const struct series_cursor *c)
+{
+	return c->format != EXPOSITION_TEXT && !escapes(c);
+}
+
 /* Whether no other family of the page is called so. */
 static bool is_free(const struct series_cursor *c, struct bytes escaped)
 {
@@ -171,6 +181,52 @@ static bool has_exemplars(enum exposition_type type)
 	return type == EXPOSITION_COUNTER || type == EXPOSITION_HISTOGRAM || type == EXPOSITION_GAUGEHISTOGRAM;
 }
 
+/* Families that one is written as if its metrics are not whole. */
+static const char *const suffixes[] = { "", "_bucket", "_count", "_sum" };
+
+/* Whether each of its label sets has a count and a sum, and stands in one piece. */
+static bool is_whole(const struct group *g, enum exposition_type type)
+{
+	bool whole = type != EXPOSITION_GAUGEHISTOGRAM;
+
+	if (type != EXPOSITION_HISTOGRAM && type != EXPOSITION_SUMMARY)
+		return whole;
+	for (; g && whole; g = g->sibling) {
+		unsigned slot = g->target->slot;
+		if (group_visible(g))
+			whole = g->slot[slot].ends == 2 * g->slot[slot].runs;
+	}
+	return whole;
+}
+
+/* The unit is looked for at the end of the name that OpenMetrics has. */
+static struct bytes unit_of(const struct series_cursor *c, enum exposition_type type)
+{
+	static const char total[] = "_total";
+	struct bytes name = family_name(c->family);
+	size_t size = sizeof total - 1;
+
+	if (type == EXPOSITION_COUNTER && name.size > size && memcmp(bytes_end(name) - size, total, size) == 0)
+		name.size -= size;
+	return openmetrics_unit(c->group, name);
+}
+
+static int begin_message(struct series_cursor *c, struct buffer *to)
+{
+	enum exposition_type type = group_type(c->group, c->group->target->slot);
+	struct family_head head = { .name = escape_family(c->series, c->family, c->escaping) };
+
+	if (!head.name.data)
+		return -ENOMEM;
+	head.type = c->apart ? EXPOSITION_UNTYPED : type;
+	head.suffix = c->apart ? suffixes[c->suffix] : "";
+	if (to->size == c->start)
+		head.help = help_of(c->family->groups);
+	if (!c->apart)
+		head.unit = unit_of(c, type);
+	return family_writer_begin(&c->writer, to, &head);
+}
+
 static int begin_family(struct series_cursor *c, struct buffer *to)
 {
 	struct bytes name = escape_family(c->series, c->family, c->escaping), help = help_of(c->group);
@@ -181,10 +237,16 @@ static int begin_family(struct series_cursor *c, struct buffer *to)
 
 	if (!failed && openmetrics)
 		type = name_openmetrics(c, &name, &unit);
-	c->created = openmetrics && !escapes(c) ? openmetrics_created(c->series, c->family) : NULL;
+	c->created = has_created(c) ? openmetrics_created(c->series, c->family) : NULL;
 	c->exemplars = has_exemplars(type);
 	c->start = to->size;
 	c->left_out_before = c->left_out;
+	c->apart = c->format == EXPOSITION_PROTOBUF && !is_whole(c->group, type);
+	c->suffix = 0;
+	if (c->apart)
+		c->created = NULL;
+	if (c->format == EXPOSITION_PROTOBUF)
+		return failed;
 	if (!failed && help.data)
 		failed = exposition_write_help(to, name, help, c->format);
 	if (!failed)
@@ -192,6 +254,23 @@ static int begin_family(struct series_cursor *c, struct buffer *to)
 	if (!failed && unit.size > 0)
 		failed = exposition_write_unit(to, name, unit);
 	return failed;
+}
+
+/* A line, or what it is in protobuf. */
+static int write_line(struct series_cursor *c, struct buffer *to, const struct exposition_line *line)
+{
+	int failed = 0;
+
+	if (c->format != EXPOSITION_PROTOBUF)
+		return exposition_write_sample(to, line, c->format);
+	if (!c->writer.family)
+		failed = begin_message(c, to);
+	if (!failed)
+		failed = family_writer_line(&c->writer, to, line);
+	if (failed != -EINVAL)
+		return failed;
+	leave_out(c, (struct bytes){ c->entry->text, c->entry->size }, 1);
+	return 0;
 }
 
 static bool clashes(struct series *s, struct bytes text)
@@ -214,7 +293,7 @@ static int write_escaped(struct series_cursor *c, struct buffer *to, struct expo
 	if (failed)
 		return failed;
 	c->spent += ESCAPE_COST + c->entry->size;
-	return exposition_write_sample(to, line, c->format);
+	return write_line(c, to, line);
 }
 
 /* OpenMetrics has exemplars of counters and of buckets (1.0, "Exemplars"). */
@@ -243,7 +322,7 @@ static struct exposition_line line_of(const struct entry *e)
 }
 
 /* Behind the entry that was written. */
-static int write_created(const struct series_cursor *c, struct buffer *to)
+static int write_created(struct series_cursor *c, struct buffer *to)
 {
 	const struct entry *e = openmetrics_created_behind(c->series, c->family, c->created, c->entry);
 	struct exposition_line line;
@@ -251,10 +330,12 @@ static int write_created(const struct series_cursor *c, struct buffer *to)
 	if (!e)
 		return 0;
 	line = line_of(e);
+	if (c->format == EXPOSITION_PROTOBUF)
+		return c->writer.kind ? family_writer_created(&c->writer, to, line.value) : 0;
 	return exposition_write_sample(to, &line, c->format);
 }
 
-static int write_entry(struct series_cursor *c, struct buffer *to)
+static int write_one(struct series_cursor *c, struct buffer *to)
 {
 	unsigned slot = c->group->target->slot;
 	struct exposition_line line = line_of(c->entry);
@@ -266,12 +347,46 @@ static int write_entry(struct series_cursor *c, struct buffer *to)
 	if (UNLIKELY(c->entry->quoted) && c->escaping != EXPOSITION_UTF8)
 		failed = write_escaped(c, to, &line);
 	else
-		failed = exposition_write_sample(to, &line, c->format);
+		failed = write_line(c, to, &line);
 	if (UNLIKELY(c->created) && !failed)
 		failed = write_created(c, to);
+	return failed;
+}
+
+/* Whether the entry belongs to the family that is written now. */
+static bool is_of_suffix(const struct series_cursor *c)
+{
+	struct bytes text = { c->entry->text, c->entry->size }, suffix = bytes_of(suffixes[c->suffix]);
+	size_t name = (text.data[0] == '{' ? 2 : 0) + c->family->size + suffix.size;
+
+	return text.size >= name && memcmp(text.data + name - suffix.size, suffix.data, suffix.size) == 0 &&
+	       (text.size == name || text.data[name] == '{' || text.data[name] == '"');
+}
+
+/* Behind the last entry: from the first again, for the next suffix. */
+static int next_suffix(struct series_cursor *c, struct buffer *to)
+{
+	int failed = family_writer_end(&c->writer, to);
+
+	if (++c->suffix < COUNT_OF(suffixes))
+		enter_group(c, c->family->groups);
+	return failed;
+}
+
+static int write_entry(struct series_cursor *c, struct buffer *to)
+{
+	unsigned slot = c->group->target->slot;
+	int failed = 0;
+
+	if (LIKELY(!c->apart) || is_of_suffix(c))
+		failed = write_one(c, to);
+	else
+		c->spent++;
 	c->entry = c->entry->slot[slot].next;
 	if (!c->entry)
 		enter_group(c, c->group->sibling);
+	if (!c->group && c->apart && !failed)
+		failed = next_suffix(c, to);
 	return failed;
 }
 
@@ -291,6 +406,7 @@ static void start_again(struct series_cursor *c, struct buffer *to)
 	if (c->group) {
 		to->size = c->start;
 		c->left_out = c->left_out_before;
+		c->writer.family = c->writer.metric = 0;
 		c->restarts++;
 	}
 	c->family = NULL;
@@ -298,13 +414,14 @@ static void start_again(struct series_cursor *c, struct buffer *to)
 	c->version = c->series->version;
 }
 
-static void end_family(struct series_cursor *c)
+static int end_family(struct series_cursor *c, struct buffer *to)
 {
 	OXP_ASSERT(c->family->size <= sizeof c->done);
 	memcpy(c->done, c->family->name, c->family->size);
 	c->done_size = c->family->size;
 	c->restarts = 0;
 	seen_end_family(&c->series->seen);
+	return family_writer_end(&c->writer, to);
 }
 
 /* Whether what it tells stands in another family of the page. */
@@ -313,13 +430,15 @@ static bool is_told(const struct series_cursor *c)
 	const struct family *other = NULL;
 	const struct group *g;
 
-	if (c->format == EXPOSITION_OPENMETRICS && !escapes(c))
+	if (has_created(c))
 		other = openmetrics_created_for(c->series, c->family);
-	if (!other || !c->only)
-		return other;
+	if (!other)
+		return false;
 	for (g = other->groups; !group_visible(g);)
 		g = g->sibling;
-	return series_only_has(c->only, family_name(other), group_type(g, g->target->slot));
+	if (c->format == EXPOSITION_PROTOBUF && !is_whole(g, group_type(g, g->target->slot)))
+		return false;
+	return !c->only || series_only_has(c->only, family_name(other), group_type(g, g->target->slot));
 }
 
 static int next_family_begins(struct series_cursor *c, struct buffer *to)
@@ -348,15 +467,46 @@ static int write_families(struct series_cursor *c, struct buffer *to, size_t end
 		failed = next_family_begins(c, to);
 	if (!failed)
 		failed = write_entries(c, to, end);
-	if (c->family && !c->group)
-		end_family(c);
+	if (!failed && c->family && !c->group)
+		failed = end_family(c, to);
 	return failed;
 }
 
 static int write_own(struct series_cursor *c, struct buffer *to)
 {
+	struct buffer text;
+	int failed;
+
 	c->part++;
-	return c->own ? c->own(c->own_context, to) : 0;
+	if (!c->own || c->format != EXPOSITION_PROTOBUF)
+		return c->own ? c->own(c->own_context, to) : 0;
+	buffer_init(&text, to->ceiling);
+	failed = c->own(c->own_context, &text);
+	if (!failed)
+		failed = family_writer_text(&c->writer, buffer_bytes(&text), EXPOSITION_TEXT, to);
+	if (!failed)
+		failed = family_writer_end(&c->writer, to);
+	buffer_done(&text);
+	return failed;
+}
+
+/* Text with exemplars becomes families. The answer of span_write_some(). */
+static int write_span_messages(struct series_cursor *c, struct buffer *to)
+{
+	struct buffer *text = &c->series->scratch;
+	int more, failed;
+
+	buffer_clear(text);
+	more = span_write_some(&c->spans, text, SPANS_AT_ONCE);
+	if (more < 0)
+		return more;
+	failed = family_writer_text(&c->writer, buffer_bytes(text), EXPOSITION_OPENMETRICS, to);
+	if (!failed && more == 0)
+		failed = family_writer_end(&c->writer, to);
+	c->spent += text->size;
+	if (failed)
+		return failed;
+	return more;
 }
 
 static int write_spans(struct series_cursor *c, struct buffer *to, size_t end)
@@ -364,7 +514,7 @@ static int write_spans(struct series_cursor *c, struct buffer *to, size_t end)
 	int more;
 
 	c->spans.only = c->only;
-	more = span_write_some(&c->spans, to, end);
+	more = c->format == EXPOSITION_PROTOBUF ? write_span_messages(c, to) : span_write_some(&c->spans, to, end);
 	if (more > 0)
 		return 0;
 	c->part++;

@@ -10,19 +10,21 @@
  *
  * In OpenMetrics each sample has the same name and labels as in 0.0.4, and there are exemplars and units; families may
  * be called and typed otherwise (openmetrics.h). `# EOF` is written by whoever ends the page.
+ *
+ * In protobuf a family has the name that text has. A label set of a histogram or summary is one metric there, which
+ * has a count and a sum in any case. Where one has not, as that of a gauge histogram, or where a target has mixed their
+ * series, the family is written as several without a type: x_bucket, x_count and x_sum, each with what text has.
  */
 #ifndef OXP_SERIES_WRITE_H
 #define OXP_SERIES_WRITE_H
 
 #include "proto/exposition_write.h"
+#include "proto/metric_family_write.h"
 #include "series/only.h"
 #include "series/series.h"
 #include "series/span_write.h"
 
-enum {
-	SERIES_RESTARTS_MAX = 3,
-	SERIES_NAME_MAX = 2 * EXPOSITION_NAME_MAX + 8, /* of a family: with all escapes, and a suffix */
-};
+enum { SERIES_RESTARTS_MAX = 3 };
 
 /* What the cursor goes through, one after the other. */
 enum series_part {
@@ -66,6 +68,9 @@ struct series_cursor {
 	uint64_t left_out; /* samples whose names were those of others when they were escaped (escape.h) */
 	uint64_t left_out_before; /* the family under way */
 	char first_left_out[SERIES_NAME_SHOWN]; /* what the first of them, or its family, is called; maybe cut */
+	struct family_writer writer; /* of protobuf, in which: */
+	bool apart; /* the family under way is written as several, */
+	unsigned suffix; /* now as that with this one */
 	struct span_cursor spans;
 };
 

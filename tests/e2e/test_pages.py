@@ -4,6 +4,7 @@ shown."""
 import itertools
 import pathlib
 import random
+import re
 
 import pytest
 
@@ -109,7 +110,7 @@ def of_files():
 def shown(oxpecker, fault_server, tmp_path):
     """Scrapes a page and gives what is shown then, [(Content-Type, bytes)], in each format that is asked for."""
     server = fault_server(unix=str(tmp_path / "app.sock"))
-    agent = oxpecker({"metrics": {"collect": {
+    agent = oxpecker({"store": {"snapshot": "off"}, "metrics": {"collect": {  # no other page is made
         "app": {"type": "scrape", "target": f"unix:{tmp_path}/app.sock", "timeout": "60s"}}}})
 
     def show(page, kinds):
@@ -125,6 +126,18 @@ def of_the_target(read):
     return {key: value for key, value in read.samples.items() if not key[0].startswith("oxpecker_")}
 
 
+def as_protobuf(samples):
+    """Times of creation are told with what was created, and Prometheus takes the time 0 for none."""
+    return {key: (value, at or None) for key, (value, at) in samples.items() if not key[0].endswith("_created")}
+
+
+def unescaped(exemplars):
+    """Prometheus' parser of OpenMetrics leaves the escapes of their labels as they are."""
+    escapes = {"\\\\": "\\", "\\n": "\n", '\\"': '"'}
+    return [dict(exemplar, labels={name: re.sub(r'\\[\\n"]', lambda found: escapes[found[0]], value)
+                                   for name, value in exemplar["labels"].items()}) for exemplar in exemplars]
+
+
 def test_what_prometheus_takes_is_shown(shown):
     """In each format, with each way to escape names: these are as they came only with allow-utf-8."""
     pages = list(TAKEN.values())
@@ -136,20 +149,54 @@ def test_what_prometheus_takes_is_shown(shown):
             read = next(got)
             assert not source.error and not read.error, (name, kind, source.error, read.error)
             if kind.endswith("allow-utf-8") or "UTF-8" not in name and "escaped" not in name:
-                assert of_the_target(read) == source.samples, (name, kind)
-            if "openmetrics" in kind:
+                wanted_samples = as_protobuf(source.samples) if "protobuf" in kind else source.samples
+                assert of_the_target(read) == wanted_samples, (name, kind)
+            if not kind.startswith("text"):
                 assert read.exemplars.keys() == source.exemplars.keys() or "UTF-8" in name, (name, kind)
-                assert [*read.exemplars.values()] == [*source.exemplars.values()], (name, kind)
+                exemplars = [*source.exemplars.values()]
+                wanted_exemplars = unescaped(exemplars) if "protobuf" in kind else exemplars
+                assert [*read.exemplars.values()] == wanted_exemplars, (name, kind)
             if "UTF-8" in name and not kind.endswith("allow-utf-8"):
                 assert len(of_the_target(read)) == len(source.samples), (name, kind)
+
+
+def test_times_of_creation_and_units_are_told_in_protobuf(shown):
+    """Of counters, histograms and summaries, each label set its own."""
+    page = openmetrics("# TYPE a_s counter", "# UNIT a_s s", 'a_s_total{n="1"} 1', 'a_s_created{n="1"} 1.5e9',
+                       'a_s_total{n="2"} 2', "# TYPE h histogram", 'h_bucket{le="1.0"} 1', 'h_bucket{le="+Inf"} 2',
+                       "h_sum 3", "h_count 2", "h_created 1.25", "# TYPE s summary", "s_count 1", "s_sum 2",
+                       "s_created 0.001")
+    kind, answer = shown(page, [parsers.PROTOBUF + "; escaping=allow-utf-8"])[0]
+    read = parsers.read(kind, answer)
+    one, = (key for key in read.created if key[0] == "a_s_total")
+    assert one == ("a_s_total", (("n", "1"),)) and read.created[one] == 1500000000000
+    assert {name: at for (name, _), at in read.created.items() if name != "a_s_total"} == {
+        "h_bucket": 1250, "h_sum": 1250, "h_count": 1250, "s_sum": 1, "s_count": 1}
+    assert read.types["a_s_total"] == "counter" and b"\x2a\x01s" in answer  # field 5: the unit
+
+
+def test_what_is_no_whole_metric_comes_as_its_samples_in_protobuf(shown):
+    """Where it is not whole, Prometheus would make up a count, a sum or a metric that stands twice."""
+    sets = [f'x="{n}"' for n in range(9)]
+    lines = [f'h_bucket{{le="{le}",{labels}}} {n}' for n, le in enumerate(("0.5", "1.0", "+Inf")) for labels in sets]
+    ends = [f"h_{end}{{{labels}}} 2" for end in ("sum", "count") for labels in sets]
+    for page in (openmetrics("# TYPE h histogram", *lines, *ends),  # in the order of le, as of a sorted page
+                 openmetrics("# TYPE h histogram", *lines, *ends[:9]),
+                 openmetrics("# TYPE h histogram", *lines, *ends[9:], "h_created{x=\"1\"} 5"),
+                 openmetrics("# TYPE h gaugehistogram", *lines, 'h_gsum{x="1"} 7', 'h_gcount{x="1"} 7'),
+                 text("# TYPE h summary", *(f's{{quantile="{q}"}} 1' for q in (0.5, 0.9)), "s_sum 7"),
+                 text("# TYPE h histogram", *lines, *ends, "h 1", 'h{x="1"} 2', "h_max 3")):
+        read = parsers.read(*shown(page, [parsers.PROTOBUF])[0])
+        assert not read.error and of_the_target(read) == parsers.read(*page).samples, page
 
 
 def test_what_is_shown_prometheus_takes(shown):
     """Whatever a target sends, its page or ours is not lost to the others."""
     sources = [*OTHERS.values(), *of_files(), *map(made_up, range(150))]
-    kinds = [source[0] + f"; escaping={scheme}" for source, scheme in zip(sources, itertools.cycle(SCHEMES))]
-    served = [page for source, kind in zip(sources, kinds) for page in shown(source, [kind])]
-    for source, read in zip(sources, parsers.read_all(served)):
+    kinds = [[f"{kind}; escaping={scheme}" for kind in (source[0], parsers.PROTOBUF)]
+             for source, scheme in zip(sources, itertools.cycle(SCHEMES))]
+    served = [page for source, asked in zip(sources, kinds) for page in shown(source, asked)]
+    for source, read in zip((source for source in sources for _ in range(2)), parsers.read_all(served)):
         assert not read.error, (source, read.error)
         assert ("oxpecker_target_up", (("target", "app"),)) in read.samples
     shown.agent.assert_balanced()

@@ -100,7 +100,7 @@ def test_the_page_is_one_that_prometheus_reads(door, prometheus):
 
 
 def put(url, body, path="/metrics/job/j", **headers):
-    return requests.put(url + path, data=body, headers=headers, timeout=30)
+    return requests.put(url + path, data=body, headers=headers, timeout=60)
 
 
 def test_what_is_no_page_changes_nothing(door):
@@ -113,7 +113,7 @@ def test_what_is_no_page_changes_nothing(door):
     assert put(url, "a 1\n", "/metrics/job/j/x").status_code == 404
     assert put(url, "a 1\n", "/metrics").status_code == 404
     assert put(url, b"\n\x00", **{"Content-Type": "application/vnd.google.protobuf"}).status_code == 415
-    assert requests.delete(url + "/metrics/job/j/1/x", timeout=30).status_code == 404
+    assert requests.delete(url + "/metrics/job/j/1/x", timeout=60).status_code == 404
     assert agent.metric("a", job="j") == 1
     assert time.time() - 60 < agent.metric("push_failure_time_seconds", job="j") < time.time() + 1
 

@@ -194,7 +194,7 @@ def test_metadata_outlives_what_rules_do(oxpecker, fault_server, tmp_path):
         ("d", "histogram", 'd_bucket{le="1"} 1\nd_bucket{le="+Inf"} 2\nd_sum 3\nd_count 2\n')))
     server = fault_server(unix=path)
     server.plan(pages({"/metrics": page}))
-    running = oxpecker({"metrics": {"collect": {"app": scrape(path, "/metrics", relabel=[
+    running = oxpecker({"store": {"snapshot": "off"}, "metrics": {"collect": {"app": scrape(path, "/metrics", relabel=[
         {"source_labels": ["__name__"], "regex": "b|a", "target_label": "__name__", "replacement": "new_$0"},
         {"source_labels": ["__name__", "le"], "regex": "d_bucket;1", "action": "drop"},
         {"source_labels": ["__name__"], "regex": "c", "action": "drop"},

@@ -3,11 +3,14 @@
 // Each line of stdin is a page: {"type": Content-Type, "page": base64}. For each, a line of stdout:
 //
 //	{"error": why Prometheus would refuse the page, or "",
-//	 "samples": [{"labels": {…}, "value": "1.5", "timestamp": ms or null, "exemplar": {…} or null}],
+//	 "samples": [{"labels": {…}, "value": "1.5", "timestamp": ms or null, "exemplar": {…} or null,
+//	              "created": ms or null}],
 //	 "types": {"family": "counter"}, "help": {…}}
 //
 // A line may also be rules and label sets: {"relabel": [rule, …], "labels": [{…}, …]}. For that, {"error": why
 // Prometheus refuses the rules, or "", "results": [what they make of each; null: it is dropped, or has no valid name]}.
+//
+// The value of a native histogram is what Prometheus writes for it; a created time is told of protobuf.
 //
 // A series that stands twice, has no valid name, or none at all is an error here; a scrape drops it or the page.
 package main
@@ -53,6 +56,7 @@ type sample struct {
 	Value     string            `json:"value"`
 	Timestamp *int64            `json:"timestamp"`
 	Exemplar  *exemplarOf       `json:"exemplar"`
+	Created   *int64            `json:"created"`
 }
 
 type answer struct {
@@ -78,9 +82,34 @@ func exemplarAt(parser textparse.Parser) *exemplarOf {
 	return made
 }
 
-func take(parser textparse.Parser, seen map[string]bool, into *answer) error {
+// The value, and the time of it, if there is one.
+func valueOf(parser textparse.Parser, entry textparse.Entry) (string, *int64, error) {
+	if entry == textparse.EntrySeries {
+		_, at, value := parser.Series()
+		return number(value), at, nil
+	}
+	_, at, whole, parts := parser.Histogram()
+	if whole != nil {
+		return whole.String(), at, whole.Validate()
+	}
+	return "float " + parts.String(), at, parts.Validate()
+}
+
+func createdAt(parser textparse.Parser) *int64 {
+	if _, protobuf := parser.(*textparse.ProtobufParser); protobuf {
+		if at := parser.StartTimestamp(); at != 0 {
+			return &at
+		}
+	}
+	return nil
+}
+
+func take(parser textparse.Parser, entry textparse.Entry, seen map[string]bool, into *answer) error {
 	var set labels.Labels
-	_, at, value := parser.Series()
+	value, at, err := valueOf(parser, entry)
+	if err != nil {
+		return err
+	}
 	if at != nil {
 		copied := *at
 		at = &copied
@@ -97,22 +126,23 @@ func take(parser textparse.Parser, seen map[string]bool, into *answer) error {
 		return fmt.Errorf("twice on the page: %s", key)
 	}
 	seen[key] = true
-	into.Samples = append(into.Samples, sample{set.Map(), number(value), at, exemplarAt(parser)})
+	into.Samples = append(into.Samples, sample{set.Map(), value, at, exemplarAt(parser), createdAt(parser)})
 	return nil
 }
 
 func read(p page) answer {
 	into := answer{Samples: []sample{}, Types: map[string]string{}, Help: map[string]string{}}
 	seen := map[string]bool{}
-	parser, err := textparse.New(p.Page, p.Type, labels.NewSymbolTable(), textparse.ParserOptions{})
+	parser, err := textparse.New(p.Page, p.Type, labels.NewSymbolTable(),
+		textparse.ParserOptions{KeepClassicOnClassicAndNativeHistograms: true})
 	for err == nil {
 		var entry textparse.Entry
 		if entry, err = parser.Next(); err != nil {
 			break
 		}
 		switch entry {
-		case textparse.EntrySeries:
-			err = take(parser, seen, &into)
+		case textparse.EntrySeries, textparse.EntryHistogram:
+			err = take(parser, entry, seen, &into)
 		case textparse.EntryType:
 			name, kind := parser.Type()
 			into.Types[string(name)] = string(kind)

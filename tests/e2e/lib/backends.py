@@ -33,13 +33,13 @@ class Backend:
         self.process.kill9()
 
     def get(self, url, **more):
-        answer = requests.get(url, timeout=20, **more)
+        answer = requests.get(url, timeout=300, **more)
         answer.raise_for_status()
         return answer.json()
 
     def is_up(self, url):
         try:
-            return requests.get(url, timeout=2).status_code == 200
+            return requests.get(url, timeout=20).status_code == 200
         except requests.RequestException:
             return False
 
@@ -74,7 +74,7 @@ class Jaeger(Backend):
         self.wait_up()
 
     def wait_up(self):
-        self.process.wait_until(lambda: self.is_up(self.query + "/api/services"), 60, "Jaeger answers")
+        self.process.wait_until(lambda: self.is_up(self.query + "/api/services"), 180, "Jaeger answers")
 
     def start(self):
         self.process.start()
@@ -157,7 +157,7 @@ class OpenSearch(Backend):
                 os.path.join(str(folder), self.name), port, free_port(), self.modules,
                 *(f"{name}={value}" for name, value in (settings or {}).items())]
         self.process = Process(self.name, argv, folder)
-        self.process.wait_until(lambda: "READY" in self.process.out(), 180, f"{self.name} is ready")
+        self.process.wait_until(lambda: "READY" in self.process.out(), 600, f"{self.name} is ready")
 
     @staticmethod
     def java(home):
@@ -169,7 +169,7 @@ class OpenSearch(Backend):
     def request(self, method, path, body=None, headers=None):
         data = json.dumps(body) if isinstance(body, (dict, list)) else body
         headers = headers or {"Content-Type": "application/json"}
-        return requests.request(method, f"{self.url}/{path}", data=data, headers=headers, timeout=30)
+        return requests.request(method, f"{self.url}/{path}", data=data, headers=headers, timeout=300)
 
     def create_index(self, name, mappings, dynamic=True):
         """`mappings` as {"field": {"type": "long"}}; a document that does not fit is refused with 400.
@@ -257,7 +257,7 @@ class Prometheus(Backend):
         argv = [need.prometheus("prometheus"), "--config.file=" + config, f"--web.listen-address=127.0.0.1:{port}",
                 f"--storage.tsdb.path={config}.data", "--log.level=warn", "--enable-feature=exemplar-storage"]
         self.process = Process("prometheus", argv, folder)
-        self.process.wait_until(lambda: self.is_up(self.url + "/-/ready"), 30, "Prometheus is ready")
+        self.process.wait_until(lambda: self.is_up(self.url + "/-/ready"), 60, "Prometheus is ready")
 
     def query(self, expression):
         """[(labels, value)] of an instant query."""

@@ -9,15 +9,17 @@ from . import need
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+PROTOBUF = "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"
 SCHEMES = ("underscores", "dots", "values", "allow-utf-8")
 ALL = [f"{kind}; escaping={scheme}"
-       for kind in (TEXT, TEXT.replace("0.0.4", "1.0.0"), OPENMETRICS) for scheme in SCHEMES]
+       for kind in (TEXT, TEXT.replace("0.0.4", "1.0.0"), OPENMETRICS, PROTOBUF) for scheme in SCHEMES]
 
 
 class Read:
     def __init__(self, answer):
         self.error, self.types, self.help = answer["error"], answer["types"], answer["help"]
         self.samples = {key(sample): (sample["value"], sample["timestamp"]) for sample in answer["samples"]}
+        self.created = {key(sample): sample["created"] for sample in answer["samples"] if sample["created"]}
         self.exemplars = {key(sample): sample["exemplar"] for sample in answer["samples"] if sample["exemplar"]}
 
 

@@ -557,6 +557,29 @@ static void few_pages_of_a_worker_wait(void **state)
 	end(&f);
 }
 
+/* One connection that names another worker with each page, and a pull that waits for the line. */
+static void few_pages_and_deaths_of_all_wait(void **state)
+{
+	struct push_link *link;
+	struct fixture f;
+	char name[16];
+	int taken = 0;
+
+	(void)state;
+	begin(&f, NULL);
+	link = connect_to(&f);
+	while (taken < 2 * PUSH_CHANGES_MAX && !push_workers_full(&f.workers, link)) {
+		snprintf(name, sizeof name, "p%d", ++taken);
+		push(link, name, "a_total 1\n");
+	}
+	/* all but the one that lives and those that are remembered are dead */
+	assert_in_range(2 * taken - 1 - GONE_MAX, PUSH_CHANGES_MAX, PUSH_CHANGES_MAX + 1);
+	expect(&f, "a_total", taken);
+	assert_false(push_workers_full(&f.workers, link));
+	push_link_closed(link);
+	end(&f);
+}
+
 static void without_memory_nothing_is_lost(void **state)
 {
 	struct push_link *link, *other;
@@ -642,6 +665,7 @@ int main(void)
 		cmocka_unit_test(without_memory_nothing_is_lost),
 		cmocka_unit_test(a_line_that_stands_still_for_want_of_memory_goes_on),
 		cmocka_unit_test(few_pages_of_a_worker_wait),
+		cmocka_unit_test(few_pages_and_deaths_of_all_wait),
 		cmocka_unit_test(a_name_has_limits),
 		cmocka_unit_test(few_that_are_gone_are_remembered),
 	};

@@ -130,6 +130,29 @@ static void a_set_shows_how_many_values_it_had(void **state)
 	bench_done(&b);
 }
 
+/* A page has no place for longer ones. */
+static void names_are_as_long_as_those_of_pages(void **state)
+{
+	char line[2 * EXPOSITION_NAME_MAX + 100], shown[EXPOSITION_NAME_MAX + 8];
+	struct bench b;
+
+	(void)state;
+	bench_init(&b, &plain);
+	for (size_t size = EXPOSITION_NAME_MAX; size < sizeof line - 8; size += 100) {
+		memset(line, 'x', size);
+		memcpy(line + size, ":1|c", 5);
+		take(&b, line);
+		line[0] = '9'; /* it becomes _9 */
+		take(&b, line);
+	}
+	memset(shown, 'x', EXPOSITION_NAME_MAX);
+	memcpy(shown + EXPOSITION_NAME_MAX, " 1\n", 4);
+	assert_shows(&b, shown);
+	assert_int_equal(fake_host_number(&b.host, "statsd_values_total"), 1);
+	assert_int_equal(fake_host_number(&b.host, "statsd_refused_total{line_size}"), 2 * 12 - 1);
+	bench_done(&b);
+}
+
 static void a_container_is_no_label_unless_it_is_said(void **state)
 {
 	struct bench b;
@@ -369,6 +392,7 @@ int main(void)
 		cmocka_unit_test(dogstatsd_gauges_have_no_deltas_if_it_is_said),
 		cmocka_unit_test(a_set_shows_how_many_values_it_had),
 		cmocka_unit_test(a_container_is_no_label_unless_it_is_said),
+		cmocka_unit_test(names_are_as_long_as_those_of_pages),
 		cmocka_unit_test(what_is_refused_is_counted_and_said_once),
 		cmocka_unit_test(a_refused_value_leaves_no_series),
 		cmocka_unit_test(a_flood_of_tags_overflows),

@@ -688,7 +688,7 @@ static void test_show_waits_for_no_fifo(void **state)
 	assert_non_null(mkdtemp(folder));
 	snprintf(path, sizeof path, "%s/store.db", folder);
 	assert_int_equal(mkfifo(path, 0600), 0);
-	alarm(20);
+	alarm(120);
 	assert_int_equal(store_show(folder, "logs", &coloured, stdout), -ENOENT);
 	alarm(0);
 	assert_int_equal(unlink(path), 0);

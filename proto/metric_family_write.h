@@ -1,0 +1,81 @@
+/*
+ * Writes io.prometheus.client.MetricFamily, each behind its length as a varint, from the lines that text would have.
+ *
+ *	family_writer_begin(w, to, &head);		name, help, type, unit
+ *	family_writer_line(w, to, &line);		x_bucket{le="1"} 3, x_sum 4 …
+ *	family_writer_end(w, to);
+ *
+ * The lines of one label set of a histogram or summary become one Metric; they stand together, in any order. What is
+ * under way stays open in the buffer between two calls, and its length is written when it ends: so a family that is
+ * begun again needs nothing but the size that the buffer had.
+ *
+ * Readers take a count or a sum that is missing for 0. Infos and state sets are gauges, as in text.
+ *
+ * Sources: client_model 0.6, metrics.proto; prometheus.io "Exposition formats", "Protobuf format".
+ */
+#ifndef OXP_METRIC_FAMILY_WRITE_H
+#define OXP_METRIC_FAMILY_WRITE_H
+
+#include "proto/exposition_write.h"
+
+/* Fields of metrics.proto (client_model 0.6). */
+enum { FAMILY_NAME = 1, FAMILY_HELP, FAMILY_TYPE, FAMILY_METRIC, FAMILY_UNIT };
+enum {
+	METRIC_LABEL = 1,
+	METRIC_GAUGE,
+	METRIC_COUNTER,
+	METRIC_SUMMARY,
+	METRIC_UNTYPED,
+	METRIC_TIME_MS,
+	METRIC_HISTOGRAM,
+};
+enum { LABEL_NAME = 1, LABEL_VALUE };
+enum { PLAIN_VALUE = 1, COUNTER_EXEMPLAR, COUNTER_CREATED }; /* the first of gauges and untyped ones, too */
+enum { SUMMARY_COUNT = 1, SUMMARY_SUM, SUMMARY_QUANTILE, SUMMARY_CREATED };
+enum { QUANTILE_AT = 1, QUANTILE_VALUE };
+enum {
+	HISTOGRAM_COUNT = 1,
+	HISTOGRAM_SUM,
+	HISTOGRAM_BUCKET,
+	HISTOGRAM_COUNT_FLOAT,
+	HISTOGRAM_CREATED = 15,
+};
+enum { BUCKET_COUNT = 1, BUCKET_BOUND, BUCKET_EXEMPLAR, BUCKET_COUNT_FLOAT };
+enum { EXEMPLAR_LABEL = 1, EXEMPLAR_VALUE, EXEMPLAR_TIME };
+enum { TIME_SECONDS = 1, TIME_NANOS }; /* of google.protobuf.Timestamp */
+enum { TYPE_COUNTER, TYPE_GAUGE, TYPE_SUMMARY, TYPE_UNTYPED, TYPE_HISTOGRAM, TYPE_GAUGE_HISTOGRAM };
+
+/*
+ * Invariant: `family`, `metric` and `kind` are where the content of the messages under way begins in the buffer, or 0;
+ * each is within the one before.
+ */
+struct family_writer {
+	enum exposition_type type; /* as it is written */
+	size_t family, metric, kind;
+	size_t name; /* bytes of the family's name, as it stands in the heads of lines */
+	uint64_t set; /* of the metric under way */
+	int64_t time_ms;
+	bool timed;
+};
+
+struct family_head {
+	struct bytes name; /* as text has it: in quotes if it is not classic */
+	const char *suffix; /* belongs to the name, too. NULL: none */
+	struct bytes help, unit; /* plain text; empty: none */
+	enum exposition_type type;
+};
+
+/* These answer 0, -ENOSPC or -ENOMEM. */
+int family_writer_begin(struct family_writer *, struct buffer *to, const struct family_head *) MUST_CHECK;
+/* Also -EINVAL: protobuf cannot say that, and it is left out. Its name begins with the family's. */
+int family_writer_line(struct family_writer *, struct buffer *to, const struct exposition_line *) MUST_CHECK;
+/* When the label set of the last line was created, in seconds. 0, -ENOSPC or -ENOMEM. */
+int family_writer_created(struct family_writer *, struct buffer *to, double seconds) MUST_CHECK;
+/* Does nothing if no family is under way. 0, -ENOSPC or -ENOMEM. */
+int family_writer_end(struct family_writer *, struct buffer *to) MUST_CHECK;
+
+/* Whole lines of a page of our own, in which # TYPE stands before the samples: they become families. The last one stays
+ * under way. 0, -ENOSPC or -ENOMEM. */
+int family_writer_text(struct family_writer *, struct bytes text, enum exposition_format, struct buffer *to) MUST_CHECK;
+
+#endif
