@@ -170,6 +170,6 @@ void pipeline_give_up(struct pipeline *p, bool safe)
 	struct ledger_amount left = send_left(send);
 
 	if (!safe)
-		delivery_abandon(send->delivery, send->route, &left);
+		delivery_give_up(send->delivery, send->route, LEDGER_DROPPED_EXIT, &left);
 	sender_forget(sender);
 }
