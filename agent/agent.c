@@ -384,7 +384,9 @@ static void init_parts(struct agent *a)
 					    .log = core->log,
 					    .ledger = &core->ledger,
 					    .memory = allowed_memory(a),
-					    .cpu = core->cpu });
+					    .cpu = core->cpu,
+					    .disk = core->disk,
+					    .folder = core->state_path });
 	spool_init(&a->spool, &(struct spool_options){ .loop = core->loop,
 				      .state = core->state,
 				      .log = core->log,
@@ -411,9 +413,10 @@ static void init_parts(struct agent *a)
 			assemble_wants_store(a->config) ? a->config->store.snapshot : (struct duration){ 0 } });
 	outgoing_init(&a->outgoing, &(struct outgoing_options){ core, &a->pipeline.budget, &a->metrics, &a->spool });
 	a->destinations = (struct destinations){ &a->outlets, core->loop };
-	overview_init(&a->overview, core, &a->pipeline.budget, a->config->state.max);
+	overview_init(&a->overview, core, &a->pipeline, a->config->state.max);
 	report_add(&a->overview.report, "sources", intakes_report, &a->intakes);
 	report_add(&a->overview.report, "destinations", destinations_report, &a->destinations);
+	report_add(&a->overview.report, "families", overview_families, &a->overview);
 	report_add(&a->overview.report, "checks", health_report, &a->health);
 	report_add(&a->overview.report, "state", overview_state, &a->overview);
 	report_add(&a->overview.report, "parked", parked_report, &a->parked);

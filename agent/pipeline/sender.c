@@ -175,6 +175,12 @@ static struct send *choose(const struct sender *s)
 	return least ? least : large;
 }
 
+static void hand_out(struct sender *s, struct send *send)
+{
+	send_read_begin(send);
+	s->type->send(s->exporter, send->delivery->batch, send);
+}
+
 /* A send that settles nothing: a scout, or one of no items. */
 static void go_beside(void *context, struct send *send)
 {
@@ -182,7 +188,7 @@ static void go_beside(void *context, struct send *send)
 
 	s->sends++;
 	s->resent += send_left(send).records;
-	s->type->send(s->exporter, send->delivery->batch, send);
+	hand_out(s, send);
 }
 
 /* Asks with a send of no items whether the destination answers. */
@@ -213,7 +219,7 @@ static void begin(struct sender *s, struct send *send)
 		s->resent += send->left;
 	loop_timer_set(&send->patience, s->limits.timeout);
 	scout_began(&s->scout, s->back_off.ceiling);
-	s->type->send(s->exporter, send->delivery->batch, send);
+	hand_out(s, send);
 }
 
 /* Starts one send, and runs again in case more may start. */
@@ -528,6 +534,7 @@ void send_done(struct send *send, enum outcome rest, const char *reason)
 	enum outcome to;
 
 	OXP_ASSERT(send->under_way);
+	send_read_end(send);
 	if (scout_is(&s->scout, send)) {
 		judge_scout(s, send, rest);
 		return;
