@@ -106,7 +106,11 @@ static int add_meters(struct collector *c, struct host *host)
 		.scope_labels = c->config->scope_labels,
 		.relabel = c->config->relabel };
 
-	return host_takes(host, SIGNAL_METRICS) ? otlp_meters_new(host, &options, &c->otlp.meters) : 0;
+	int failed = host_takes(host, SIGNAL_METRICS) ? otlp_meters_new(host, &options, &c->otlp.meters) : 0;
+
+	if (c->otlp.meters)
+		otlp_meters_save(c->otlp.meters);
+	return failed;
 }
 
 static bool otlp_door_check(const void *config, char *why, size_t room)
@@ -165,6 +169,8 @@ static bool otlp_door_quiet(struct collector *c)
 static void otlp_door_stop(struct collector *c)
 {
 	door_stop(&c->otlp.door);
+	if (c->otlp.meters)
+		otlp_meters_end(c->otlp.meters);
 }
 
 static void otlp_door_collect(struct collector *c, struct mono_time deadline)

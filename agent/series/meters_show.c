@@ -3,6 +3,8 @@
  */
 #include "series/meters_table.h"
 
+enum { SAVE_COST = 4 /* saving a meter takes as long as showing so many series */ };
+
 static const enum exposition_type types[] = {
 	[METER_COUNTER] = EXPOSITION_COUNTER,
 	[METER_GAUGE] = EXPOSITION_GAUGE,
@@ -132,11 +134,25 @@ void meters_show(struct meters *m, struct mono_time now)
 	m->show_meter = NULL;
 }
 
+/* What is on a page never falls, whatever happens to the process: so it is saved before. Returns what it costs, in
+ * series. */
+static size_t save_and_stage(struct meters *m, struct meter *meter)
+{
+	size_t cost = meter_series(meter);
+
+	if (meter->unsaved) {
+		meter_save(m, meter);
+		cost += SAVE_COST;
+	}
+	stage_meter(m, meter);
+	return cost;
+}
+
 /* Returns how many series it was. */
 static size_t show_next(struct meters *m)
 {
 	const struct meter_family *f = m->show_family;
-	const struct meter *meter = m->show_meter;
+	struct meter *meter = m->show_meter;
 
 	if (!m->show_begun) {
 		tell(m, f, EXPOSITION_TYPE);
@@ -151,9 +167,7 @@ static size_t show_next(struct meters *m)
 		m->show_family = f->next;
 		m->show_begun = false;
 	}
-	if (meter)
-		stage_meter(m, meter);
-	return meter ? meter_series(meter) : 1;
+	return meter ? save_and_stage(m, meter) : 1;
 }
 
 bool meters_show_some(struct meters *m, size_t series)

@@ -499,8 +499,7 @@ size_t host_memory_most(const struct host *h, enum signal signal)
 
 const char *host_state_path(struct host *h)
 {
-	(void)h;
-	return "/tmp";
+	return h->state_path ? h->state_path : "/tmp";
 }
 
 struct lane *host_cpu_lane(struct host *h)

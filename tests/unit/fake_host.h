@@ -61,6 +61,7 @@ struct host {
 	uint64_t lost, lost_bytes; /* told by host_lost() */
 	uint64_t refused, refused_bytes; /* told by host_refused() */
 	size_t broke_off; /* told by host_broke_off() */
+	const char *state_path; /* what host_state_path() says; NULL: /tmp */
 	struct series *series; /* the test's, lent to collectors of metrics */
 	size_t collected; /* told by host_collected() */
 	uint64_t samples_dropped; /* told by host_samples() */

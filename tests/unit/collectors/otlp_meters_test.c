@@ -10,6 +10,7 @@
 #include "series/write.h"
 #include "unit/fake_host.h"
 #include "unit/http/raw.h"
+#include "unit/scratch.h"
 
 enum { MEMORY = 8 << 20, PAGE = 1 << 20, REQUEST = 64 << 10, TTL_S = 300 };
 
@@ -283,6 +284,45 @@ static void a_long_value_of_a_resource_costs_itself(void **state)
 	end(&f);
 }
 
+/* As many as fit beside job and instance are shown, and the resource is counted once. */
+static void a_resource_of_many_attributes_is_told_in_part(void **state)
+{
+	static const int counts[] = { 60, 61, 63, 64, 100 };
+	char attributes[8192], json[16384], *at;
+	size_t size, labels;
+
+	(void)state;
+	for (size_t k = 0; k < COUNT_OF(counts); k++) {
+		struct fixture f;
+		size = labels = 0;
+		for (int i = 0; i < counts[k]; i++)
+			size += (size_t)snprintf(attributes + size, sizeof attributes - size,
+				"{'key':'a%d','value':{'intValue':%d}},", i, i);
+		snprintf(json, sizeof json,
+			METRICS("%s" TEXT_OF("service.name", "s") "," TEXT_OF("service.instance.id", "i"),
+				"{'name':'a','gauge':" POINT("'asInt':2") "}"),
+			attributes);
+		begin(&f);
+		send_json(&f, json);
+		send_json(&f, json);
+		assert_int_equal(f.refused, 0);
+		meters_show(f.meters->meters, loop_now(f.world.loop));
+		while (meters_show_some(f.meters->meters, 100))
+			;
+		meters_shown(f.meters->meters, &(struct series_counts){ 0 });
+		read_page_of(&f, EXPOSITION_TEXT);
+		at = strstr(f.page.data, "\ntarget_info{a");
+		assert_non_null(at);
+		assert_non_null(strstr(at, "instance=\"i\",job=\"s\""));
+		for (; *at; at++)
+			labels += *at == '=';
+		assert_int_equal(labels, smaller((size_t)counts[k], METER_LABELS_MAX - 2) + 2);
+		assert_int_equal(
+			fake_host_number(&f.host, "metric_resources_cut_total"), counts[k] > METER_LABELS_MAX - 2);
+		end(&f);
+	}
+}
+
 /* In JSON they stand in quotes; whatever size the text for them has, nothing behind it is touched. */
 static void bytes_of_any_size_become_a_label(void **state)
 {
@@ -524,6 +564,92 @@ static void what_is_answered_while_they_are_shown_is_shown(void **state)
 	end(&f);
 }
 
+static struct otlp_meters_options usual(bool scope_labels)
+{
+	return (struct otlp_meters_options){ .ttl = DURATION_S(TTL_S),
+		.limits = { .series = 1000, .family_series = 500, .label = METER_LABEL_MAX },
+		.scope_labels = scope_labels };
+}
+
+/* As by SIGKILL, behind the last answer. */
+static void begin_next_run(struct fixture *f, const struct otlp_meters_options *options)
+{
+	otlp_meters_answer(f->meters, SIZE_MAX);
+	otlp_meters_free(f->meters);
+	series_free(f->table);
+	f->table = f->host.series = series_new(&series_limits_default, 1);
+	assert_int_equal(otlp_meters_new(&f->host, options, &f->meters), 0);
+	otlp_meters_save(f->meters);
+}
+
+#define OF_SHOP(name, data) METRICS(TEXT_OF("service.name", "shop"), "{'name':'" name "'," data "}")
+#define TIMES "'startTimeUnixNano':5,'timeUnixNano':9"
+
+/* Two deltas, and what is sent again in any case. */
+static void send_shop(struct fixture *f)
+{
+	send_json(f, OF_SHOP("m", SUM("true", "1", "'asInt':7," TIMES)));
+	send_json(
+		f, OF_SHOP("h", HISTOGRAM("1", "'count':3,'sum':3,'bucketCounts':[1,2],'explicitBounds':[1]," TIMES)));
+	send_json(f, OF_SHOP("c", SUM("true", "2", "'asInt':7," TIMES)));
+	send_json(f, OF_SHOP("g", "'gauge':" POINT("'asInt':1")));
+}
+
+static void a_delta_that_comes_again_after_a_kill_is_not_added(void **state)
+{
+	static const char sums[] =
+		"# TYPE h histogram\nh_bucket{job=\"shop\",le=\"1\"} 1\nh_bucket{job=\"shop\",le=\"+Inf\"} 3\n"
+		"h_sum{job=\"shop\"} 3\nh_count{job=\"shop\"} 3\n"
+		"# TYPE m_total counter\nm_total{job=\"shop\"} 7\n";
+	const struct otlp_meters_options options = usual(true), others = usual(false);
+	struct scratch scratch;
+	struct fixture f;
+
+	(void)state;
+	scratch_init(&scratch, "otlp");
+	begin_as(&f, &options);
+	f.host.state_path = scratch.path;
+	otlp_meters_save(f.meters);
+	send_shop(&f);
+	begin_next_run(&f, &options);
+	assert_true(otlp_meters_any(f.meters));
+	assert_shows(&f, sums); /* all else is sent again */
+	send_shop(&f);
+	assert_int_equal(fake_host_number(&f.host, "metric_points_repeated_total"), 2);
+	begin_next_run(&f, &others); /* series have other labels now */
+	assert_false(otlp_meters_any(f.meters));
+	end(&f);
+	scratch_done(&scratch);
+}
+
+static void a_restored_series_ends_with_what_sent_it(void **state)
+{
+	const struct otlp_meters_options options = usual(true);
+	struct scratch scratch;
+	struct fixture f;
+
+	(void)state;
+	scratch_init(&scratch, "otlp");
+	begin_as(&f, &options);
+	f.host.state_path = scratch.path;
+	otlp_meters_save(f.meters);
+	for (int i = 0; i < 2; i++)
+		send_json(&f,
+			i ? METRICS(TEXT_OF("service.name", "a"), "{'name':'m'," SUM("true", "1", "'asInt':7") "}")
+			  : METRICS(TEXT_OF("service.name", "b"), "{'name':'m'," SUM("true", "1", "'asInt':7") "}"));
+	begin_next_run(&f, &options);
+	f.world.ahead += DURATION_S(TTL_S - 1).ns;
+	turn(&f.world);
+	send_json(&f, METRICS(TEXT_OF("service.name", "a"), "{'name':'other'," SUM("true", "1", "'asInt':1") "}"));
+	f.world.ahead += DURATION_S(5).ns;
+	while (meters_series(f.meters->meters) > 2)
+		turn(&f.world);
+	assert_shows(&f, "# TYPE m_total counter\nm_total{job=\"a\"} 7\n"
+			 "# TYPE other_total counter\nother_total{job=\"a\"} 1\n");
+	end(&f);
+	scratch_done(&scratch);
+}
+
 #define TRACE "'traceId':'0102030405060708090a0b0c0d0e0f10','spanId':'0102030405060708'"
 #define IDS "trace_id=\"0102030405060708090a0b0c0d0e0f10\",span_id=\"0102030405060708\""
 
@@ -587,6 +713,7 @@ int main(void)
 		cmocka_unit_test(a_resource_is_told_once),
 		cmocka_unit_test(resources_that_look_alike_take_turns),
 		cmocka_unit_test(a_long_value_of_a_resource_costs_itself),
+		cmocka_unit_test(a_resource_of_many_attributes_is_told_in_part),
 		cmocka_unit_test(bytes_of_any_size_become_a_label),
 		cmocka_unit_test(too_many_attributes_are_no_other_series),
 		cmocka_unit_test(a_bad_point_is_refused_alone),
@@ -597,6 +724,8 @@ int main(void)
 		cmocka_unit_test(a_series_ends_with_what_sends_it),
 		cmocka_unit_test(an_overflow_ends_too),
 		cmocka_unit_test(what_is_answered_while_they_are_shown_is_shown),
+		cmocka_unit_test(a_delta_that_comes_again_after_a_kill_is_not_added),
+		cmocka_unit_test(a_restored_series_ends_with_what_sent_it),
 		cmocka_unit_test(exemplars_stand_beside_counters_and_buckets),
 		cmocka_unit_test(an_exemplar_has_128_characters_at_most),
 	};
