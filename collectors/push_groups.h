@@ -17,6 +17,7 @@
 #include "collectors/relabelling.h"
 #include "component.h"
 #include "loop/loop.h"
+#include "proto/exposition_read.h"
 #include "proto/push_path.h"
 #include "series/series.h"
 
@@ -54,7 +55,7 @@ struct push_groups {
 	struct push_page *applied, *page; /* the page that is staged now: that one, or an older one */
 	unsigned number; /* of that page, from 1 on */
 	size_t at; /* how much of it was read */
-	struct exposition_parser parser;
+	struct exposition_reader reader;
 	struct push_family family;
 	struct push_families families;
 	struct refusals refusals;

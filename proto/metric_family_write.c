@@ -4,6 +4,7 @@
 #include <xxhash.h>
 
 #include "proto/exposition_family.h"
+#include "proto/metric_family.h"
 #include "proto/otlp_build.h"
 
 enum {

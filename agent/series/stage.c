@@ -25,15 +25,6 @@ static const enum role roles[EXPOSITION_SUFFIXES + 1] = {
 	[EXPOSITION_GCOUNT] = ROLE_GCOUNT,
 };
 
-static const char *const role_suffix[ROLES] = {
-	[ROLE_PLAIN] = "",
-	[ROLE_TOTAL] = "_total",
-	[ROLE_INFO] = "_info",
-	[ROLE_CREATED] = "_created",
-	[ROLE_GSUM] = "_gsum",
-	[ROLE_GCOUNT] = "_gcount",
-};
-
 static bool origin_staged(const struct series_target *t, const struct origin *o)
 {
 	return o->slot[staged_slot(t)].scrape == t->staged;
@@ -151,13 +142,28 @@ static struct origin *origin_behind(struct series_target *t, struct bytes name, 
 	return NULL;
 }
 
+/* In protobuf a counter is called as its samples, x_total, and was created at x_created. */
+static bool owns_created(const struct series_target *t, const struct origin *o, struct bytes name)
+{
+	struct bytes total = exposition_suffixes[EXPOSITION_TOTAL], created = exposition_suffixes[EXPOSITION_CREATED];
+	size_t stem = o->size > total.size ? o->size - total.size : 0;
+
+	return stem > 0 && o->slot[staged_slot(t)].type == EXPOSITION_COUNTER && name.size == stem + created.size &&
+	       memcmp(o->name + stem, total.data, total.size) == 0 && memcmp(name.data, o->name, stem) == 0 &&
+	       memcmp(name.data + stem, created.data, created.size) == 0;
+}
+
 /* The source that the sample belongs to: the declared one, or else its own name. NULL if out of memory. */
-static struct origin *source_of(struct series_target *t, struct bytes name, enum role *ret)
+static struct origin *source_of(struct series_target *t, struct bytes name, bool created, enum role *ret)
 {
 	struct origin *o = t->source;
 
 	if (o && owns(t, o, name, ret))
 		return o;
+	if (o && created && owns_created(t, o, name)) {
+		*ret = ROLE_CREATED;
+		return o;
+	}
 	*ret = ROLE_PLAIN;
 	o = origin_find(t, name);
 	if (!o || !origin_staged(t, o))
@@ -168,13 +174,10 @@ static struct origin *source_of(struct series_target *t, struct bytes name, enum
 	return o;
 }
 
-/* In series.scratch; without data if out of memory. */
-static struct bytes page_name(struct series *s, const struct origin *o, enum role role)
+/* The family of a sample of that name. */
+static struct bytes page_name(const struct origin *o, enum role role, struct bytes name)
 {
-	buffer_clear(&s->scratch);
-	if (buffer_append(&s->scratch, o->name, o->size) || buffer_text(&s->scratch, role_suffix[role]))
-		return (struct bytes){ NULL, 0 };
-	return buffer_bytes(&s->scratch);
+	return role == ROLE_PLAIN ? (struct bytes){ o->name, o->size } : name;
 }
 
 /* Where most readers see it: no other way to escape a name makes it begin with more of what is reserved. */
@@ -233,18 +236,18 @@ static void group_stage(struct series_target *t, struct group *g, struct origin 
 }
 
 /* Finds the group of a source in that role for the first time. 0, or -1 with the reason. */
-static int group_open(struct series_target *t, struct origin *o, enum role role, enum series_drop *why)
+static int group_open(
+	struct series_target *t, struct origin *o, enum role role, struct bytes name, enum series_drop *why)
 {
-	struct bytes name = page_name(t->series, o, role);
 	struct group *g, claim = { .slot = { [0 ... SLOTS - 1] = { .source = o, .role = role } } };
 	unsigned slot = staged_slot(t);
 
 	*why = SERIES_DROP_RESERVED;
-	if (name.data && is_reserved(t->series, name))
+	if (is_reserved(t->series, name))
 		return -1;
 	*why = SERIES_DROP_BYTES;
-	g = name.data ? group_find(t, name) : NULL;
-	while (!g && name.data && tidy_some(t->series))
+	g = group_find(t, name);
+	while (!g && tidy_some(t->series))
 		g = group_find(t, name);
 	if (!g)
 		return -1;
@@ -258,10 +261,10 @@ static int group_open(struct series_target *t, struct origin *o, enum role role,
 }
 
 /* The group a sample goes into, or NULL with the reason. */
-static struct group *group_of(struct series_target *t, struct bytes name, enum series_drop *why)
+static struct group *group_of(struct series_target *t, struct bytes name, bool created, enum series_drop *why)
 {
 	enum role role;
-	struct origin *o = source_of(t, name, &role);
+	struct origin *o = source_of(t, name, created, &role);
 
 	*why = o ? SERIES_DROP_TYPE_CLASH : SERIES_DROP_BYTES;
 	if (!o || o->clashed)
@@ -269,7 +272,7 @@ static struct group *group_of(struct series_target *t, struct bytes name, enum s
 	if (o->group[role])
 		return o->group[role];
 	if (!(o->refused & 1u << role)) {
-		if (group_open(t, o, role, &o->why) == 0)
+		if (group_open(t, o, role, page_name(o, role, name), &o->why) == 0)
 			return o->group[role];
 		o->refused |= 1u << role;
 	}
@@ -378,7 +381,7 @@ static bool stage(struct series_target *t, const struct exposition_sample *sampl
 	*why = failed == -EEXIST ? SERIES_DROP_LABELS : SERIES_DROP_BYTES;
 	if (failed)
 		return false;
-	g = group_of(t, head.name, why);
+	g = group_of(t, head.name, sample->created, why);
 	e = g ? claim(t, g, &head, why) : NULL;
 	if (!e && t->source && series_drop_is_ceiling(*why))
 		cut_note(t, t->source, g ? head_render(t->series, &head) : (struct bytes){ NULL, 0 }, *why);

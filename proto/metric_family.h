@@ -1,0 +1,34 @@
+/*
+ * The fields of io.prometheus.client.MetricFamily and what is in it, by their numbers (client_model 0.6,
+ * metrics.proto).
+ */
+#ifndef OXP_METRIC_FAMILY_H
+#define OXP_METRIC_FAMILY_H
+
+enum { FAMILY_NAME = 1, FAMILY_HELP, FAMILY_TYPE, FAMILY_METRIC, FAMILY_UNIT };
+enum {
+	METRIC_LABEL = 1,
+	METRIC_GAUGE,
+	METRIC_COUNTER,
+	METRIC_SUMMARY,
+	METRIC_UNTYPED,
+	METRIC_TIME_MS,
+	METRIC_HISTOGRAM,
+};
+enum { LABEL_NAME = 1, LABEL_VALUE };
+enum { PLAIN_VALUE = 1, COUNTER_EXEMPLAR, COUNTER_CREATED }; /* the first of gauges and untyped ones, too */
+enum { SUMMARY_COUNT = 1, SUMMARY_SUM, SUMMARY_QUANTILE, SUMMARY_CREATED };
+enum { QUANTILE_AT = 1, QUANTILE_VALUE };
+enum {
+	HISTOGRAM_COUNT = 1,
+	HISTOGRAM_SUM,
+	HISTOGRAM_BUCKET,
+	HISTOGRAM_COUNT_FLOAT, /* in place of the count, if it is above 0 */
+	HISTOGRAM_CREATED = 15,
+};
+enum { BUCKET_COUNT = 1, BUCKET_BOUND, BUCKET_EXEMPLAR, BUCKET_COUNT_FLOAT };
+enum { EXEMPLAR_LABEL = 1, EXEMPLAR_VALUE, EXEMPLAR_TIME };
+enum { TIME_SECONDS = 1, TIME_NANOS }; /* of google.protobuf.Timestamp */
+enum { TYPE_COUNTER, TYPE_GAUGE, TYPE_SUMMARY, TYPE_UNTYPED, TYPE_HISTOGRAM, TYPE_GAUGE_HISTOGRAM, TYPE_NUMBERS };
+
+#endif
