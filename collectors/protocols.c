@@ -15,14 +15,17 @@ const char *const protocols_names[] = {
 	NULL,
 };
 
+#define PROTOBUF_TYPE                                                                                 \
+	"application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;" \
+	"escaping=allow-utf-8"
+
 /* In the order of the names. `escaping` belongs to versions that know it: names in UTF-8 are taken as they are. */
 static const char *const types[] = {
 	"application/openmetrics-text;version=1.0.0;escaping=allow-utf-8",
 	"application/openmetrics-text;version=0.0.1",
 	"text/plain;version=1.0.0;escaping=allow-utf-8",
 	"text/plain;version=0.0.4",
-	"application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;"
-	"escaping=allow-utf-8",
+	PROTOBUF_TYPE,
 };
 
 enum { BY_DEFAULT = COUNT_OF(types) - 1 }; /* the first of them */

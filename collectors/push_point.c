@@ -237,6 +237,10 @@ static int on_sample(void *context, const struct exposition_sample *s)
 		w->left_out[PUSH_LEFT_CREATED]++;
 		return 0;
 	}
+	if (s->native.size > 0 || s->bad_native) { /* its classic form is summed up */
+		w->left_out[PUSH_LEFT_NATIVE]++;
+		return 0;
+	}
 	push_family_sample(&w->family, s);
 	p.family = (struct bytes){ s->name.data, w->family.size };
 	p.type = w->family.type;

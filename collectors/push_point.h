@@ -39,7 +39,7 @@ struct push_point {
 	uint64_t page; /* a number that grows */
 };
 
-enum push_left_out { PUSH_LEFT_QUANTILES, PUSH_LEFT_CREATED, PUSH_LEFT_EXCESS, PUSH_LEFT_KINDS };
+enum push_left_out { PUSH_LEFT_QUANTILES, PUSH_LEFT_CREATED, PUSH_LEFT_EXCESS, PUSH_LEFT_NATIVE, PUSH_LEFT_KINDS };
 
 /* A page is walked through from its beginning. It was found fine by push_page_check(). */
 struct push_walk {

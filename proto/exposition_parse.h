@@ -85,6 +85,10 @@ struct exposition_sample {
 	bool has_timestamp;
 	int64_t timestamp_ms; /* since 1970; OpenMetrics' seconds are rounded, and end at 9e15 */
 	struct bytes exemplar; /* `{…} value timestamp`; empty: none, or one that a reader might not take */
+	/* Of protobuf: a native histogram (native_histogram.h) has the name of its family, and these are its fields of
+	 * metrics.proto but for the sum. Its _bucket, _sum and _count follow. */
+	struct bytes native;
+	bool bad_native; /* such a one that readers would refuse; then nothing else is set but the name */
 	bool created; /* of protobuf: when what the last sample counts began; it belongs to the same family */
 	enum exposition_excess excess; /* if there is any, nothing else is set, but the name where it was read */
 };

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/text.h"
 #include "proto/exposition_number.h"
@@ -16,6 +17,9 @@ enum {
 	NAME_SHOWN = 60,
 	SUFFIX_MAX = 16,
 	NUMBERS_MAX = 3 * EXPOSITION_NUMBER_SIZE,
+	NATIVE_EXEMPLARS_MAX = 10, /* as many as client_golang keeps */
+	/* A bucket has a count of 10 bytes and a span of 22 at most. */
+	NATIVE_SIZE_MAX = 256 + NATIVE_BUCKETS_MAX * 32 + NATIVE_EXEMPLARS_MAX * (EXPOSITION_EXEMPLAR_MAX + 8),
 };
 
 void family_reader_init(struct family_reader *r, const struct exposition_limits *limits,
@@ -36,6 +40,8 @@ void family_reader_done(struct family_reader *r)
 	buffer_done(&r->help);
 	buffer_done(&r->unit);
 	buffer_done(&r->scratch);
+	free(r->native);
+	r->native = NULL;
 }
 
 /* Always false. */
@@ -215,6 +221,7 @@ struct told {
 	double value;
 	struct bytes exemplar;
 	bool created;
+	struct bytes native;
 	const struct exposition_label *bound; /* le or quantile; NULL: none */
 };
 
@@ -250,6 +257,7 @@ static bool tell(struct metric *m, const struct told *t)
 		.timestamp_ms = m->time_ms,
 		.exemplar = t->exemplar,
 		.created = t->created,
+		.native = t->native,
 	};
 
 	if (t->bound && !insert(m, &count, t->bound))
@@ -499,6 +507,64 @@ static bool tell_bucket(struct metric *m, struct bytes message, bool *ret_end)
 	return true;
 }
 
+/* Those that a reader takes, as they came. */
+static bool put_exemplars(struct metric *m, struct otlp_build *b)
+{
+	struct wire w = wire_of(m->body);
+	size_t before = m->reader->scratch.size;
+	unsigned count = 0;
+	struct bytes text;
+	struct wire_field f;
+
+	while (count < NATIVE_EXEMPLARS_MAX && wire_next(&w, &f) > 0) {
+		if (f.number != HISTOGRAM_EXEMPLARS || f.type != WIRE_LENGTH || f.bytes.size > EXPOSITION_EXEMPLAR_MAX)
+			continue;
+		if (!read_exemplar(m->reader, f.bytes, &text))
+			return false;
+		m->reader->scratch.size = before;
+		if (text.size == 0)
+			continue;
+		otlp_build_bytes(b, HISTOGRAM_EXEMPLARS, f.bytes);
+		count++;
+	}
+	return true;
+}
+
+static bool tell_bad_native(struct family_reader *r)
+{
+	const struct exposition_sample s = {
+		.name = buffer_bytes(&r->name), .quoted = r->quoted, .value_text = { "", 0 }, .bad_native = true
+	};
+
+	return r->events->sample(r->context, &s) == 0 || fail(r, EXPOSITION_STOPPED, "stopped");
+}
+
+/* Before its classic buckets, which it may lack. */
+static bool tell_native(struct metric *m)
+{
+	struct family_reader *r = m->reader;
+	struct otlp_build b = { .room = 0 };
+	struct told t = { .suffix = "" };
+	char made[NATIVE_SIZE_MAX];
+
+	if (!native_histogram_is(m->body))
+		return true;
+	if (!r->native)
+		r->native = malloc(sizeof *r->native);
+	if (!r->native)
+		return no_memory(r);
+	if (r->type == TYPE_GAUGE_HISTOGRAM || !native_histogram_read(r->native, m->body) ||
+		!native_histogram_reduce(r->native))
+		return tell_bad_native(r);
+	b = (struct otlp_build){ made, sizeof made, 0 };
+	native_histogram_write(r->native, &b);
+	if (!put_exemplars(m, &b))
+		return false;
+	OXP_ASSERT(b.size <= sizeof made);
+	t.native = (struct bytes){ made, b.size };
+	return tell(m, &t);
+}
+
 static bool tell_histogram(struct metric *m)
 {
 	struct wire w = wire_of(m->body);
@@ -508,6 +574,8 @@ static bool tell_histogram(struct metric *m)
 	struct wire_field f;
 	int more;
 
+	if (!tell_native(m))
+		return false;
 	while ((more = wire_next(&w, &f)) > 0)
 		if (f.number == HISTOGRAM_COUNT && f.type == WIRE_VARINT)
 			ends.count = (double)f.value;

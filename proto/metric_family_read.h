@@ -13,6 +13,7 @@
 #define OXP_METRIC_FAMILY_READ_H
 
 #include "proto/exposition_parse.h"
+#include "proto/native_histogram.h"
 
 /* Invariant: `partial` is the beginning of a field of the family under way, or of the next one's length, which has
  * `wanted` bytes at least; `left` is what the family has from there on. */
@@ -31,6 +32,7 @@ struct family_reader {
 	uint64_t type; /* as it is written */
 	struct buffer partial, name, help, unit; /* the name as it is written in quotes */
 	struct buffer scratch; /* for what is made of a metric */
+	struct native_histogram *native; /* the same; NULL before the first */
 	char what[EXPOSITION_WHAT_MAX]; /* "family 3 "http_requests": …", or "" */
 };
 

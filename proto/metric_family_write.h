@@ -5,7 +5,8 @@
  *	family_writer_line(w, to, &line);		x_bucket{le="1"} 3, x_sum 4 …
  *	family_writer_end(w, to);
  *
- * The lines of one label set of a histogram or summary become one Metric; they stand together, in any order. What is
+ * The lines of one label set of a histogram or summary become one Metric; they stand together, in any order, but that a
+ * native histogram comes first. What is
  * under way stays open in the buffer between two calls, and its length is written when it ends: so a family that is
  * begun again needs nothing but the size that the buffer had.
  *
@@ -29,6 +30,7 @@ struct family_writer {
 	uint64_t set; /* of the metric under way */
 	int64_t time_ms;
 	bool timed;
+	bool native; /* it has a native histogram */
 };
 
 struct family_head {

@@ -300,6 +300,10 @@ static void value_set(const struct series_target *t, struct value *v, const stru
 	v->value = sample->value;
 	v->has_timestamp = sample->has_timestamp && !t->timeless;
 	v->timestamp_ms = sample->timestamp_ms;
+	if (sample->native.size > 0) {
+		v->text_size = VALUE_NATIVE;
+		return;
+	}
 	v->text_size = fits ? (unsigned char)sample->value_text.size : 0; /* NaN and Inf are spelt one way */
 	memcpy(v->text, sample->value_text.data, v->text_size);
 }
@@ -366,6 +370,14 @@ static bool has_bad_time(const struct series_target *t, const struct exposition_
 	       (sample->timestamp_ms < 0 || sample->timestamp_ms > TIMESTAMP_MAX);
 }
 
+/* Without memory for it, its label set goes. */
+static void stage_native(struct series_target *t, struct entry *e, struct bytes native)
+{
+	entry_exemplar(t, e, native);
+	if (!e->slot[staged_slot(t)].exemplar)
+		cut_note(t, t->source, (struct bytes){ e->text, e->size }, SERIES_DROP_BYTES);
+}
+
 /* True, or false with the reason. */
 static bool stage(struct series_target *t, const struct exposition_sample *sample, enum series_drop *why)
 {
@@ -374,6 +386,9 @@ static bool stage(struct series_target *t, const struct exposition_sample *sampl
 	struct entry *e;
 	int failed;
 
+	*why = SERIES_DROP_NATIVE;
+	if (sample->bad_native)
+		return false;
 	*why = sample->excess ? SERIES_DROP_SAMPLE_SIZE : SERIES_DROP_TIMESTAMP;
 	if (sample->excess || has_bad_time(t, sample))
 		return false;
@@ -389,7 +404,9 @@ static bool stage(struct series_target *t, const struct exposition_sample *sampl
 		return false;
 	value_set(t, &e->slot[staged_slot(t)].value, sample);
 	entry_stage(t, g, e);
-	if (UNLIKELY(sample->exemplar.size > 0 || e->slot[staged_slot(t)].exemplar))
+	if (UNLIKELY(sample->native.size > 0))
+		stage_native(t, e, sample->native);
+	else if (UNLIKELY(sample->exemplar.size > 0 || e->slot[staged_slot(t)].exemplar))
 		entry_exemplar(t, e, sample->exemplar);
 	return true;
 }

@@ -82,7 +82,8 @@ static bool stage(struct series_target *t, struct bytes page, enum exposition_fo
 
 	series_begin(t);
 	exposition_read_begin(&r, format, &series_events, t);
-	exposition_read_feed(&r, page.data, page.size);
+	if (page.size > 0)
+		exposition_read_feed(&r, page.data, page.size);
 	fine = exposition_read_end(&r) == EXPOSITION_FINE;
 	exposition_read_done(&r);
 	if (fine)
