@@ -853,6 +853,7 @@ static size_t take_next(struct family_reader *r, struct bytes from)
 
 	if (r->left == 0)
 		return take_length(r, from);
+	from.size = from.size < r->left ? from.size : (size_t)r->left;
 	size = field_size(r, from, &f);
 	if (size == 0)
 		return 0;

@@ -267,6 +267,15 @@ static void lengths_of_families_are_checked(void **state)
 	assert_read((struct bytes)BODY("\x00\x00\x05" NAME GAUGE "\x00"), EXPOSITION_FINE, "", "");
 }
 
+/* What stands behind a family does not complete it. */
+static void a_field_ends_with_its_family(void **state)
+{
+	(void)state;
+	assert_read((struct bytes)BODY("\x01\x18\x12"
+				       "a?"),
+		EXPOSITION_BAD_LINE, "", "a field cannot be read");
+}
+
 static void a_page_has_its_ceiling(void **state)
 {
 	static const char zeros[2001];
@@ -363,6 +372,7 @@ int main(void)
 		cmocka_unit_test(what_a_page_has_is_told),
 		cmocka_unit_test(what_is_wrong_ends_it),
 		cmocka_unit_test(lengths_of_families_are_checked),
+		cmocka_unit_test(a_field_ends_with_its_family),
 		cmocka_unit_test(a_page_has_its_ceiling),
 		cmocka_unit_test(what_is_too_large_costs_itself),
 		cmocka_unit_test(labels_have_ceilings),
