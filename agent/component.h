@@ -139,6 +139,10 @@ int batch_add(struct batch *, const struct batch_item *) MUST_CHECK;
 /* What settled() is given once every destination has settled this batch. At most one for each batch that is offered. */
 void batch_token(struct batch *, uint64_t token);
 void batch_free(struct batch *); /* of a batch that is not sealed; NULL is fine */
+/* Takes that many bytes of `memory` at once. Until batch_unreserve() blocks and items of the batch come out of these
+ * alone, so a lane can add to it. False: no room. */
+bool batch_reserve(struct batch *, size_t bytes) MUST_CHECK;
+void batch_unreserve(struct batch *); /* gives back what is left; fine without batch_reserve() */
 /* Keeps a sealed batch beyond send_done(), for a lane that still reads it, until batch_unkeep(). */
 const struct batch *batch_keep(const struct batch *);
 void batch_unkeep(const struct batch *);
@@ -166,6 +170,16 @@ enum admit host_offer_long(
 	struct host *, struct batch **batch, void (*done)(void *context, int failed), void *context) MUST_CHECK;
 
 /*
+ * host_offer() in two halves, for a batch with long lines: the steps see those in the CPU lane. ADMIT_TAKEN: they have
+ * seen all of it. ADMIT_WAITS: *batch is NULL, and done() is called exactly once, from a later callback: with what
+ * host_take() is to be given, or with NULL, failed as in host_offer_long(). ADMIT_FULL: as of host_offer(). Nothing of
+ * it is counted before host_take(), which always takes it; it may be freed instead, or withdrawn (host_withdraw()).
+ */
+enum admit host_prepare(struct host *, struct batch **batch,
+	void (*done)(void *context, int failed, struct batch *prepared), void *context) MUST_CHECK;
+void host_take(struct host *, struct batch **prepared);
+
+/*
  * The same for a door that answers once the records are on disk (`ack: disk`). If it returns ADMIT_TAKEN, done() is
  * called exactly once, from a later callback or from within the call. 0: they are on disk and on their way. -errno:
  * they are nowhere and were not counted; the answer must leave them with the peer. For sources that cannot be read
@@ -175,8 +189,9 @@ enum admit host_offer_spooled(
 	struct host *, struct batch **batch, void (*done)(void *context, int failed), void *context) MUST_CHECK;
 
 /*
- * Takes back what host_offer_long() or host_offer_spooled() was given with that context, if it still waits for steps:
- * nothing of it has happened, and done(-ETIMEDOUT) is called within the call. False: it is too late for that.
+ * Takes back what host_offer_long(), host_prepare() or host_offer_spooled() was given with that context, if it still
+ * waits for steps: nothing of it has happened, and done(-ETIMEDOUT) is called within the call. False: it is too late
+ * for that.
  */
 bool host_withdraw(struct host *, enum signal, const void *context);
 
@@ -324,9 +339,16 @@ struct exporter_type {
 	/* A send of no items is a request, too, and is DELIVERED, SPLIT or REJECTED if the destination answers it. With
 	 * these the sender asks whether it answers at all. False: no send is without items. */
 	bool empty_sends;
+	/* What came first goes out first, whatever happens: one send at a time, and none goes past one that failed, so
+	 * UNANSWERED and FAILED mean RETRY. */
+	bool in_order;
 	/* The most bytes of items that a send has, unless it is of a single item. May be NULL: as many as a batch
 	 * has. */
 	size_t (*send_max)(const void *config);
+	/* Of metrics: it is told which series have ended. */
+	bool tells_ends;
+	/* Of metrics: whether it takes names that are not classic. May be NULL: it does not. */
+	bool (*any_names)(const void *config);
 	/* The file or FIFO that it appends to; NULL: none. May be NULL: it never does. */
 	const char *(*writes)(const void *config);
 	/* As of a collector; only for options that check() found fine. */
@@ -375,8 +397,8 @@ struct step_type {
 	/* It drops to have less, not because a span is unwanted: the flight recorder keeps what it drops. */
 	bool samples;
 	/* Never blocks, and keeps nothing that grows with the lines. A step that cannot do its work answers DROP. A
-	 * long line or span may come in the CPU lane, while nothing else is asked of the steps: what they touch is
-	 * their own. Spans do not if there is a step with passed(). */
+	 * long line or span may come in the CPU lane, and so may folds() and folded(), while nothing else is asked of
+	 * the steps: what they touch is their own. Spans do not if there is a step with passed(). */
 	enum step_answer (*apply)(struct step *, struct record *);
 	/*
 	 * The next three are for a step of spans that only looks at them, and are NULL for all others. Where it is the

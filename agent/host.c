@@ -285,6 +285,17 @@ enum admit host_offer_long(struct host *h, struct batch **batch, void (*done)(vo
 	return source_offer_long(source_of(h, batch_signal(*batch)), batch, done, context);
 }
 
+enum admit host_prepare(
+	struct host *h, struct batch **batch, void (*done)(void *, int failed, struct batch *), void *context)
+{
+	return source_prepare_long(source_of(h, batch_signal(*batch)), batch, done, context, context);
+}
+
+void host_take(struct host *h, struct batch **prepared)
+{
+	source_take(source_of(h, batch_signal(*prepared)), prepared);
+}
+
 enum admit host_offer_spooled(struct host *h, struct batch **batch, void (*done)(void *, int failed), void *context)
 {
 	return spool_offer(h->from->spool, source_of(h, batch_signal(*batch)), batch, done, context);

@@ -78,6 +78,7 @@ static bool offer(struct datagrams *d, struct line_slice *in)
 	in->data = in->batch ? gather(d, in->batch, in->size) : NULL;
 	if (!in->data)
 		return false;
+	lines_begin(in->lines);
 	add_all(d, in);
 	lines_forget(in->lines);
 	if (in->failed)

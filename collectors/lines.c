@@ -244,10 +244,12 @@ static void add_text(struct line_slice *s, const struct line_message *m)
 {
 	struct lines *l = s->lines;
 
-	if (l->shape && m->text.size <= l->line_max && !m->cut && !s->cutting && l->shape(l, m->text))
+	if (l->shape && m->text.size <= l->line_max && !m->cut && !s->cutting && l->shape(l, m->text)) {
+		s->tally.shaped++;
 		add_made(s, m);
-	else
+	} else {
 		add_message(s, m);
+	}
 }
 
 /* Takes what came out of the join. */
@@ -494,6 +496,8 @@ void lines_count(const struct line_slice *s, uint64_t records)
 	*l->cut += s->sure.cut;
 	*l->cut_bytes += s->sure.cut_bytes;
 	*l->empty += s->sure.empty;
+	if (l->shaped)
+		*l->shaped += s->sure.shaped;
 	if (l->malformed)
 		*l->malformed += s->sure.malformed;
 }

@@ -22,20 +22,22 @@ struct lines {
 	enum lines_format format;
 	uint64_t line_max;
 	struct buffer message; /* a line that is rewritten: {"message": …} */
-	/* Makes an object in `message` of a line that is not JSON. False: the line is not of its kind. May be NULL. */
+	/* Makes an object in `message` of a line that is not JSON, maybe in a lane. False: the line is not of its kind.
+	 * May be NULL. */
 	bool (*shape)(struct lines *, struct bytes line);
-	void *shaper; /* shape()'s own */
+	void (*begin)(struct lines *); /* before shape() is called for a slice; on the loop. May be NULL */
+	void *shaper; /* of both */
 	struct line_origin origin; /* set before a slice */
 	struct multiline multiline;
 	struct line_start *start; /* multiline's; may be NULL */
 	struct line_join join; /* of the current slice */
 	struct line_queue *queue; /* what came out of `join`; NULL: nothing is ever joined */
-	uint64_t *lines, *bytes, *not_json, *cut, *cut_bytes, *empty, *malformed;
+	uint64_t *lines, *bytes, *not_json, *cut, *cut_bytes, *empty, *malformed, *shaped;
 };
 
 /* Counts of lines that were handled. */
 struct line_tally {
-	uint64_t not_json, cut, cut_bytes, empty, malformed;
+	uint64_t not_json, cut, cut_bytes, empty, malformed, shaped;
 };
 
 /*
@@ -81,6 +83,13 @@ void lines_join_messages(struct lines *, struct host *, const struct lines_multi
 /* The same with the formats of container runtimes, too. */
 void lines_join(struct lines *, struct host *, const struct lines_multiline *);
 void lines_done(struct lines *); /* fine on zeroed memory */
+
+/* Before each slice, on the loop. */
+static inline void lines_begin(struct lines *l)
+{
+	if (l->begin)
+		l->begin(l);
+}
 
 /* One line without its line end, at data + at: for callers that find the ends themselves. */
 void lines_add(struct line_slice *, size_t at, size_t size);

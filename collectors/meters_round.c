@@ -20,8 +20,10 @@ static void end_show(struct meters_round *r)
 	struct series_counts counts;
 
 	meters_shown(r->meters, &counts);
+	if (r->relabel)
+		relabelling_end(r->relabel, &counts);
 	if (r->end)
-		r->end(r->context, &counts);
+		r->end(r->context);
 	r->showing = false;
 	host_samples(r->host, &counts, 0);
 	refusals_tell(&r->refusals, r->host, host_name(r->host), &counts);
@@ -34,8 +36,8 @@ static void end_show(struct meters_round *r)
 
 static void begin_show(struct meters_round *r)
 {
-	if (r->begin)
-		r->begin(r->context);
+	if (r->relabel)
+		relabelling_begin(r->relabel, meters_target(r->meters), r->labels, r->label_count);
 	meters_show(r->meters, loop_now(host_loop(r->host)));
 	loop_soon_run(&r->show);
 }
@@ -75,6 +77,17 @@ void meters_round_init(struct meters_round *r, struct host *host, struct meters 
 	*r = (struct meters_round){ .host = host, .meters = meters };
 	loop_soon_init(&r->show, host_loop(host), on_show, r);
 	loop_soon_init(&r->tidy, host_loop(host), on_tidy, r);
+}
+
+void meters_round_relabel(
+	struct meters_round *r, struct relabelling *relabel, const struct series_label *labels, size_t count)
+{
+	if (!relabel->rules)
+		return;
+	r->relabel = relabel;
+	r->labels = labels;
+	r->label_count = count;
+	meters_through(r->meters, &relabelling_events, relabel);
 }
 
 void meters_round_collect(struct meters_round *r)

@@ -27,6 +27,7 @@ struct otlp_door_config {
 	struct duration ttl;
 	uint64_t series, family;
 	bool scope_labels;
+	const struct option_items *relabel;
 };
 
 static const struct option otlp_door_options[] = {
@@ -51,6 +52,7 @@ static const struct option otlp_door_options[] = {
 		.help = "The same for each metric." },
 	{ OPT_BOOL(struct otlp_door_config, scope_labels), .name = "scope_labels", .text = "true",
 		.help = "Whether series have the labels otel_scope_name, otel_scope_version and the like." },
+	RELABELLING_ROW(struct otlp_door_config, relabel),
 	{ OPT_TEXTS(struct otlp_door_config, origins), .name = "origins", .example = "[\"https://app.example.com\"]",
 		.help = DOOR_ORIGINS_HELP },
 	{ .name = NULL },
@@ -101,9 +103,14 @@ static int add_meters(struct collector *c, struct host *host)
 {
 	const struct otlp_meters_options options = { .ttl = c->config->ttl,
 		.limits = { .series = c->config->series, .family_series = c->config->family, .label = METER_LABEL_MAX },
-		.scope_labels = c->config->scope_labels };
+		.scope_labels = c->config->scope_labels,
+		.relabel = c->config->relabel };
 
-	return host_takes(host, SIGNAL_METRICS) ? otlp_meters_new(host, &options, &c->otlp.meters) : 0;
+	int failed = host_takes(host, SIGNAL_METRICS) ? otlp_meters_new(host, &options, &c->otlp.meters) : 0;
+
+	if (c->otlp.meters)
+		otlp_meters_save(c->otlp.meters);
+	return failed;
 }
 
 static bool otlp_door_check(const void *config, char *why, size_t room)
@@ -162,6 +169,8 @@ static bool otlp_door_quiet(struct collector *c)
 static void otlp_door_stop(struct collector *c)
 {
 	door_stop(&c->otlp.door);
+	if (c->otlp.meters)
+		otlp_meters_end(c->otlp.meters);
 }
 
 static void otlp_door_collect(struct collector *c, struct mono_time deadline)

@@ -9,6 +9,7 @@
 #include "base/json_writer.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "collectors/otlp_exemplars.h"
 #include "component.h"
 #include "proto/otlp_any.h"
 #include "proto/otlp_line.h"
@@ -16,6 +17,7 @@
 enum {
 	LOOK_MS = 2000, /* how often it looks for meters whose time is over */
 	AGED_AT_ONCE = 4000, /* meters that are looked at then: less than a millisecond */
+	OWN_LABELS = 2, /* job and instance */
 	LATE_MAX_S = 300, /* a time that is before the latest by more than that: a clock was set back */
 };
 
@@ -26,15 +28,17 @@ struct otlp_resource {
 	struct meter_owner owner; /* main: its target_info */
 	uint64_t digest; /* of the message that this was made of */
 	size_t job, instance; /* sizes */
-	char text[];
+	char text[]; /* both, and the size of the first in four bytes: the name of the owner */
 };
+
+enum { JOB_SIZE = sizeof(uint32_t) };
 
 static const char *const identifying[] = { "service.namespace", "service.name", "service.instance.id", NULL };
 
 /* A word for labels and logs. */
 static const char *fault_name(enum otlp_point_fault fault)
 {
-	static const char *const names[] = { "broken", "name", "temporality", "value", "bounds", "resources" };
+	static const char *const names[] = { "broken", "name", "temporality", "value", "bounds", "resources", "size" };
 
 	return fault < OTLP_POINT_BROKEN ? meter_refusal_name((enum meter_refusal)fault)
 					 : names[fault - OTLP_POINT_BROKEN];
@@ -57,6 +61,7 @@ const char *otlp_point_fault_reason(enum otlp_point_fault fault)
 		[OTLP_POINT_BOUNDS_BAD] = "its bounds or quantiles are over 512 or not ascending numbers, or there is "
 					  "not one bucket more than bounds",
 		[OTLP_POINT_RESOURCES] = "there are 1,000 resources with a job and an instance of their own",
+		[OTLP_POINT_SIZE] = "it, its scope or its resource has more than 256 KiB",
 	};
 
 	return reasons[fault];
@@ -103,20 +108,38 @@ static struct otlp_resource *make_resource(
 {
 	struct otlp_resource *r;
 
+	uint32_t size = (uint32_t)job.size;
+
 	if (m->resource_count == OTLP_RESOURCES_MAX)
 		return NULL;
-	r = calloc(1, sizeof *r + job.size + instance.size);
+	r = calloc(1, sizeof *r + job.size + instance.size + JOB_SIZE);
 	if (!r)
 		return NULL;
 	r->job = job.size;
 	r->instance = instance.size;
 	memcpy(r->text, job.data, job.size);
 	memcpy(r->text + job.size, instance.data, instance.size);
+	memcpy(r->text + job.size + instance.size, &size, JOB_SIZE);
+	r->owner.name = (struct bytes){ r->text, job.size + instance.size + JOB_SIZE };
 	r->node.hash = hash;
 	map_put(&m->resources, &r->node);
 	r->next = m->first;
 	m->first = r;
 	m->resource_count++;
+	return r;
+}
+
+/* NULL: there is no room for one more. */
+static struct otlp_resource *get_resource(struct otlp_meters *m, struct bytes job, struct bytes instance)
+{
+	uint64_t hash =
+		XXH3_64bits_withSeed(instance.data, instance.size, XXH3_64bits_withSeed(job.data, job.size, m->seed));
+	struct otlp_resource *r = find_resource(m, hash, job, instance);
+
+	if (!r)
+		r = make_resource(m, hash, job, instance);
+	if (r)
+		r->owner.alive = now(m);
 	return r;
 }
 
@@ -158,6 +181,8 @@ static size_t leave_out_long(struct meter_label *labels, size_t count)
 static void show_resource(struct otlp_meters *m, struct otlp_resource *r, struct bytes message)
 {
 	struct meter *before = r->owner.main, *info;
+	size_t count;
+	bool cut;
 	struct meter_wanted w = { .name = { "target_info", 11 },
 		.kind = METER_GAUGE,
 		.help = "What is known of what sends over OTLP.",
@@ -168,10 +193,14 @@ static void show_resource(struct otlp_meters *m, struct otlp_resource *r, struct
 		.labels = m->labels.labels };
 
 	otlp_labels_clear(&m->labels);
-	if (!otlp_labels_read(&m->labels, message, 1, "", identifying) || m->labels.count == 0 ||
-		!add_resource_labels(m, r))
+	if (!otlp_labels_read(&m->labels, message, 1, "", identifying) || m->labels.count == 0)
 		return;
-	w.label_count = leave_out_long(m->labels.labels, otlp_labels_make(&m->labels));
+	cut = otlp_labels_cut(&m->labels, METER_LABELS_MAX - OWN_LABELS);
+	if (!add_resource_labels(m, r))
+		return;
+	count = otlp_labels_make(&m->labels);
+	w.label_count = leave_out_long(m->labels.labels, count);
+	*m->cut += cut || w.label_count < count;
 	info = meters_get(m->meters, &w, now(m), NULL);
 	if (before && before != info)
 		meters_end(m->meters, before);
@@ -196,13 +225,9 @@ static void begin_resource(struct otlp_meters *m, struct bytes message)
 	}
 	memcpy(job + size, name.data, name.size);
 	size += name.size;
-	hash = XXH3_64bits_withSeed(instance.data, instance.size, XXH3_64bits_withSeed(job, size, m->seed));
-	m->resource = find_resource(m, hash, (struct bytes){ job, size }, instance);
-	if (!m->resource)
-		m->resource = make_resource(m, hash, (struct bytes){ job, size }, instance);
+	m->resource = get_resource(m, (struct bytes){ job, size }, instance);
 	if (!m->resource)
 		return;
-	m->resource->owner.alive = now(m);
 	hash = XXH3_64bits_withSeed(message.data, message.size, m->seed);
 	if ((size > 0 || instance.size > 0) && (hash != m->resource->digest || !m->resource->owner.main))
 		show_resource(m, m->resource, message);
@@ -381,6 +406,12 @@ static void end(struct otlp_meters *m, const struct meter_wanted *w)
 		meters_end(m->meters, meter);
 }
 
+/* What labels a series has depends on it. */
+static uint64_t origin_of(const struct otlp_meters *m)
+{
+	return 1 + m->options.scope_labels;
+}
+
 static enum otlp_point_fault take(struct otlp_meters *m, const struct otlp_point *p)
 {
 	struct meter_wanted w = { .name = { m->name, m->name_size },
@@ -389,7 +420,9 @@ static enum otlp_point_fault take(struct otlp_meters *m, const struct otlp_point
 		.ttl = m->options.ttl,
 		.owner = &m->resource->owner,
 		.as_owner = is_delta(&p->metric),
-		.whole = !is_delta(&p->metric) };
+		.whole = !is_delta(&p->metric),
+		.saved = is_delta(&p->metric),
+		.origin = origin_of(m) };
 	enum otlp_point_fault fault = OTLP_POINT_FINE;
 	enum meter_refusal why;
 	struct meter_state state;
@@ -408,8 +441,11 @@ static enum otlp_point_fault take(struct otlp_meters *m, const struct otlp_point
 	if (!meter)
 		return (enum otlp_point_fault)why;
 	*m->overflow += why != METER_FITS;
-	if (why != METER_FITS || is_news(m, meter, p))
+	if (why != METER_FITS || is_news(m, meter, p)) {
 		apply(m, meter, p, &state);
+		if (why == METER_FITS && (w.kind == METER_COUNTER || w.kind == METER_HISTOGRAM))
+			otlp_exemplars_take(m->meters, meter, p, &m->labels);
+	}
 	return OTLP_POINT_FINE;
 }
 
@@ -431,6 +467,10 @@ enum otlp_point_fault otlp_meters_take(struct otlp_meters *m, const struct otlp_
 
 	if (!loop_timer_pending(&m->look))
 		loop_timer_set(&m->look, DURATION_MS(LOOK_MS));
+	if (otlp_point_is_large(p)) {
+		refuse(m, OTLP_POINT_SIZE, p->metric.name);
+		return OTLP_POINT_SIZE;
+	}
 	if (p->resources != m->resource_number)
 		begin_resource(m, p->resource);
 	if (p->metrics != m->metric_number) {
@@ -464,11 +504,54 @@ static void on_look(void *context)
 	struct otlp_meters *m = context;
 
 	meters_age(m->meters, now(m), AGED_AT_ONCE);
+	saving_look(&m->saving);
 	free_resources(m, false);
 	m->resource_number = 0; /* what was remembered may be gone */
 	*m->series = meters_series(m->meters);
 	if (m->resource_count > 0 || meters_families(m->meters) > 0)
 		loop_timer_set(&m->look, DURATION_MS(LOOK_MS));
+}
+
+/* Saving. */
+
+/* As meters_restore.wanted. An overflow has no owner. */
+static bool want(void *context, struct bytes owner, struct meter_wanted *w)
+{
+	struct otlp_meters *m = context;
+	struct otlp_resource *r;
+	size_t texts = owner.size - JOB_SIZE;
+	uint32_t job;
+
+	w->ttl = m->options.ttl;
+	if (w->origin != origin_of(m) || w->kind == METER_GAUGE)
+		return false;
+	if (!w->whole)
+		return owner.size == 0;
+	if (owner.size < JOB_SIZE)
+		return false;
+	memcpy(&job, owner.data + texts, JOB_SIZE);
+	if (job > texts)
+		return false;
+	r = get_resource(m, (struct bytes){ owner.data, job }, (struct bytes){ owner.data + job, texts - job });
+	w->owner = r ? &r->owner : NULL;
+	return r;
+}
+
+void otlp_meters_save(struct otlp_meters *m)
+{
+	saving_init(&m->saving, m->host, m->meters, &(struct meters_restore){ want, m });
+	if (m->resource_count > 0 || meters_families(m->meters) > 0)
+		loop_timer_set(&m->look, DURATION_MS(LOOK_MS));
+}
+
+void otlp_meters_answer(struct otlp_meters *m, size_t count)
+{
+	saving_now(&m->saving, count);
+}
+
+void otlp_meters_end(struct otlp_meters *m)
+{
+	saving_end(&m->saving);
 }
 
 /* Life. */
@@ -482,6 +565,9 @@ static void count_in(struct otlp_meters *m, struct host *host)
 		host, "metric_points_repeated_total", "Deltas with the times of the one before, which were not added.");
 	m->parts = host_counter(host, "metric_points_not_whole_total",
 		"Points of exponential histograms, of which only count and sum are shown.");
+	m->cut = host_counter(host, "metric_resources_cut_total",
+		"Times target_info of a resource was made without some of its attributes: those beyond 62, or a value "
+		"of over 1 KiB.");
 	m->overflow = host_counter(
 		host, "metric_points_overflow_total", "Deltas that went into the overflow of their family.");
 	m->series = host_gauge(host, "metric_series", "Series that there are, without overflows.");
@@ -502,12 +588,15 @@ int otlp_meters_new(struct host *host, const struct otlp_meters_options *options
 	otlp_labels_init(&m->labels);
 	loop_timer_init(&m->look, host_loop(host), on_look, m);
 	if (!failed)
+		failed = relabelling_init(&m->relabel, host, options->relabel);
+	if (!failed)
 		failed = meters_new(host_series(host), NULL, 0, &m->options.limits, &m->meters);
 	if (failed) {
 		otlp_meters_free(m);
 		return failed;
 	}
 	meters_round_init(&m->round, host, m->meters);
+	meters_round_relabel(&m->round, &m->relabel, NULL, 0);
 	count_in(m, host);
 	*ret = m;
 	return 0;
@@ -520,6 +609,8 @@ void otlp_meters_free(struct otlp_meters *m)
 	loop_timer_done(&m->look);
 	meters_round_done(&m->round);
 	meters_free(m->meters);
+	saving_done(&m->saving);
+	relabelling_done(&m->relabel);
 	free_resources(m, true);
 	map_done(&m->resources);
 	otlp_labels_done(&m->labels);
@@ -545,7 +636,7 @@ void otlp_meters_report(const struct otlp_meters *m, struct json_writer *w)
 
 	for (unsigned i = OTLP_POINT_FINE + 1; i < OTLP_POINT_FAULTS; i++)
 		came += *m->refused[i];
-	if (came == 0)
+	if (came == 0 && meters_families(m->meters) == 0)
 		return;
 	json_put_object(w, "metrics");
 	json_put_u64(w, "series", meters_series(m->meters));
@@ -564,6 +655,8 @@ void otlp_meters_report(const struct otlp_meters *m, struct json_writer *w)
 		json_put_end(w);
 	}
 	json_put_end(w);
+	saving_report(&m->saving, w);
+	relabelling_report(&m->relabel, w);
 	refusals_report(&m->round.refusals, w);
 	json_put_end(w);
 }

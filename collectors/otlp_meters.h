@@ -23,6 +23,9 @@
  * lives as long as anything comes from its resource; otherwise a counter would begin at 0 again while its process
  * lives. A point that says so (NO_RECORDED_VALUE) ends its series at once.
  *
+ * What deltas add up to, and the times of the latest, outlive the process (saving.h): they are saved before they are
+ * answered for. So is which resource a series is from. All else is sent again.
+ *
  * Beyond a ceiling deltas go into the overflow of their family. What a cumulative point or a gauge says cannot be added
  * to that of others, so it is refused.
  */
@@ -31,6 +34,7 @@
 
 #include "collectors/meters_round.h"
 #include "collectors/otlp_labels.h"
+#include "collectors/saving.h"
 #include "series/map.h"
 
 struct json_writer;
@@ -51,6 +55,7 @@ enum otlp_point_fault {
 	OTLP_POINT_VALUE,
 	OTLP_POINT_BOUNDS_BAD, /* or its buckets */
 	OTLP_POINT_RESOURCES, /* too many of them */
+	OTLP_POINT_SIZE, /* of it, its scope or its resource: beyond OTLP_POINT_MAX */
 	OTLP_POINT_FAULTS,
 };
 
@@ -58,6 +63,7 @@ struct otlp_meters_options {
 	struct duration ttl; /* 0: none */
 	struct meters_limits limits;
 	bool scope_labels;
+	const struct option_items *relabel; /* may be NULL */
 };
 
 /* Only otlp_meters.c writes it. */
@@ -66,6 +72,8 @@ struct otlp_meters {
 	struct otlp_meters_options options;
 	struct meters *meters;
 	struct meters_round round;
+	struct saving saving;
+	struct relabelling relabel;
 	struct map resources;
 	uint64_t seed;
 	struct otlp_resource *first;
@@ -83,7 +91,7 @@ struct otlp_meters {
 
 	char latest[OTLP_POINT_FAULTS][SERIES_NAME_SHOWN]; /* the metric */
 	bool told[OTLP_POINT_FAULTS];
-	uint64_t *points, *late, *repeated, *parts, *overflow, *refused[OTLP_POINT_FAULTS], *series;
+	uint64_t *points, *late, *repeated, *parts, *cut, *overflow, *refused[OTLP_POINT_FAULTS], *series;
 };
 
 /* For people: what was wrong, or what was expected. */
@@ -92,6 +100,12 @@ const char *otlp_point_fault_reason(enum otlp_point_fault);
 /* 0 or -ENOMEM. */
 int otlp_meters_new(struct host *, const struct otlp_meters_options *, struct otlp_meters **ret) MUST_CHECK;
 void otlp_meters_free(struct otlp_meters *); /* NULL is fine */
+/* From here on what deltas add up to outlives the process. Goes on with what the last run has left. */
+void otlp_meters_save(struct otlp_meters *);
+/* Saves what the last points have changed, that many series at most: before they are answered for. */
+void otlp_meters_answer(struct otlp_meters *, size_t count);
+/* Nothing comes any more. */
+void otlp_meters_end(struct otlp_meters *);
 /* The points of another request follow. */
 void otlp_meters_begin(struct otlp_meters *);
 /* Takes one; or says why not, which is counted. */

@@ -8,8 +8,11 @@
 #include "base/text.h"
 
 enum {
-	PIECE = 8 << 10, /* of a page, in a callback */
+	PIECE = 8 << 10, /* of pages, in a callback */
+	PAGE_COST = 64, /* beginning one costs as much as so many bytes of it, */
+	GROUP_COST = 256, /* and making a group visible as so many */
 	TIDIED_AT_ONCE = 300, /* as in scrape.c */
+	GROUP_TIDY_COST = 50, /* ending that for a group costs as much as so much of it */
 	SHOWN_MAX = 20, /* groups on /status */
 };
 
@@ -139,13 +142,54 @@ static void begin_relabelling(struct push_groups *all, const struct push_group *
 	relabelling_begin(&all->relabel, g->target, labels, labels_of(g, labels));
 }
 
+/* The place of the next page of that group in the line; its end if there is none. */
+static struct push_page **next_of(const struct push_group *g, struct push_page **at)
+{
+	while (*at && (*at)->group != g)
+		at = &(*at)->next;
+	return at;
+}
+
+/* The first in the line becomes one of its group's older pages, of which nothing is shown yet; a newer page of that
+ * group takes its place. */
+static void replace_first(struct push_groups *all, struct push_page **newer_at)
+{
+	struct push_page *p = all->waiting, *newer = *newer_at;
+
+	*newer_at = newer->next;
+	newer->next = p->next;
+	newer->count = p->count;
+	all->waiting = newer;
+	all->in_line--;
+	p->next = NULL;
+	p->shown = 0;
+	p->older = p->group->newest;
+	p->group->newest = p;
+}
+
+/* All pages of the first one's group that wait are applied as one. */
+static void gather(struct push_groups *all)
+{
+	const struct push_group *g = all->waiting->group;
+	struct push_page **at;
+
+	all->bytes = all->waiting->text.size;
+	while (*(at = next_of(g, &all->waiting->next))) {
+		all->bytes += (*at)->text.size;
+		replace_first(all, at);
+	}
+	all->waiting_last = next_of(NULL, &all->waiting);
+}
+
 static void begin(struct push_groups *all)
 {
-	struct push_page *p = all->waiting;
-	struct push_group *g = p->group;
+	struct push_group *g = all->waiting->group;
+	struct push_page *p;
 
-	if (p->replaces)
+	if (all->waiting->replaces)
 		free_pages(g);
+	gather(all);
+	p = all->waiting;
 	p->older = g->newest;
 	all->applied = p;
 	all->number = 0;
@@ -188,6 +232,7 @@ static void stop_staging(struct push_groups *all)
 	all->waiting = all->applied->next;
 	if (!all->waiting)
 		all->waiting_last = &all->waiting;
+	all->in_line--;
 	all->applied->next = NULL;
 	all->applied = all->page = NULL;
 }
@@ -200,7 +245,7 @@ static void commit(struct push_groups *all)
 
 	series_commit(g->target, &counts);
 	relabelling_end(&all->relabel, &counts);
-	host_samples(all->host, &counts, p->text.size);
+	host_samples(all->host, &counts, all->bytes);
 	refusals_tell(&all->refusals, all->host, job_of(g), &counts);
 	g->newest = p;
 	stop_staging(all);
@@ -208,8 +253,8 @@ static void commit(struct push_groups *all)
 	loop_soon_run(&all->tidy);
 }
 
-/* The page was found fine before, so it is read to its end. */
-static void read_some(struct push_groups *all)
+/* The page was found fine before, so it is read to its end. Returns what that cost. */
+static size_t read_some(struct push_groups *all)
 {
 	struct push_page *p = all->page;
 	size_t size = smaller(PIECE, p->text.size - all->at);
@@ -217,25 +262,41 @@ static void read_some(struct push_groups *all)
 	(void)exposition_read_feed(&all->reader, p->text.data + all->at, size);
 	all->at += size;
 	if (all->at < p->text.size)
-		return;
+		return size;
 	if (exposition_read_end(&all->reader) != EXPOSITION_FINE)
 		host_log(all->host, LOG_LEVEL_ERROR, "a page of job \"%s\": %s", job_of(p->group),
 			exposition_read_what(&all->reader));
 	exposition_read_done(&all->reader);
-	if (p->older)
+	if (p->older) {
 		begin_page(all, p->older);
-	else
-		commit(all);
+		return size + PAGE_COST;
+	}
+	commit(all);
+	return size + GROUP_COST + all->count; /* each group is in the families of its times, which are gone through */
 }
 
+/* What the group's last page left is freed before the next one is staged, since that would free all of it at once.
+ * Returns what that cost. */
+static size_t make_ready(struct push_groups *all)
+{
+	struct series_target *target = all->waiting->group->target;
+
+	if (series_is_tidy(target))
+		begin(all);
+	else if (series_tidy(target, TIDIED_AT_ONCE))
+		return PIECE;
+	else
+		return PIECE / 4;
+	return 0;
+}
+
+/* Small pages are many in a callback: a pull waits for all that came before it. */
 static void on_work(void *context)
 {
 	struct push_groups *all = context;
 
-	if (all->waiting && !all->applied)
-		begin(all);
-	if (all->applied)
-		read_some(all);
+	for (size_t spent = 0; all->waiting && spent < PIECE;)
+		spent += all->applied ? read_some(all) : make_ready(all);
 	if (all->waiting)
 		loop_soon_run(&all->work);
 	if (all->ready && push_groups_ready(all))
@@ -302,6 +363,7 @@ static void drop_waiting(struct push_groups *all, struct push_group *g)
 		*at = p->next;
 		page_free(p);
 		g->pages--;
+		all->in_line--;
 	}
 	all->waiting_last = at;
 }
@@ -323,6 +385,7 @@ static void remove_group(struct push_groups *all, struct push_group **at)
 	*at = g->next;
 	g->next = all->leaving;
 	all->leaving = g;
+	all->leaving_count++;
 	all->count--;
 	--*all->groups;
 	loop_soon_run(&all->tidy);
@@ -334,21 +397,32 @@ static void free_leaving(struct push_groups *all)
 	struct push_group *g = all->leaving;
 
 	all->leaving = g->next;
+	all->leaving_count--;
 	series_target_free(g->target);
 	free(g);
+}
+
+static struct push_group *untidy(const struct push_groups *all)
+{
+	struct push_group *g = all->leaving ? all->leaving : all->first;
+
+	while (g && g != all->leaving && series_is_tidy(g->target))
+		g = g->next;
+	return g;
 }
 
 static void on_tidy(void *context)
 {
 	struct push_groups *all = context;
-	bool more = false;
+	struct push_group *g = untidy(all);
 
-	if (all->leaving && !series_tidy(all->leaving->target, TIDIED_AT_ONCE))
-		free_leaving(all);
-	else if (!all->leaving)
-		for (struct push_group *g = all->first; g && !more; g = g->next)
-			more = series_tidy(g->target, TIDIED_AT_ONCE);
-	if (more || all->leaving)
+	for (size_t spent = 0; g && spent < TIDIED_AT_ONCE; g = untidy(all)) {
+		bool more = series_tidy(g->target, TIDIED_AT_ONCE);
+		if (!more && g == all->leaving)
+			free_leaving(all);
+		spent += more ? TIDIED_AT_ONCE : GROUP_TIDY_COST;
+	}
+	if (g)
 		loop_soon_run(&all->tidy);
 }
 
@@ -391,6 +465,10 @@ const char *push_groups_full(const struct push_groups *all, const struct push_ke
 
 	if (!g && all->count >= all->groups_max)
 		return "there are as many groups as `groups` allows: delete some, or set `ttl`";
+	if (!g && all->leaving_count >= PUSH_LEAVING_MAX)
+		return "groups that were deleted are still being freed; try again";
+	if (all->in_line >= PUSH_WAITING_MAX)
+		return "what was pushed before is still being read; try again";
 	if (g && !replaces && g->pages >= PUSH_PAGES_MAX)
 		return "what was posted to this group has other families each time: PUT replaces all of them";
 	return NULL;
@@ -404,6 +482,7 @@ static void wait_in_line(struct push_groups *all, struct push_group *g, struct p
 	p->next = p->older = NULL;
 	p->count = ++all->pages;
 	g->pages++;
+	all->in_line++;
 	*all->waiting_last = p;
 	all->waiting_last = &p->next;
 	loop_soon_run(&all->work);
@@ -437,7 +516,7 @@ static bool is_waiting(const struct push_groups *all, const struct push_group *g
 	return false;
 }
 
-/* A page of nothing has the group staged again, with that time. */
+/* A page of nothing has the group staged again, with that time. If the line is full, its next page does. */
 void push_groups_failed(struct push_groups *all, const struct push_key *key)
 {
 	struct push_group *g = find(all, key);
@@ -446,7 +525,7 @@ void push_groups_failed(struct push_groups *all, const struct push_key *key)
 	if (!g)
 		return;
 	g->failed = loop_wall(host_loop(all->host));
-	if (is_waiting(all, g))
+	if (is_waiting(all, g) || all->in_line >= PUSH_WAITING_MAX)
 		return;
 	p = oxp_new(sizeof *p);
 	*p = (struct push_page){ .text = { "", 0 }, .format = EXPOSITION_TEXT };

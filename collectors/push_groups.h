@@ -21,7 +21,11 @@
 #include "proto/push_path.h"
 #include "series/series.h"
 
-enum { PUSH_PAGES_MAX = 128 }; /* of a group; one more is refused */
+enum {
+	PUSH_PAGES_MAX = 128, /* of a group; one more is refused */
+	PUSH_WAITING_MAX = 256, /* pages of all groups that wait to be applied, the same */
+	PUSH_LEAVING_MAX = 64, /* groups that were deleted and are being freed; then there are no new ones */
+};
 
 struct push_group;
 
@@ -48,13 +52,15 @@ struct push_options {
 struct push_groups {
 	struct host *host;
 	struct duration ttl; /* 0: none */
-	size_t groups_max, count;
+	size_t groups_max, count, leaving_count;
 	uint64_t seed;
 	struct push_group *first, *leaving; /* the latter are tidied before they are freed */
 	struct push_page *waiting, **waiting_last;
+	size_t in_line; /* how many these are */
 	struct push_page *applied, *page; /* the page that is staged now: that one, or an older one */
 	unsigned number; /* of that page, from 1 on */
 	size_t at; /* how much of it was read */
+	uint64_t bytes; /* of the pages that are new in what is staged */
 	struct exposition_reader reader;
 	struct push_family family;
 	struct push_families families;

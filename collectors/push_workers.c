@@ -10,6 +10,8 @@
 enum {
 	PIECE = 8 << 10, /* of a page, in a callback */
 	AT_ONCE = 300, /* series */
+	STEPS_AT_ONCE = 16, /* of those, in a callback, while they are short: */
+	STEPS_NS = 100000, /* this long together */
 	AGAIN_MS = 1000, /* until it is tried again where there was no memory */
 };
 
@@ -75,6 +77,7 @@ static void wait_in_line(struct push_workers *all, struct push_worker *w, const 
 	*all->waiting_last = c;
 	all->waiting_last = &c->next;
 	c->number = ++all->changes;
+	all->in_line++;
 	go_on(all);
 }
 
@@ -85,6 +88,7 @@ static void leave_line(struct push_workers *all, struct push_change **at)
 	*at = c->next;
 	if (!c->next)
 		all->waiting_last = at;
+	all->in_line--;
 	all->tries = 0;
 	free(c);
 }
@@ -259,7 +263,8 @@ static struct push_worker *worker_of(struct push_link *link, const char *name)
 
 bool push_workers_full(const struct push_workers *all, const struct push_link *link)
 {
-	return loop_timer_pending(&all->again) || (link->worker && link->worker->in_line >= PUSH_LINE_MAX);
+	return loop_timer_pending(&all->again) || all->in_line >= PUSH_CHANGES_MAX ||
+	       (link->worker && link->worker->in_line >= PUSH_LINE_MAX);
 }
 
 void push_workers_take(struct push_link *link, const char *name, const struct push_worker_page *page)
@@ -609,18 +614,29 @@ static void work(struct push_workers *all)
 	}
 }
 
+static bool has_work(const struct push_workers *all)
+{
+	return !loop_timer_pending(&all->again) && (all->work != PUSH_RESTS || all->waiting || all->asked);
+}
+
 /* Whoever asks while a change waits for memory is answered with what is shown. */
 static void on_soon(void *context)
 {
 	struct push_workers *all = context;
+	const struct clock *clock = loop_clock(loop_of(all));
+	struct mono_time began = clock->mono(clock);
 
-	work(all);
+	for (int i = 0; i < STEPS_AT_ONCE; i++) {
+		work(all);
+		if (!has_work(all) || mono_since(clock->mono(clock), began).ns > STEPS_NS)
+			break;
+	}
 	if (loop_timer_pending(&all->again)) {
 		if (all->asked && all->work == PUSH_RESTS)
 			answer(all);
 		return;
 	}
-	if (all->work != PUSH_RESTS || all->waiting || all->asked)
+	if (has_work(all))
 		go_on(all);
 }
 

@@ -24,6 +24,7 @@
 enum {
 	PUSH_WORKER_NAME_MAX = 128,
 	PUSH_LINE_MAX = 4, /* pages of one worker in the line; one more is to come again */
+	PUSH_CHANGES_MAX = 256, /* pages and deaths in the line, if another page is to be taken */
 	PUSH_TRIES_MAX = 30, /* of a change for which there is no memory, one a second; then it is given up */
 };
 
@@ -58,6 +59,7 @@ struct push_workers {
 	size_t live, gone, gone_max; /* with a name whose connection has ended; beyond that the oldest is folded */
 	uint64_t numbers; /* of workers and of pages, the last one given */
 	struct push_change *waiting, **waiting_last;
+	size_t in_line; /* how many these are */
 	uint64_t changes, wanted; /* the last one's number; up to which a sum is asked for */
 	uint64_t asks, summed_for; /* how often it was asked for; when this one was begun */
 	bool asked, changed; /* for a sum; since the last one */
@@ -89,7 +91,7 @@ void push_workers_init(
 int push_workers_relabel(struct push_workers *, const struct option_items *) MUST_CHECK;
 /* Whether it can be a name; else `why` says what one is. */
 bool push_worker_name_fine(const char *name, const char **why) MUST_CHECK;
-/* Whether no page can be taken over that link now: memory is short, or too many of its worker wait. */
+/* Whether no page can be taken over that link now: memory is short, or too many of its worker, or of all, wait. */
 bool push_workers_full(const struct push_workers *, const struct push_link *) MUST_CHECK;
 /* A page has come over that link; takes it over. `name` may be NULL. */
 void push_workers_take(struct push_link *, const char *name, const struct push_worker_page *);

@@ -150,7 +150,7 @@ void relabelling_end(struct relabelling *r, struct series_counts *counts)
 	if (!r->rules)
 		return;
 	counts->received += r->dropped;
-	counts->filtered = r->dropped;
+	counts->filtered += r->dropped;
 	overruns = relabel_overruns(r->rules);
 	if (r->nameless > 0 && r->last_nameless == 0)
 		host_log(r->host, LOG_LEVEL_WARN,

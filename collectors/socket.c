@@ -117,13 +117,14 @@ struct collector {
 	struct syslog_now now;
 	struct mono_time drained, last; /* last: when a connection came or went */
 	bool stopped, unframed_told, full, full_told, starved_told;
-	uint64_t *open, *accepted, *unframed, *fulls, *evicted, *syslog;
+	uint64_t *open, *accepted, *unframed, *fulls, *evicted;
 };
 
 /* Messages. */
 
-static void set_now(struct collector *c)
+static void set_now(struct lines *l)
 {
+	struct collector *c = l->shaper;
 	time_t now = (time_t)(loop_wall(c->loop).ns / 1000000000);
 	struct tm local;
 
@@ -139,14 +140,10 @@ static bool shape(struct lines *l, struct bytes line)
 
 	if (*line.data != '<')
 		return false;
-	set_now(c);
 	if (!syslog_read(line, &c->now, &s))
 		return false;
 	buffer_clear(&l->message);
-	if (syslog_write(&s, l->scan, &l->message) < 0)
-		return false;
-	++*c->syslog;
-	return true;
+	return syslog_write(&s, l->scan, &l->message) == 0;
 }
 
 /* Connections. */
@@ -438,6 +435,7 @@ static int socket_create(const void *config, struct host *host, struct collector
 	lines_init(&c->lines, host, (enum lines_format)c->config->format, c->config->line_max);
 	lines_join_messages(&c->lines, host, &c->config->multiline);
 	c->lines.shape = c->config->syslog == SYSLOG_AUTO ? shape : NULL;
+	c->lines.begin = set_now;
 	c->lines.shaper = c;
 	patience_init(&c->patience, host, c->config->patience, go_on, c);
 	loop_timer_init(&c->again, c->loop, on_again, c);
@@ -455,7 +453,7 @@ static int socket_create(const void *config, struct host *host, struct collector
 		"Connections closed to make room for others because they had never sent anything.");
 	c->unframed = host_counter(
 		host, "unframed_messages_total", "Messages without a length from a peer that sends counted frames.");
-	c->syslog = host_counter(host, "syslog_messages_total", "Messages with a syslog header.");
+	c->lines.shaped = host_counter(host, "syslog_messages_total", "Messages with a syslog header.");
 	*ret = c;
 	return 0;
 }

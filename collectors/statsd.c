@@ -3,11 +3,13 @@
  *
  * What events add up to is kept as meters (series/meters.h), and shown whenever the metrics are wanted. Datagrams are
  * read as fast as they come: there is nothing that could be full, but what the kernel drops meanwhile is counted as
- * lost. Connections are bounded; a further one waits in the kernel.
+ * lost. Connections are bounded: a further one replaces the one that has been silent for longest, once that is for
+ * SILENT_S; until then it waits in the kernel.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -19,6 +21,7 @@
 #include "collectors/meters_round.h"
 #include "collectors/pace.h"
 #include "collectors/relabelling.h"
+#include "collectors/saving.h"
 #include "collectors/statsd_events.h"
 #include "collectors/statsd_stream.h"
 #include "component.h"
@@ -30,10 +33,13 @@ enum {
 	LISTENERS_MAX = 8,
 	DATAGRAM_MAX = 64 << 10,
 	DATAGRAM_COST = 100, /* reading one costs as much as so many bytes of it */
+	PIECE = 2 << 10, /* bytes of one that are taken before the clock is looked at */
+	SLICE_US = 400, /* what a callback takes at most, and a piece */
 	PACE_MOST = 64 << 10, /* bytes of one callback, */
 	PACE_LEAST = 2 << 10, /* where they take long */
 	LAST_DATAGRAMS = 512, /* that are read of a socket whose file is gone */
 	ACCEPTS = 16, /* in one callback */
+	SILENT_S = 5, /* a connection is not closed for others before */
 	AGAIN_MS = 100, /* then descriptors may be had again */
 	LOOK_MS = 2000, /* how often it looks for removed socket files, and for meters whose time is over */
 	AGED_AT_ONCE = 4000, /* meters that are looked at then: less than a millisecond */
@@ -83,7 +89,8 @@ static const struct option statsd_options[] = {
 		.help = "Labels added to each series." },
 	RELABELLING_ROW(struct statsd_config, relabel),
 	{ OPT_COUNT(struct statsd_config, connections), .name = "connections", .text = "64", .min = 1, .max = 1024,
-		.help = "Most connections at a time; a further one waits." },
+		.help = "Most connections at a time. A further one replaces the one that has been silent for "
+			"longest, if that is for 5 s; otherwise it waits." },
 	{ OPT_SIZE(struct statsd_config, buffer), .name = "buffer", .zero = "auto", .text = "auto", .min = 4096,
 		.max = 1 << 30,
 		.help = "Unread bytes that the kernel is asked to hold for each socket; at most net.core.rmem_max." },
@@ -98,16 +105,33 @@ struct connection {
 	struct statsd_stream stream;
 };
 
-/* One address. Of the datagrams that were read last, those before `at` are handled. */
+/* Of the datagrams that were read last, those before `at` are handled, and `done` bytes of that one. */
+struct arrivals {
+	struct datagram_reader reader;
+	size_t at, done;
+};
+
+/* A socket whose file was removed: what came through it, until it is empty, LAST_DATAGRAMS are read, or the next is
+ * gone, too. */
+struct leaving {
+	struct collector *collector;
+	bool open;
+	struct listening listening;
+	struct arrivals in;
+	size_t read;
+	struct loop_soon more;
+};
+
+/* One address. */
 struct listener {
 	struct collector *collector;
 	const char *address;
 	int trouble; /* why it cannot be opened again, which was logged; 0 */
 	struct listening listening;
 	struct loop_watch watch;
-	struct datagram_reader reader;
-	size_t at;
+	struct arrivals in;
 	struct loop_soon more;
+	struct leaving leaving;
 };
 
 struct collector {
@@ -126,26 +150,19 @@ struct collector {
 	size_t count;
 	struct loop_timer again, look;
 	struct meters_round round;
+	struct saving saving;
 	bool stopped, full, full_told, starved_told;
 	struct series_label labels[SERIES_TARGET_LABELS_MAX];
 	struct relabelling relabel;
-	uint64_t *open, *accepted, *fulls, *series, *families;
+	uint64_t *open, *accepted, *fulls, *evicted, *series, *families;
 };
 
 /* The page. */
 
-static void on_begin(void *context)
+static void on_shown(void *context)
 {
 	struct collector *c = context;
 
-	relabelling_begin(&c->relabel, meters_target(c->meters), c->labels, c->config->labels->count);
-}
-
-static void on_end(void *context, struct series_counts *counts)
-{
-	struct collector *c = context;
-
-	relabelling_end(&c->relabel, counts);
 	statsd_events_count(&c->events);
 	*c->series = meters_series(c->meters);
 	*c->families = meters_families(c->meters);
@@ -159,22 +176,38 @@ static void statsd_collect(struct collector *c, struct mono_time deadline)
 
 /* Datagrams. */
 
-static bool read_more(struct listener *l)
+static bool read_more(struct arrivals *in)
 {
-	l->at = 0;
-	return datagram_reader_next(&l->reader) > 0;
+	in->at = in->done = 0;
+	return datagram_reader_next(&in->reader) > 0;
 }
 
-/* Returns how many bytes it is, with what reading it costs. */
-static size_t take_datagram(struct collector *c, const struct datagram_reader *r, size_t i)
+/* Some lines of the datagram at hand, or all. Returns how many bytes they are, with what reading it costs. */
+static size_t take_piece(struct collector *c, struct arrivals *in)
 {
-	struct bytes datagram = datagram_bytes(r, i);
+	struct bytes datagram = datagram_bytes(&in->reader, in->at);
+	size_t size = datagram.size - in->done;
 
-	if (datagram_size(r, i) > datagram.size)
+	if (datagram_size(&in->reader, in->at) > datagram.size)
 		statsd_events_refuse(&c->events, STATSD_REFUSED_SIZE, datagram);
 	else
-		statsd_events_take(&c->events, datagram);
-	return datagram.size + DATAGRAM_COST;
+		size = statsd_events_take_some(
+			&c->events, (struct bytes){ datagram.data + in->done, datagram.size - in->done }, PIECE);
+	in->done += size;
+	if (in->done < datagram.size)
+		return size;
+	in->at++;
+	in->done = 0;
+	return size + DATAGRAM_COST;
+}
+
+/* Whether a callback that began then, and has taken that much, may take more. */
+static bool has_time(const struct collector *c, struct mono_time began, size_t size)
+{
+	const struct clock *clock = loop_clock(c->loop);
+
+	return size == 0 ||
+	       (size < c->pace.most && mono_since(clock->mono(clock), began).ns < DURATION_MS(1).ns * SLICE_US / 1000);
 }
 
 /* Some of those that were read; as long as a read brings as many as it can, the next ones, too. */
@@ -183,17 +216,18 @@ static void handle(struct listener *l)
 	struct collector *c = l->collector;
 	const struct clock *clock = loop_clock(c->loop);
 	struct mono_time began = clock->mono(clock);
+	struct arrivals *in = &l->in;
 	size_t size = 0;
 
 	do {
-		for (; l->at < l->reader.count && (size == 0 || size < c->pace.most); l->at++)
-			size += take_datagram(c, &l->reader, l->at);
-	} while (l->at == l->reader.count && l->reader.count == l->reader.at_once && size < c->pace.most &&
-		 read_more(l));
+		while (in->at < in->reader.count && has_time(c, began, size))
+			size += take_piece(c, in);
+	} while (in->at == in->reader.count && in->reader.count == in->reader.at_once && has_time(c, began, size) &&
+		 read_more(in));
 	pace_learn(&c->pace, size, mono_since(clock->mono(clock), began));
-	if (l->at < l->reader.count)
+	if (in->at < in->reader.count)
 		loop_soon_run(&l->more);
-	loop_watch_set(&l->watch, l->at < l->reader.count ? 0 : WATCH_READ);
+	loop_watch_set(&l->watch, in->at < in->reader.count ? 0 : WATCH_READ);
 }
 
 static void on_datagrams(void *context, int fd, unsigned what)
@@ -202,7 +236,7 @@ static void on_datagrams(void *context, int fd, unsigned what)
 
 	(void)fd;
 	(void)what;
-	if (read_more(l))
+	if (read_more(&l->in))
 		handle(l);
 }
 
@@ -213,16 +247,37 @@ static void on_more(void *context)
 
 /* Connections. */
 
+/* What was written and is not read yet would be lost with its connection. */
+static bool is_silent(const struct collector *c, const struct connection *peer)
+{
+	int unread = 0;
+
+	return mono_since(loop_now(c->loop), peer->stream.last).ns >= DURATION_S(SILENT_S).ns &&
+	       ioctl(peer->stream.fd, FIONREAD, &unread) == 0 && unread == 0;
+}
+
+/* For longest; NULL: there is none. */
+static struct connection *silent_one(const struct collector *c)
+{
+	struct connection *peer, *found = NULL;
+
+	TAILQ_FOREACH(peer, &c->connections, entry)
+		if ((!found || peer->stream.last.ns < found->stream.last.ns) && is_silent(c, peer))
+			found = peer;
+	return found;
+}
+
 static void watch_listeners(struct collector *c)
 {
 	bool full = c->count >= c->config->connections;
-	bool room = !full && !loop_timer_pending(&c->again) && !c->stopped;
+	bool room = (!full || silent_one(c)) && !loop_timer_pending(&c->again) && !c->stopped;
 
 	if (full && !c->full) {
 		++*c->fulls;
 		if (!c->full_told)
 			host_log(c->host, LOG_LEVEL_WARN,
-				"%zu connections are open, as many as `connections` allows: further ones wait",
+				"%zu connections are open, as many as `connections` allows: further ones wait until "
+				"one of them is silent",
 				c->count);
 		c->full_told = true;
 	}
@@ -283,6 +338,20 @@ static void wait_for_descriptors(struct collector *c, int why)
 	loop_timer_set(&c->again, DURATION_MS(AGAIN_MS));
 }
 
+static int accept_one(struct collector *c, int fd)
+{
+	struct connection *silent = c->count < c->config->connections ? NULL : silent_one(c);
+	int peer = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (peer >= 0 && silent) {
+		++*c->evicted;
+		connection_free(silent);
+	}
+	if (peer >= 0)
+		connection_new(c, peer);
+	return peer;
+}
+
 static void on_peer(void *context, int fd, unsigned what)
 {
 	struct listener *l = context;
@@ -290,11 +359,8 @@ static void on_peer(void *context, int fd, unsigned what)
 	int peer = 0;
 
 	(void)what;
-	for (int i = 0; i < ACCEPTS && peer >= 0 && c->count < c->config->connections; i++) {
-		peer = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (peer >= 0)
-			connection_new(c, peer);
-	}
+	for (int i = 0; i < ACCEPTS && peer >= 0 && (c->count < c->config->connections || silent_one(c)); i++)
+		peer = accept_one(c, fd);
 	if (peer < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))
 		wait_for_descriptors(c, errno);
 	watch_listeners(c);
@@ -328,19 +394,30 @@ static void start_listener(struct listener *l)
 		return;
 	}
 	set_buffer(c, fd);
-	l->at = 0;
-	datagram_reader_init(&l->reader, c->host, SIGNAL_METRICS, fd, DATAGRAM_MAX);
+	l->in.at = l->in.done = 0;
+	datagram_reader_init(&l->in.reader, c->host, SIGNAL_METRICS, fd, DATAGRAM_MAX);
 	loop_soon_init(&l->more, c->loop, on_more, l);
 	loop_watch_init(&l->watch, c->loop, fd, on_datagrams, l);
 	loop_watch_set(&l->watch, WATCH_READ);
+}
+
+static void end_leaving(struct leaving *old)
+{
+	if (!old->open)
+		return;
+	old->open = false;
+	loop_soon_done(&old->more);
+	datagram_reader_done(&old->in.reader);
+	listening_close(&old->listening);
 }
 
 static void stop_listener(struct listener *l)
 {
 	loop_watch_done(&l->watch);
 	loop_soon_done(&l->more);
-	datagram_reader_done(&l->reader);
+	datagram_reader_done(&l->in.reader);
 	listening_close(&l->listening);
+	end_leaving(&l->leaving);
 }
 
 static int open_listener(struct collector *c, const char *address)
@@ -359,23 +436,53 @@ static int open_listener(struct collector *c, const char *address)
 	return 0;
 }
 
-/* What came through the old file is read first. */
+/* Whoever waits at the old file is accepted first. */
 static void finish(struct listener *l)
 {
 	struct collector *c = l->collector;
-	size_t count = 1;
 
-	for (size_t before = SIZE_MAX; c->config->kind == KIND_STREAM && before != c->count;) {
+	for (size_t before = SIZE_MAX; before != c->count;) {
 		before = c->count;
 		on_peer(l, l->listening.fd, WATCH_READ);
 	}
-	if (c->config->kind == KIND_STREAM)
-		return;
-	for (size_t read = 0; read < LAST_DATAGRAMS && count > 0; read += count) {
-		count = datagram_reader_next(&l->reader);
-		for (size_t i = 0; i < count; i++)
-			(void)take_datagram(c, &l->reader, i);
+}
+
+static void on_leaving(void *context)
+{
+	struct leaving *old = context;
+	struct collector *c = old->collector;
+	const struct clock *clock = loop_clock(c->loop);
+	struct mono_time began = clock->mono(clock);
+	struct arrivals *in = &old->in;
+	size_t size = 0;
+
+	while (has_time(c, began, size)) {
+		if (in->at == in->reader.count) {
+			if (old->read >= LAST_DATAGRAMS || !read_more(in)) {
+				end_leaving(old);
+				return;
+			}
+			old->read += in->reader.count;
+		}
+		size += take_piece(c, in);
 	}
+	loop_soon_run(&old->more);
+}
+
+/* The old socket is read to its end beside the new one. */
+static void leave(struct listener *l)
+{
+	struct collector *c = l->collector;
+	struct leaving *old = &l->leaving;
+
+	end_leaving(old);
+	*old = (struct leaving){ .collector = c, .open = true, .listening = l->listening };
+	loop_watch_done(&l->watch);
+	loop_soon_done(&l->more);
+	datagram_reader_done(&l->in.reader);
+	datagram_reader_init(&old->in.reader, c->host, SIGNAL_METRICS, old->listening.fd, DATAGRAM_MAX);
+	loop_soon_init(&old->more, c->loop, on_leaving, old);
+	loop_soon_run(&old->more);
 }
 
 static void open_anew(struct listener *l)
@@ -387,8 +494,12 @@ static void open_anew(struct listener *l)
 	l->trouble = failed;
 	if (failed)
 		return;
-	finish(l);
-	stop_listener(l);
+	if (l->collector->config->kind == KIND_STREAM) {
+		finish(l);
+		stop_listener(l);
+	} else {
+		leave(l);
+	}
 	l->listening = fresh;
 	start_listener(l);
 }
@@ -398,10 +509,12 @@ static void on_look(void *context)
 	struct collector *c = context;
 
 	for (size_t i = 0; i < c->listener_count; i++)
-		if (c->listeners[i].at == c->listeners[i].reader.count && listening_is_lost(&c->listeners[i].listening))
+		if (c->listeners[i].in.at == c->listeners[i].in.reader.count &&
+			listening_is_lost(&c->listeners[i].listening))
 			open_anew(&c->listeners[i]);
 	watch_listeners(c);
 	meters_age(c->meters, loop_now(c->loop), AGED_AT_ONCE);
+	saving_look(&c->saving);
 	loop_timer_set(&c->look, DURATION_MS(LOOK_MS));
 }
 
@@ -511,8 +624,6 @@ static int new_meters(struct collector *c)
 	if (!failed)
 		failed = meters_new(
 			host_series(c->host), c->labels, c->relabel.rules ? 0 : map->count, &limits, &c->meters);
-	if (!failed && c->relabel.rules)
-		meters_through(c->meters, &relabelling_events, &c->relabel);
 	return failed;
 }
 
@@ -533,6 +644,8 @@ static void count_in(struct collector *c, struct host *host)
 	c->accepted = host_counter(host, "connections_total", "Connections accepted.");
 	c->fulls = host_counter(
 		host, "connections_full_total", "Times a connection had to wait because `connections` were open.");
+	c->evicted = host_counter(host, "connections_evicted_total",
+		"Connections closed to make room for others because they had been silent for longest.");
 	c->series = host_gauge(host, "statsd_series", "Series that there are, without overflows.");
 	c->families = host_gauge(host, "statsd_families", "Metrics that there are.");
 }
@@ -560,8 +673,8 @@ static int statsd_create(const void *config, struct host *host, struct collector
 		return failed;
 	}
 	meters_round_init(&c->round, host, c->meters);
-	c->round.begin = on_begin;
-	c->round.end = on_end;
+	meters_round_relabel(&c->round, &c->relabel, c->labels, c->config->labels->count);
+	c->round.end = on_shown;
 	c->round.context = c;
 	statsd_events_init(&c->events, host, c->meters,
 		&(struct statsd_options){ .bounds = c->bounds,
@@ -571,6 +684,7 @@ static int statsd_create(const void *config, struct host *host, struct collector
 			.container_label = c->config->container_label,
 			.mapping = c->config->mapping ? &c->mapping : NULL });
 	count_in(c, host);
+	saving_init(&c->saving, host, c->meters, &(struct meters_restore){ statsd_events_want, &c->events });
 	*ret = c;
 	return 0;
 }
@@ -584,6 +698,7 @@ static void statsd_report(const struct collector *c, struct json_writer *w)
 	json_put_u64(w, "series", meters_series(c->meters));
 	json_put_u64(w, "families", meters_families(c->meters));
 	statsd_events_report(&c->events, w);
+	saving_report(&c->saving, w);
 	relabelling_report(&c->relabel, w);
 	refusals_report(&c->round.refusals, w);
 }
@@ -596,7 +711,9 @@ static void statsd_stop(struct collector *c)
 	for (size_t i = 0; i < c->listener_count; i++) {
 		loop_watch_set(&c->listeners[i].watch, 0);
 		loop_soon_done(&c->listeners[i].more);
+		end_leaving(&c->listeners[i].leaving);
 	}
+	saving_end(&c->saving);
 }
 
 static void statsd_destroy(struct collector *c)
@@ -615,6 +732,7 @@ static void statsd_destroy(struct collector *c)
 	statsd_events_done(&c->events);
 	statsd_mapping_done(&c->mapping);
 	meters_free(c->meters);
+	saving_done(&c->saving);
 	relabelling_done(&c->relabel);
 	free(c);
 }

@@ -2,10 +2,12 @@
 
 #include <math.h> /* isfinite() */
 #include <stdio.h>
+#include <xxhash.h>
 
 #include "base/json_writer.h"
 #include "base/text.h"
 #include "loop/loop.h"
+#include "proto/exposition_parse.h"
 
 enum { NAMES_MAX = 1 << 20 /* of a line of 64 KiB it is a fifth at most */ };
 
@@ -32,7 +34,7 @@ static const char *const reasons[STATSD_REFUSALS] = {
 	[STATSD_BAD_EVENT] = "it begins as an event, and is none",
 	[STATSD_BAD_CHECK] = "it begins as a service check, and is none",
 	[STATSD_REFUSED_NEGATIVE] = "it is below 0, and a counter never falls",
-	[STATSD_REFUSED_SIZE] = "it is too long",
+	[STATSD_REFUSED_SIZE] = "it is too long, or its name has over 1,024 bytes",
 	[STATSD_REFUSED_FRAME] = "a length was expected before a message; the connection is closed",
 	[STATSD_REFUSED_RULE] = "a rule of `mapping` takes too many steps with its name, or makes no name or too long "
 				"a text of it",
@@ -165,6 +167,44 @@ static struct statsd_bounds bounds_of(const struct statsd_events *e, const struc
 	return mapping && mapping->rules.bounds.count > 0 ? mapping->rules.bounds : own;
 }
 
+/* What made a meter. If other bounds are asked for anywhere, all histograms begin anew: which of them share a family is
+ * known only as they come. */
+static uint64_t origin_of(const struct statsd_events *e, const struct statsd_rule *rule, enum meter_kind kind)
+{
+	return (rule ? rule->digest : 0) ^ (kind == METER_HISTOGRAM ? e->bounds : 0);
+}
+
+static uint64_t digest_bounds(const struct statsd_options *o)
+{
+	uint64_t made = XXH3_64bits(o->bounds, o->bound_count * sizeof *o->bounds);
+	const struct statsd_rules *rules = o->mapping ? &o->mapping->rules : NULL;
+
+	if (!rules)
+		return made;
+	made = XXH3_64bits_withSeed(rules->bounds.values, rules->bounds.count * sizeof(double), made);
+	for (size_t i = 0; i < rules->count; i++) {
+		const struct statsd_bounds *b = &rules->rules[i].bounds;
+		made = XXH3_64bits_withSeed(b->values, b->count * sizeof(double), made);
+	}
+	return made;
+}
+
+bool statsd_events_want(void *events, struct bytes owner, struct meter_wanted *w)
+{
+	const struct statsd_events *e = events;
+	const struct statsd_rules *rules = e->options.mapping ? &e->options.mapping->rules : NULL;
+	const struct statsd_rule *rule = NULL;
+
+	for (size_t i = 0; rules && i < rules->count && !rule; i++)
+		if (origin_of(e, &rules->rules[i], w->kind) == w->origin && !rules->rules[i].drops)
+			rule = &rules->rules[i];
+	if (owner.size > 0 || (!rule && w->origin != origin_of(e, NULL, w->kind)))
+		return false;
+	w->ttl = ttl_of(e, rule);
+	w->help = rule && rule->help ? rule->help : help;
+	return true;
+}
+
 /* False: it goes no farther, which was counted. */
 static bool map_name(struct statsd_events *e, const struct statsd_line *l, enum meter_kind kind, struct bytes name,
 	struct statsd_mapped *ret)
@@ -196,10 +236,16 @@ static struct meter *make(struct statsd_events *e, const struct statsd_line *l, 
 		return NULL;
 	bounds = bounds_of(e, mapped.rule);
 	w.name = escape(e, mapped.name);
+	if (w.name.size > EXPOSITION_NAME_MAX) {
+		statsd_events_refuse(e, STATSD_REFUSED_SIZE, l->head);
+		return NULL;
+	}
 	w.help = mapped.rule && mapped.rule->help ? mapped.rule->help : help;
 	w.bounds = bounds.values;
 	w.bound_count = w.kind == METER_HISTOGRAM ? bounds.count : 0;
 	w.ttl = ttl_of(e, mapped.rule);
+	w.saved = w.kind != METER_SET;
+	w.origin = origin_of(e, mapped.rule, w.kind);
 	w.factor = *ret_factor = mapped.rule ? mapped.rule->scale : 1;
 	add_labels(e, l, s, &mapped);
 	w.label_count = e->label_count;
@@ -324,18 +370,25 @@ static void take_line(struct statsd_events *e, struct bytes line)
 			take_sample(e, &l, &s);
 }
 
-void statsd_events_take(struct statsd_events *e, struct bytes text)
+size_t statsd_events_take_some(struct statsd_events *e, struct bytes text, size_t bytes)
 {
-	while (text.size > 0) {
-		const char *end = memchr(text.data, '\n', text.size);
-		size_t size = end ? (size_t)(end - text.data) : text.size, whole = size + (end != NULL);
-		struct bytes line = { text.data, size };
+	size_t at = 0;
+
+	while (at < text.size && at < bytes) {
+		const char *end = memchr(text.data + at, '\n', text.size - at);
+		struct bytes line = { text.data + at, end ? (size_t)(end - text.data) - at : text.size - at };
+		at += line.size + (end != NULL);
 		while (line.size > 0 && (line.data[line.size - 1] == '\r' || line.data[line.size - 1] == '\0'))
 			line.size--;
 		if (line.size > 0)
 			take_line(e, line);
-		text = (struct bytes){ text.data + whole, text.size - whole };
 	}
+	return at;
+}
+
+void statsd_events_take(struct statsd_events *e, struct bytes text)
+{
+	(void)statsd_events_take_some(e, text, text.size);
 }
 
 /* Life. */
@@ -344,6 +397,7 @@ void statsd_events_init(
 	struct statsd_events *e, struct host *host, struct meters *meters, const struct statsd_options *options)
 {
 	*e = (struct statsd_events){ .host = host, .meters = meters, .options = *options };
+	e->bounds = digest_bounds(options);
 	buffer_init(&e->names, NAMES_MAX);
 	e->lines = host_counter(host, "statsd_lines_total", "Lines of StatsD read.");
 	e->values = host_counter(host, "statsd_values_total", "Values that were counted in a series.");

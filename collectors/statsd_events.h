@@ -42,6 +42,7 @@ struct statsd_events {
 	struct host *host;
 	struct meters *meters;
 	struct statsd_options options;
+	uint64_t bounds; /* a digest of all that may be asked for */
 	struct buffer names; /* those of the meter that is looked for */
 	struct meter_label labels[METER_LABELS_MAX + STATSD_RULE_LABELS_MAX + 2];
 	size_t label_count;
@@ -53,8 +54,12 @@ struct statsd_events {
 
 /* The meters outlive it. */
 void statsd_events_init(struct statsd_events *, struct host *, struct meters *, const struct statsd_options *);
+/* As meters_restore.wanted: what these options would still make. */
+bool statsd_events_want(void *events, struct bytes owner, struct meter_wanted *);
 void statsd_events_done(struct statsd_events *); /* fine on zeroed memory */
 /* Each line of the text; the last may have no line end. */
+/* The first lines of it, until they are that many bytes or more; returns how many they are, with their ends. */
+size_t statsd_events_take_some(struct statsd_events *, struct bytes text, size_t bytes);
 void statsd_events_take(struct statsd_events *, struct bytes text);
 /* Something is refused that was not read as a line. */
 void statsd_events_refuse(struct statsd_events *, enum statsd_refusal, struct bytes text);

@@ -31,6 +31,7 @@ struct statsd_rule {
 	struct statsd_bounds bounds;
 	struct statsd_template metric, labels[STATSD_RULE_LABELS_MAX];
 	size_t label_count;
+	uint64_t digest; /* of all that decides which meter a name becomes, and in which unit; not 0 */
 };
 
 /* Only statsd_rules.c writes it. */

@@ -176,8 +176,9 @@ static size_t measure_frames(struct stream *s, bool last)
 }
 
 /* The slice is what was measured. */
-static void split_frames(struct stream *s, struct line_slice *in, unsigned *unframed)
+static void split_frames(struct stream_slice *x)
 {
+	struct line_slice *in = &x->in;
 	struct framed m;
 
 	in->single = true;
@@ -188,8 +189,8 @@ static void split_frames(struct stream *s, struct line_slice *in, unsigned *unfr
 		if (m.size > 0)
 			lines_add(in, in->took + m.at, m.size);
 		in->took += m.end;
-		s->pass = m.more;
-		*unframed += m.unframed;
+		x->pass = m.more;
+		x->unframed += m.unframed;
 	}
 	in->seen = in->took;
 }
@@ -292,86 +293,233 @@ static size_t measure(struct stream *s, bool last)
 
 /* Offers. */
 
-static void split(struct stream *s, struct line_slice *in, bool last)
+/* In the lane, or on the loop. */
+static void split(void *slice)
 {
-	unsigned unframed = 0;
+	struct stream_slice *x = slice;
 
-	if (s->framing == STREAM_OCTETS)
-		split_frames(s, in, &unframed);
+	memcpy(x->block, x->from, x->in.size);
+	x->in.data = x->block;
+	if (x->framed)
+		split_frames(x);
 	else
-		split_lines(in, last);
-	s->unframed = unframed;
+		split_lines(&x->in, x->last);
 }
 
-static struct line_slice slice_of(const struct stream *s, size_t size)
+static struct stream_slice slice_of(const struct stream *s, size_t size, bool last)
 {
-	return (struct line_slice){ .lines = s->kind->lines,
-		.data = s->pending.data,
-		.size = size,
-		.offset = s->kind->offset,
-		.skipping = s->skipping,
-		.zeros = s->zeros == ZEROS_END,
-		.crowded = is_crowded(s) && size == s->pending.size && s->searched == size };
+	return (struct stream_slice){ .from = s->pending.data,
+		.framed = s->framing == STREAM_OCTETS,
+		.last = last,
+		.in = { .lines = s->kind->lines,
+			.data = s->pending.data,
+			.size = size,
+			.offset = s->kind->offset,
+			.skipping = s->skipping,
+			.zeros = s->zeros == ZEROS_END,
+			.crowded = is_crowded(s) && size == s->pending.size && s->searched == size } };
 }
 
-static bool offer(struct stream *s, struct line_slice *in, bool last)
+/* Messages that may have line ends within them are as long as all of the slice, for what is known. */
+static bool is_for_lane(const struct stream *s, const struct stream_slice *x)
 {
-	struct host *host = s->kind->host;
-	uint64_t records;
-	char *block;
+	const struct stream_kind *k = s->kind;
+	size_t held = x->framed || x->in.zeros ? x->in.size : s->seen;
 
-	in->batch = host_batch_new(host, SIGNAL_LOGS);
-	block = in->batch ? batch_block(in->batch, in->size) : NULL;
-	if (!block)
+	return k->lane.stage == LINES_IDLE && !k->finishing && !host_ends(k->host) && lines_are_long(&x->in, held);
+}
+
+static bool begin_in_lane(struct stream *s, const struct stream_slice *x)
+{
+	struct stream_kind *k = s->kind;
+
+	if (!is_for_lane(s, x))
 		return false;
-	memcpy(block, in->data, in->size);
-	in->data = block;
-	split(s, in, last);
-	lines_forget(in->lines);
-	if (in->failed)
+	k->slice = *x;
+	if (!lines_lane_begin(&k->lane, &k->slice.in))
 		return false;
-	records = batch_records(in->batch);
-	if (records > 0 && host_offer(host, &in->batch) != ADMIT_TAKEN)
-		return false;
-	lines_count(in, records);
-	if (in->took > 0)
-		patience_taken(s->kind->patience);
+	k->slow = s;
 	return true;
 }
 
-static void lose(struct stream *s, struct line_slice *in, bool last)
+/* Whoever waits for room may have some now, although this one took it. */
+static void was_taken(struct stream_kind *k)
 {
-	in->lost = true;
-	split(s, in, last);
-	lines_count(in, 0);
-	patience_lost(s->kind->patience, in->loss.records, in->loss.bytes);
+	if (patience_waits(k->patience)) {
+		k->wake = true;
+		loop_soon_run(&k->go_on);
+	}
+	patience_taken(k->patience);
 }
 
-static void took(struct stream *s, const struct line_slice *in)
+static enum admit offer(struct stream *s, struct stream_slice *x)
 {
+	struct host *host = s->kind->host;
+	struct line_slice *in = &x->in;
+	uint64_t records;
+
+	in->batch = host_batch_new(host, SIGNAL_LOGS);
+	x->block = in->batch ? batch_block(in->batch, in->size) : NULL;
+	if (!x->block)
+		return ADMIT_FULL;
+	lines_begin(in->lines);
+	if (begin_in_lane(s, x)) {
+		in->batch = NULL;
+		return ADMIT_WAITS;
+	}
+	split(x);
+	lines_forget(in->lines);
+	records = batch_records(in->batch);
+	if (in->failed || (records > 0 && host_offer(host, &in->batch) != ADMIT_TAKEN))
+		return ADMIT_FULL;
+	lines_count(in, records);
+	if (in->took > 0)
+		was_taken(s->kind);
+	return ADMIT_TAKEN;
+}
+
+static void lose(struct stream *s, struct stream_slice *x)
+{
+	x->in.lost = true;
+	if (x->framed)
+		split_frames(x);
+	else
+		split_lines(&x->in, x->last);
+	lines_count(&x->in, 0);
+	patience_lost(s->kind->patience, x->in.loss.records, x->in.loss.bytes);
+}
+
+static void took(struct stream *s, const struct stream_slice *x)
+{
+	const struct line_slice *in = &x->in;
+
 	s->skipping = in->skipping;
+	s->pass = x->pass;
 	s->kind->offset += in->took;
 	drop_front(s, in->took);
 	s->seen = s->searched = in->seen - in->took;
-	if (s->unframed && s->kind->unframed)
-		s->kind->unframed(s->kind, s->unframed);
+	if (x->unframed && s->kind->unframed)
+		s->kind->unframed(s->kind, x->unframed);
+}
+
+/* There was no room. False: it waits. */
+static bool take_none(struct stream *s, const struct stream_slice *of)
+{
+	struct stream_slice x = slice_of(s, of->in.size, of->last);
+
+	if (patience_full(s->kind->patience))
+		return false;
+	lose(s, &x);
+	took(s, &x);
+	return true;
 }
 
 /* False: it waits. */
 static bool take(struct stream *s, size_t size, bool last)
 {
-	struct line_slice in = slice_of(s, size);
-	bool taken = offer(s, &in, last);
+	struct stream_slice x = slice_of(s, size, last);
+	enum admit admit = offer(s, &x);
 
-	batch_free(in.batch);
-	if (!taken) {
-		if (patience_full(s->kind->patience))
-			return false;
-		in = slice_of(s, size);
-		lose(s, &in, last);
-	}
-	took(s, &in);
+	batch_free(x.in.batch);
+	if (admit == ADMIT_FULL)
+		return take_none(s, &x);
+	if (admit == ADMIT_TAKEN)
+		took(s, &x);
+	return admit == ADMIT_TAKEN;
+}
+
+/* Its slice has come back from the lane. False: it waits. */
+static bool take_back(struct stream *s)
+{
+	struct stream_kind *k = s->kind;
+	const struct stream_slice x = k->slice;
+	bool ready = k->lane.stage == LINES_READY;
+
+	k->slow = NULL;
+	if (ready && k->lane.records > 0)
+		lines_lane_offer(&k->lane);
+	else
+		lines_lane_forget(&k->lane);
+	if (!ready)
+		return take_none(s, &x);
+	lines_count(&x.in, k->lane.records);
+	if (x.in.took > 0)
+		was_taken(k);
+	took(s, &x);
 	return true;
+}
+
+/* What all streams split lines with is in the lane. Those that wait for it have their turn in the order they came. */
+static void wait_for_lane(struct stream *s)
+{
+	struct stream_kind *k = s->kind;
+
+	if (!s->in_line)
+		TAILQ_INSERT_TAIL(&k->line, s, line_entry);
+	s->in_line = true;
+}
+
+static void leave_line(struct stream *s)
+{
+	if (s->in_line)
+		TAILQ_REMOVE(&s->kind->line, s, line_entry);
+	s->in_line = false;
+}
+
+static void on_go_on(void *context)
+{
+	struct stream_kind *k = context;
+	struct stream *s, *last;
+
+	if (k->slow && !lines_lane_is_busy(&k->lane))
+		stream_go_on(k->slow);
+	if (k->wake) {
+		k->wake = false;
+		k->patience->go_on(k->patience->context);
+		return;
+	}
+	last = TAILQ_LAST(&k->line, stream_line);
+	for (bool more = last; more && (s = TAILQ_FIRST(&k->line));) {
+		more = s != last;
+		stream_go_on(s); /* it may be gone then */
+	}
+}
+
+static void on_lane_told(void *context)
+{
+	struct stream_kind *k = CONTAINER_OF(context, struct stream_kind, slice);
+
+	loop_soon_run(&k->go_on);
+}
+
+static void forget_slice(struct stream_kind *k)
+{
+	if (!k->slow)
+		return;
+	lines_lane_forget(&k->lane);
+	k->slow = NULL;
+	loop_soon_run(&k->go_on);
+}
+
+/* Whether the stream may go on: the slice that the lane had is taken first. */
+static bool end_slice(struct stream *s)
+{
+	struct stream_kind *k = s->kind;
+
+	if (!k->slow)
+		return true;
+	if (k->slow != s || lines_lane_is_busy(&k->lane)) {
+		if (k->slow != s)
+			wait_for_lane(s);
+		return false;
+	}
+	if (!take_back(s))
+		return false;
+	if (TAILQ_EMPTY(&k->line))
+		return true;
+	wait_for_lane(s); /* for the others */
+	loop_soon_run(&k->go_on);
+	return false;
 }
 
 static bool work_off(struct stream *s)
@@ -379,6 +527,8 @@ static bool work_off(struct stream *s)
 	bool last = s->ended || s->flushing;
 	size_t size;
 
+	if (!end_slice(s))
+		return false;
 	while ((size = measure(s, last)) > 0)
 		if (!take(s, size, last))
 			return false;
@@ -526,12 +676,18 @@ void stream_kind_init(
 		.framing = STREAM_LINES,
 		.streams = streams,
 		.pace = { .most = STREAM_CHUNK / 4, .least = STREAM_CHUNK_MIN, .ceiling = STREAM_CHUNK } };
+	TAILQ_INIT(&k->line);
+	loop_soon_init(&k->go_on, host_loop(host), on_go_on, k);
+	lines_lane_init(&k->lane, host, split, on_lane_told, &k->slice);
 	buffer_init(&k->area, ceiling(k));
 	quota_join(host_unfinished(host), &k->unfinished, lines->line_max + 2 * STREAM_CHUNK);
 }
 
 void stream_kind_done(struct stream_kind *k)
 {
+	if (k->host)
+		loop_soon_done(&k->go_on);
+	lines_lane_done(&k->lane);
 	buffer_done(&k->area);
 	quota_leave(&k->unfinished);
 }
@@ -553,6 +709,9 @@ void stream_done(struct stream *s)
 {
 	if (!s->kind)
 		return;
+	if (s->kind->slow == s)
+		forget_slice(s->kind);
+	leave_line(s);
 	quota_change(&s->kind->unfinished, s->charged, 0);
 	s->charged = 0;
 	loop_watch_done(&s->watch);
@@ -563,6 +722,7 @@ void stream_done(struct stream *s)
 
 void stream_go_on(struct stream *s)
 {
+	leave_line(s);
 	work(s, STREAM_CHUNK);
 }
 
@@ -590,6 +750,8 @@ void stream_finish(struct stream *s)
 	char *room;
 	ssize_t got = 1;
 
+	s->kind->finishing = true;
+	forget_slice(s->kind);
 	(void)work_off(s);
 	for (int i = 0; i < LAST_READS && got > 0 && !is_kept(s) && (room = room_to_read(s, STREAM_CHUNK)); i++) {
 		got = read(s->fd, room, STREAM_CHUNK);

@@ -14,8 +14,10 @@
 #ifndef OXP_COLLECTORS_STREAM_H
 #define OXP_COLLECTORS_STREAM_H
 
+#include <sys/queue.h>
+
 #include "base/quota.h"
-#include "collectors/lines.h"
+#include "collectors/lines_lane.h"
 #include "collectors/pace.h"
 #include "collectors/patience.h"
 
@@ -37,6 +39,16 @@ enum stream_zeros { ZEROS_UNKNOWN, ZEROS_NEVER, ZEROS_MAYBE, ZEROS_END };
 
 struct stream;
 
+/* A part of what is pending, on its way into a batch. Nothing has happened to the stream until it is taken. */
+struct stream_slice {
+	struct line_slice in;
+	const char *from; /* in `pending` */
+	char *block; /* of the batch, for a copy of it */
+	size_t pass; /* the stream's, behind it */
+	unsigned unframed; /* messages */
+	bool framed, last;
+};
+
 /* What all streams of a collector share. */
 struct stream_kind {
 	struct host *host;
@@ -49,6 +61,13 @@ struct stream_kind {
 	uint64_t offset; /* bytes that have become items */
 	struct pace pace;
 	struct buffer area; /* to read into, while no stream has it */
+	struct lines_lane lane;
+	struct stream_slice slice; /* that the lane has */
+	struct stream *slow; /* whose slice that is; NULL: there is none */
+	TAILQ_HEAD(stream_line, stream) line; /* streams that wait until the lane is free */
+	struct loop_soon go_on; /* they may, or with `wake` all that wait for room */
+	bool wake;
+	bool finishing; /* nothing waits any more */
 	bool comes_back; /* an end is not final: another writer may come (a FIFO) */
 	/* Its end was read (0), or reading failed (errno). Everything it had was handled; it may be freed. */
 	void (*ended)(struct stream *, int error);
@@ -70,7 +89,8 @@ struct stream {
 	enum stream_zeros zeros;
 	struct mono_time last; /* when something was read */
 	int error; /* why it ended */
-	unsigned unframed; /* messages of the current slice */
+	TAILQ_ENTRY(stream) line_entry;
+	bool in_line;
 	bool ended, flushing, skipping;
 	bool alone; /* the last read found the end: there is no writer at the moment */
 };

@@ -13,17 +13,23 @@ enum {
 	POINT_VALUE, /* the count, where there are several */
 	POINT_SUM,
 	POINT_INT = 6, /* of a number */
+	EXEMPLAR_TIME = 2,
+	EXEMPLAR_DOUBLE,
+	EXEMPLAR_SPAN,
+	EXEMPLAR_TRACE,
+	EXEMPLAR_INT,
+	BYTES_OF_STEP = 64,
 };
 
 /* What each kind of data is called in a Metric, and where its points have what. */
 static const struct {
-	unsigned char field, attributes, flags;
+	unsigned char field, attributes, flags, exemplars;
 } kinds[] = {
-	[OTLP_GAUGE] = { 5, 7, 8 },
-	[OTLP_SUM] = { 7, 7, 8 },
-	[OTLP_HISTOGRAM] = { 9, 9, 10 },
-	[OTLP_EXPONENTIAL] = { 10, 1, 10 },
-	[OTLP_SUMMARY] = { 11, 7, 8 },
+	[OTLP_GAUGE] = { 5, 7, 8, 5 },
+	[OTLP_SUM] = { 7, 7, 8, 5 },
+	[OTLP_HISTOGRAM] = { 9, 9, 10, 8 },
+	[OTLP_EXPONENTIAL] = { 10, 1, 10, 11 },
+	[OTLP_SUMMARY] = { 11, 7, 8, 0 },
 };
 
 void otlp_points_init(struct otlp_points *p, struct bytes body)
@@ -141,6 +147,11 @@ static void read_64(struct otlp_point *p, uint32_t number, uint64_t value)
 	}
 }
 
+bool otlp_point_is_large(const struct otlp_point *p)
+{
+	return p->message.size > OTLP_POINT_MAX || p->scope.size > OTLP_POINT_MAX || p->resource.size > OTLP_POINT_MAX;
+}
+
 static void read_point(struct otlp_point *p, struct bytes message)
 {
 	struct wire w = wire_of(message);
@@ -151,6 +162,9 @@ static void read_point(struct otlp_point *p, struct bytes message)
 	p->start_ns = p->time_ns = p->flags = p->count = 0;
 	p->has_value = p->has_sum = false;
 	p->value = p->sum = 0;
+	p->broken = false;
+	if (otlp_point_is_large(p))
+		return;
 	while ((more = wire_next(&w, &f)) > 0) {
 		if (f.type == WIRE_64)
 			read_64(p, f.number, f.value);
@@ -186,6 +200,7 @@ enum otlp_points_next otlp_points_next(struct otlp_points *p, size_t *steps)
 		}
 		if (!descend(p, f.bytes))
 			return OTLP_POINTS_BROKEN;
+		*steps -= smaller(*steps, f.bytes.size / BYTES_OF_STEP); /* it was gone through once */
 	}
 	return OTLP_POINTS_LATER;
 }
@@ -233,4 +248,38 @@ size_t otlp_point_quantiles(const struct otlp_point *p, double *quantiles, doubl
 				(number.number == 1 ? quantiles : values)[count - 1] = double_of(number.value);
 	}
 	return count;
+}
+
+/* Exemplars. */
+
+static bool read_exemplar(struct bytes message, struct otlp_exemplar *e)
+{
+	struct wire w = wire_of(message);
+	struct wire_field f;
+	int more;
+
+	*e = (struct otlp_exemplar){ .message = message };
+	while ((more = wire_next(&w, &f)) > 0) {
+		if (f.type == WIRE_64 && f.number == EXEMPLAR_TIME)
+			e->time_ns = f.value;
+		else if (f.type == WIRE_64 && f.number == EXEMPLAR_DOUBLE)
+			e->value = double_of(f.value);
+		else if (f.type == WIRE_64 && f.number == EXEMPLAR_INT)
+			e->value = (double)(int64_t)f.value;
+		else if (f.type == WIRE_LENGTH && f.number == EXEMPLAR_SPAN)
+			e->span_id = f.bytes;
+		else if (f.type == WIRE_LENGTH && f.number == EXEMPLAR_TRACE)
+			e->trace_id = f.bytes;
+	}
+	return more == 0;
+}
+
+bool otlp_exemplar_next(const struct otlp_point *p, struct wire *at, struct otlp_exemplar *ret)
+{
+	struct wire_field f;
+
+	while (wire_next(at, &f) > 0)
+		if (f.type == WIRE_LENGTH && f.number == kinds[p->metric.kind].exemplars)
+			return read_exemplar(f.bytes, ret);
+	return false;
 }

@@ -34,7 +34,12 @@ struct otlp_point {
 	double value, sum;
 };
 
-enum { OTLP_POINT_LEVELS = 4 };
+enum {
+	OTLP_POINT_LEVELS = 4,
+	OTLP_POINT_MAX = 256 << 10, /* bytes of a point, of its scope, of its resource: beyond, nobody need read it */
+};
+/* Whether it is to be left unread; then the point has its message and what it stands in, and nothing else. */
+bool otlp_point_is_large(const struct otlp_point *);
 
 /* Invariant: levels[0 … depth] are the messages that the walk is in: the request, a ResourceMetrics, a ScopeMetrics,
  * and the data of a Metric; each stands behind what was read of it. */
@@ -48,7 +53,8 @@ struct otlp_points {
 enum otlp_points_next { OTLP_POINTS_END, OTLP_POINTS_POINT, OTLP_POINTS_LATER, OTLP_POINTS_BROKEN };
 
 void otlp_points_init(struct otlp_points *, struct bytes body);
-/* The next one is in `point`. *steps falls by one for each field that it passes; at 0 it stops with OTLP_POINTS_LATER.
+/* The next one is in `point`. *steps falls by one for each field that it passes, and by more for a
+ * large message around points; at 0 it stops with OTLP_POINTS_LATER.
  * OTLP_POINTS_BROKEN: the message from `begins` on cannot be read. */
 enum otlp_points_next otlp_points_next(struct otlp_points *, size_t *steps) MUST_CHECK;
 
@@ -58,5 +64,15 @@ size_t otlp_point_numbers(const struct otlp_point *, unsigned field, uint64_t *t
 enum { OTLP_POINT_BUCKETS = 6, OTLP_POINT_BOUNDS = 7 }; /* of a histogram's point */
 /* Quantiles of a summary's point and the values there; as above. */
 size_t otlp_point_quantiles(const struct otlp_point *, double *quantiles, double *values, size_t most) MUST_CHECK;
+
+/* One that stands beside a point. Its message has the attributes that its series lacks in OTLP_EXEMPLAR_ATTRIBUTES. */
+struct otlp_exemplar {
+	struct bytes message, trace_id, span_id; /* the ids as they came, or empty */
+	uint64_t time_ns;
+	double value;
+};
+enum { OTLP_EXEMPLAR_ATTRIBUTES = 7 };
+/* The next one, from the point's message on: `at` is wire_of() that. False: there is none, or none that can be read. */
+bool otlp_exemplar_next(const struct otlp_point *, struct wire *at, struct otlp_exemplar *ret) MUST_CHECK;
 
 #endif

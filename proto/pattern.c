@@ -97,6 +97,29 @@ static bool is_one_of(struct bytes text, struct bytes globs)
 	}
 }
 
+static bool is_word(struct bytes text, const char *const *words, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (bytes_are(text, words[i]))
+			return true;
+	return false;
+}
+
+bool pattern_is_of(const struct pattern *p, const char *const *words, size_t count)
+{
+	const char *at = p->text.data, *end = at + p->text.size, *bar;
+
+	if (p->kind != PATTERN_TEXT)
+		return false;
+	for (; at <= end; at = bar + 1) {
+		bar = memchr(at, '|', (size_t)(end - at));
+		bar = bar ? bar : end;
+		if (!is_word((struct bytes){ at, (size_t)(bar - at) }, words, count))
+			return false;
+	}
+	return true;
+}
+
 static bool compare(const struct pattern *p, double number)
 {
 	switch (p->kind) {

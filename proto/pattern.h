@@ -14,6 +14,11 @@
 
 #include "base/bytes.h"
 
+/* How the help of an option says it. */
+#define PATTERN_HELP                                                                                                 \
+	"each a text with * for any, or several with | between, or >, >=, <, <= and a number or duration, or ! and " \
+	"one of these for what must not be."
+
 enum pattern_kind { PATTERN_TEXT, PATTERN_LESS, PATTERN_AT_MOST, PATTERN_MORE, PATTERN_AT_LEAST };
 
 struct pattern {
@@ -27,6 +32,8 @@ struct pattern {
 int pattern_read(struct pattern *, const char *text) MUST_CHECK;
 bool pattern_fits_text(const struct pattern *, struct bytes);
 bool pattern_fits_number(const struct pattern *, double);
+/* Whether it is a text, and each of its texts one of these words: any other would never fit, or always. */
+bool pattern_is_of(const struct pattern *, const char *const *words, size_t count);
 /* For a value that is not there. */
 static inline bool pattern_fits_nothing(const struct pattern *p)
 {

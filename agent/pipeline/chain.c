@@ -61,6 +61,9 @@ enum chain_stage {
 	STAGE_PUT, /* it goes to `out`, behind those before it, if there is such a batch */
 };
 
+/* How far a run that ends has come. */
+enum chain_run_stage { RUN_OPEN, RUN_EDITED, RUN_WRITTEN };
+
 /*
  * One batch on its way through the chain. `out` is created at the first line that changes. From then on it holds every
  * line that stays, in its own blocks: copying a few unchanged lines costs less than keeping both memories.
@@ -74,10 +77,13 @@ struct chain_pass {
 	size_t at; /* the item of `in` that is at hand */
 	enum chain_stage stage;
 	enum step_answer answer; /* what came of it, once the steps have seen it */
+	size_t row; /* the step that sees the line next */
+	bool asked_to_fold, begins_run; /* the step that folds: about this line; it kept it */
+	bool run_must_end; /* before the line goes on */
 	bool changed;
 	size_t scratch; /* taken for the steps, until the line is in `out` */
 	void (*work)(struct chain_pass *); /* what chain_work() is to do */
-	int failed; /* the steps, at the line at hand */
+	int failed; /* there is no room for what the steps need */
 	char *to; /* where a long line is written, of that size; NULL: it was not begun */
 	size_t size;
 	struct chain_look look; /* at the request at hand */
@@ -85,6 +91,10 @@ struct chain_pass {
 	size_t copied; /* items of `in` that `out` has, or that were left out of it */
 	size_t ahead; /* bytes of `in` behind these */
 	const struct chain_row *folding; /* the step whose run is open (its record is the last of `out`), or NULL */
+	enum chain_run_stage run_stage;
+	bool run_is_fine; /* its record could be edited */
+	char *run; /* where that is written, of that size */
+	size_t run_size;
 	struct chain_out aside; /* what sampling left out */
 	uint64_t missed; /* spans that it had no room for */
 	bool stands; /* the last record that lines could be folded into was kept */
@@ -132,76 +142,118 @@ static struct record record_of(const struct chain_pass *p, struct json_edit *edi
 		.now = p->now };
 }
 
-/* Ends the run of a step that folds: the step adds its count to the record of the run, the last one in `out`. */
-static int end_run(struct chain_pass *p)
+/* The step adds its count to the record of the run. */
+static void edit_run(struct chain_pass *p)
 {
 	struct json_edit *edit = p->chain->closing;
-	const struct chain_row *row = p->folding;
-	struct batch_item *item;
-	struct record record;
-	size_t size;
-	char *to;
-
-	if (!row)
-		return 0;
-	p->folding = NULL;
-	chain_out_end_block(&p->out); /* the line being read must not move under the one being written */
-	item = &p->out.batch->items[p->out.batch->count - 1];
-	record = record_of(p, edit, item);
-	if (json_edit_begin(edit, (struct bytes){ item->data, item->size }) != JSON_FINE)
-		return 0;
-	row->type->folded(row->step, &record);
-	to = write_line(p, edit, &size);
-	json_edit_end(edit);
-	return to ? batch_replace_last(p->out.batch, to, size) : -ENOMEM;
-}
-
-/* A step that folds is asked before it applies: the run before must be written before the step forgets it. */
-static int ask_step(struct chain_pass *p, struct chain_row *row, struct record *record, enum step_answer *ret)
-{
-	int failed = 0;
-
-	*ret = STEP_KEEP;
-	if (row->type->folds) {
-		*ret = !row->type->folds(row->step, record) ? STEP_KEEP : p->stands ? STEP_FOLD : STEP_DROP;
-		if (*ret == STEP_KEEP)
-			failed = end_run(p);
-	}
-	if (*ret == STEP_KEEP && !failed)
-		*ret = row->type->apply(row->step, record);
-	if (*ret == STEP_DROP)
-		row->pending++;
-	return failed;
-}
-
-/* Asks each step in turn, until one drops or folds the record. */
-static int ask_steps(struct chain_pass *p, struct record *record, enum step_answer *ret)
-{
-	struct chain *c = p->chain;
-	bool asked = false;
-	int failed = 0;
-
-	*ret = STEP_KEEP;
-	for (size_t i = 0; i < c->count && *ret == STEP_KEEP && !failed; i++) {
-		failed = ask_step(p, &c->rows[i], record, ret);
-		asked = asked || (c->rows[i].type->folds && *ret == STEP_KEEP);
-		if (*ret == STEP_FOLD)
-			p->folding = &c->rows[i];
-	}
-	if (asked)
-		p->stands = *ret == STEP_KEEP;
-	return failed;
-}
-
-static int look_at(struct chain_pass *p, const struct batch_item *item, enum step_answer *ret)
-{
-	struct json_edit *edit = p->chain->edit;
+	const struct batch_item *item = &p->out.batch->items[p->out.batch->count - 1];
 	struct record record = record_of(p, edit, item);
 
-	*ret = STEP_DROP;
-	if (json_edit_begin(edit, (struct bytes){ item->data, item->size }) != JSON_FINE)
+	p->run_is_fine = json_edit_begin(edit, (struct bytes){ item->data, item->size }) == JSON_FINE;
+	if (p->run_is_fine)
+		p->folding->type->folded(p->folding->step, &record);
+}
+
+static void write_run(struct chain_pass *p)
+{
+	json_edit_write(p->chain->closing, p->run);
+}
+
+/* What comes next of a run that ends, in the lane if its record is long. */
+static int work_at_run(struct chain_pass *p, void (*work)(struct chain_pass *), enum chain_run_stage next)
+{
+	const struct batch_item *item = &p->out.batch->items[p->out.batch->count - 1];
+
+	p->run_stage = next;
+	if (item->size > STEP_LANE_LONG) {
+		p->work = work;
+		return CHAIN_WORK;
+	}
+	work(p);
+	return 0;
+}
+
+static int write_run_anew(struct chain_pass *p)
+{
+	p->run_size = json_edit_size(p->chain->closing);
+	p->run = p->run_size <= UINT32_MAX ? chain_out_room(&p->out, p->run_size, p->ahead) : NULL;
+	return p->run ? work_at_run(p, write_run, RUN_WRITTEN) : -ENOMEM;
+}
+
+static int replace_run(struct chain_pass *p)
+{
+	json_edit_end(p->chain->closing);
+	p->folding = NULL;
+	p->run_stage = RUN_OPEN;
+	return p->run_is_fine ? batch_replace_last(p->out.batch, p->run, p->run_size) : 0;
+}
+
+/* Ends the run of a step that folds, if there is one: its record is the last one in `out`. 0, -errno, or CHAIN_WORK:
+ * call it again behind that. */
+static int end_run(struct chain_pass *p)
+{
+	int more = 0;
+
+	if (!p->folding)
 		return 0;
-	return ask_steps(p, &record, ret);
+	if (p->run_stage == RUN_OPEN) {
+		chain_out_end_block(&p->out); /* the line being read must not move under the one being written */
+		more = work_at_run(p, edit_run, RUN_EDITED);
+	}
+	if (more == 0 && p->run_stage == RUN_EDITED && p->run_is_fine)
+		more = write_run_anew(p);
+	return more != 0 ? more : replace_run(p);
+}
+
+/* A step that folds is asked before it applies. False: the run before must be written before the step forgets it. */
+static bool ask_to_fold(struct chain_pass *p, const struct chain_row *row, struct record *record)
+{
+	if (!row->type->folds || p->asked_to_fold)
+		return true;
+	p->asked_to_fold = true;
+	if (row->type->folds(row->step, record))
+		p->answer = p->stands ? STEP_FOLD : STEP_DROP;
+	if (p->answer == STEP_FOLD)
+		p->folding = row;
+	return p->answer != STEP_KEEP || !p->folding;
+}
+
+/* Asks each step in turn, until one drops or folds the record, or a run has to end first: then it goes on where it
+ * was. */
+static void ask_steps(struct chain_pass *p)
+{
+	const struct batch_item *item = &p->in->items[p->at];
+	struct record record = record_of(p, p->chain->edit, item);
+	struct chain *c = p->chain;
+	bool kept = true;
+
+	for (; p->row < c->count && p->answer == STEP_KEEP; p->row++) {
+		struct chain_row *row = &c->rows[p->row];
+		p->run_must_end = !ask_to_fold(p, row, &record);
+		if (p->run_must_end)
+			return;
+		if (p->answer == STEP_KEEP)
+			p->answer = row->type->apply(row->step, &record);
+		if (p->answer == STEP_DROP)
+			row->pending++;
+		kept = p->answer == STEP_KEEP;
+		p->begins_run = p->begins_run || (row->type->folds && kept);
+	}
+	if (p->begins_run)
+		p->stands = kept;
+}
+
+static void show_line(struct chain_pass *p)
+{
+	const struct batch_item *item = &p->in->items[p->at];
+
+	p->row = 0;
+	p->asked_to_fold = p->begins_run = false;
+	p->answer = STEP_KEEP;
+	if (json_edit_begin(p->chain->edit, (struct bytes){ item->data, item->size }) == JSON_FINE)
+		ask_steps(p);
+	else
+		p->answer = STEP_DROP;
 }
 
 static void leave_out(struct chain_pass *p, const struct batch_item *item, enum step_answer answer)
@@ -332,22 +384,9 @@ static void spend(size_t *bytes, size_t size)
 	*bytes -= size < *bytes ? size : *bytes;
 }
 
-/* A step that folds may end a run, which writes to `out`. */
 static bool is_long(const struct chain_pass *p, const struct batch_item *item)
 {
-	const struct chain *c = p->chain;
-
-	if (item->size <= STEP_LANE_LONG || p->in->signal != SIGNAL_LOGS)
-		return false;
-	for (size_t i = 0; i < c->count; i++)
-		if (c->rows[i].type->folds)
-			return false;
-	return true;
-}
-
-static void show_line(struct chain_pass *p)
-{
-	p->failed = look_at(p, &p->in->items[p->at], &p->answer);
+	return item->size > STEP_LANE_LONG && p->in->signal == SIGNAL_LOGS;
 }
 
 static void write_edited(struct chain_pass *p)
@@ -373,21 +412,38 @@ static bool take_scratch(struct chain_pass *p, size_t size)
 	return true;
 }
 
+/* In the lane, if it is a long line. */
+static int work_at_line(struct chain_pass *p, void (*work)(struct chain_pass *))
+{
+	if (is_long(p, &p->in->items[p->at])) {
+		p->work = work;
+		return CHAIN_WORK;
+	}
+	work(p);
+	return 0;
+}
+
+/* Again behind each CHAIN_WORK. */
 static int look_at_line(struct chain_pass *p, size_t *bytes)
 {
 	const struct batch_item *item = &p->in->items[p->at];
+	int more = 0;
 
 	if (p->stage == STAGE_NEW) {
 		if (!take_scratch(p, item->size))
 			return p->failed;
 		spend(bytes, item->size);
-		p->work = is_long(p, item) ? show_line : NULL;
-		if (p->work)
-			return CHAIN_WORK;
-		show_line(p);
+		more = work_at_line(p, show_line);
+	}
+	while (more == 0 && p->run_must_end) {
+		more = end_run(p);
+		if (more == 0) {
+			p->run_must_end = false;
+			more = work_at_line(p, ask_steps);
+		}
 	}
 	p->changed = p->answer != STEP_KEEP || p->chain->edit->changed;
-	return p->failed;
+	return more;
 }
 
 /* CHAIN_MORE: there is more to look at. */
@@ -613,6 +669,7 @@ void chain_end(struct chain_pass *p, bool taken, struct batch **batch)
 {
 	p->chain->busy = false;
 	forget_item(p);
+	json_edit_end(p->chain->closing);
 	if (taken)
 		hand_over(p, batch);
 	else

@@ -7,23 +7,13 @@
 
 enum { TEXT_MAX = 64 << 10, TEXT_KEPT = 4096, NUMBER_MAX = 64 };
 
-/* Whether each text of the pattern is a level; others would never fit, or always. */
 static bool are_levels(const struct pattern *p)
 {
-	const char *at = p->text.data, *end = at + p->text.size, *bar;
+	const char *words[SEVERITIES];
 
-	if (p->kind != PATTERN_TEXT)
-		return false;
-	for (; at <= end; at = bar + 1) {
-		bool is = false;
-		bar = memchr(at, '|', (size_t)(end - at));
-		bar = bar ? bar : end;
-		for (int i = 0; i < SEVERITIES; i++)
-			is = is || bytes_are((struct bytes){ at, (size_t)(bar - at) }, severity_name(i));
-		if (!is)
-			return false;
-	}
-	return true;
+	for (int i = 0; i < SEVERITIES; i++)
+		words[i] = severity_name(i);
+	return pattern_is_of(p, words, COUNT_OF(words));
 }
 
 static bool read_term(struct log_where *w, const struct option_pair *pair, char *why, size_t room)

@@ -16,10 +16,7 @@
 #include "proto/pattern.h"
 
 enum { LOG_WHERE_MAX = 32 };
-#define LOG_WHERE_HELP                                                                                               \
-	"What a line has to be like, all of it: level, or the name of a member; each a text with * for any, or "     \
-	"several with | between, or >, >=, <, <= and a number or duration, or ! and one of these for what must not " \
-	"be."
+#define LOG_WHERE_HELP "What a line has to be like, all of it: level, or the name of a member; " PATTERN_HELP
 
 struct log_where_term {
 	bool level;

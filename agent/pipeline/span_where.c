@@ -22,40 +22,17 @@ struct span_name span_name_of(const char *option)
 	return (struct span_name){ OTLP_SPAN, option };
 }
 
-static bool is_word(const char *const *list, size_t count, struct bytes word)
-{
-	for (size_t i = 0; i < count; i++)
-		if (bytes_are(word, list[i]))
-			return true;
-	return false;
-}
-
-/* A kind or status that there is not would never fit, or always. */
-static bool are_words(const char *const *list, size_t count, const struct pattern *p)
-{
-	const char *at = p->text.data, *end = at + p->text.size, *bar;
-
-	if (p->kind != PATTERN_TEXT)
-		return false;
-	for (; at <= end; at = bar + 1) {
-		bar = memchr(at, '|', (size_t)(end - at));
-		bar = bar ? bar : end;
-		if (!is_word(list, count, (struct bytes){ at, (size_t)(bar - at) }))
-			return false;
-	}
-	return true;
-}
-
 /* What the pattern should have been; NULL if it is fine. */
 static const char *expected(enum span_where_what what, const struct pattern *p)
 {
 	switch (what) {
 	case WHERE_KIND:
-		return are_words(kinds, COUNT_OF(kinds), p)
+		return pattern_is_of(p, kinds, COUNT_OF(kinds))
 			       ? NULL
 			       : "some of unspecified, internal, server, client, producer, consumer with | between";
 	case WHERE_STATUS:
-		return are_words(statuses, COUNT_OF(statuses), p) ? NULL : "some of unset, ok, error with | between";
+		return pattern_is_of(p, statuses, COUNT_OF(statuses)) ? NULL
+								      : "some of unset, ok, error with | between";
 	case WHERE_DURATION:
 		return p->kind != PATTERN_TEXT ? NULL : "a comparison with a duration, such as >=500ms";
 	default:

@@ -19,11 +19,9 @@
 #include "proto/pattern.h"
 
 enum { WHERE_MAX = 32 };
-#define SPAN_WHERE_HELP                                                                                              \
-	"What a span has to be like, all of it: name, kind, status, duration, scope, resource.X for an "             \
-	"attribute of the resource, or the name of an attribute of the span; each a text with * for any, or "        \
-	"several with | between, or >, >=, <, <= and a number or duration, or ! and one of these for what must not " \
-	"be."
+#define SPAN_WHERE_HELP                                                                                  \
+	"What a span has to be like, all of it: name, kind, status, duration, scope, resource.X for an " \
+	"attribute of the resource, or the name of an attribute of the span; " PATTERN_HELP
 
 enum span_where_what { WHERE_NAME, WHERE_KIND, WHERE_STATUS, WHERE_DURATION, WHERE_SCOPE, WHERE_ATTRIBUTE };
 

@@ -1,6 +1,6 @@
 /*
- * What a step sees of a record, which it may edit, and where and when it came: the members of a log line, or a view of
- * a request of spans.
+ * What a step sees of a record, which it may edit, and where and when it came: the members of a log line, a view of a
+ * request of spans, or a sample of metrics (series/steps.h).
  *
  * A step type is a file in pipeline/steps/. The edits of one step are what the next one sees; the line or request is
  * written once, behind the last (pipeline/chain.h). A step of spans is shown each resource and each scope before their
@@ -19,10 +19,12 @@ enum {
 		128 << 10, /* for a longer one redacting alone can take a millisecond: it is for the CPU lane */
 };
 
+struct series_edit;
 struct record {
 	struct json_edit *edit; /* of a log line; NULL for spans */
 	struct otlp_edit *request; /* of spans; NULL for a log line */
 	struct otlp_view *view; /* what is shown of it */
+	struct series_edit *sample; /* of metrics, with nothing else; else NULL */
 	uint64_t generation, offset; /* where it came from; with the same line the same after a restart */
 	struct mono_time now;
 };

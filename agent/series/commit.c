@@ -55,13 +55,15 @@ void series_commit(struct series_target *t, struct series_counts *ret)
 	OXP_ASSERT(t->staged);
 	cut_apply(t);
 	refuse_clashes(t, slot);
-	t->counts.merged = t->groups[slot].count;
+	t->counts.merged = t->groups[slot].count + t->merged;
 	*ret = t->counts;
 	t->visible = t->staged;
 	t->staged = 0;
 	t->slot = slot;
 	slot_leave(t, !slot);
 	t->series->version++;
+	if (t->series->steps.step)
+		t->series->steps.stepped(t->series->steps.context, t->stepped);
 }
 
 void series_abandon(struct series_target *t)
@@ -88,9 +90,12 @@ void series_begin(struct series_target *t)
 {
 	series_abandon(t);
 	(void)tidy_all(t);
+	worst_refresh(&t->series->worst);
 	t->staged = ++t->series->scrapes;
 	t->groups[staged_slot(t)].scrape = t->staged;
 	t->source = NULL;
 	t->doubts = 0;
 	memset(&t->counts, 0, sizeof t->counts);
+	memset(t->stepped, 0, sizeof t->stepped);
+	t->merged = 0;
 }

@@ -56,14 +56,15 @@ static struct bytes step_aside(const struct series_target *t, struct bytes name)
 	return name;
 }
 
-static int insert_scraped(struct series_target *t, struct head *h, const struct exposition_label *scraped)
+static int insert_scraped(struct series_target *t, struct head *h, const struct exposition_label *scraped, bool aside)
 {
 	struct exposition_label label = *scraped;
 
 	if (label.quoted)
 		label.name = copy_quoted(t->series, label.name);
 	label.quoted = label.quoted && !exposition_name_valid(label.name, true);
-	label.name = step_aside(t, label.name);
+	if (aside)
+		label.name = step_aside(t, label.name);
 	return head_insert(h, &label);
 }
 
@@ -77,15 +78,25 @@ static int insert_target(struct head *h, const struct target_label *own)
 	return head_insert(h, &label);
 }
 
-int head_prepare(struct series_target *t, const struct exposition_sample *sample, struct head *h)
+/* A label without a value is none, as Prometheus reads it. */
+static bool has_empty(const struct exposition_sample *sample)
 {
+	for (size_t i = 0; i < sample->label_count; i++)
+		if (sample->labels[i].value.size == 0)
+			return true;
+	return false;
+}
+
+int head_prepare(struct series_target *t, const struct exposition_sample *sample, bool whole, struct head *h)
+{
+	size_t own = whole ? 0 : t->label_count;
 	int failed = 0;
 
 	h->name = sample->name;
 	h->quoted = false;
 	h->labels = sample->labels;
 	h->count = sample->label_count;
-	if (t->label_count == 0 && !sample->quoted && !sample->quoted_label)
+	if (own == 0 && !sample->quoted && !sample->quoted_label && !has_empty(sample))
 		return 0;
 	if (!names_room(t->series, sample))
 		return -ENOMEM;
@@ -95,9 +106,11 @@ int head_prepare(struct series_target *t, const struct exposition_sample *sample
 		h->name = copy_quoted(t->series, sample->name);
 	h->quoted = sample->quoted && !exposition_name_valid(h->name, false);
 	for (size_t i = 0; i < sample->label_count && !failed; i++)
-		failed = insert_scraped(t, h, &sample->labels[i]);
-	for (size_t i = 0; i < t->label_count && !failed; i++)
-		failed = insert_target(h, &t->labels[i]);
+		if (sample->labels[i].value.size > 0)
+			failed = insert_scraped(t, h, &sample->labels[i], !whole);
+	for (size_t i = 0; i < own && !failed; i++)
+		if (t->labels[i].value.size > 0)
+			failed = insert_target(h, &t->labels[i]);
 	return failed;
 }
 
@@ -192,7 +205,7 @@ static void escape_value(struct text *to, const char *value)
 	}
 }
 
-static void copy_name(struct text *to, const char *prefix, const char *name)
+static void copy(struct text *to, const char *prefix, const char *name)
 {
 	size_t size = strlen(prefix);
 
@@ -219,8 +232,9 @@ int target_labels_set(struct series_target *t, const struct series_label *all, s
 			return -EINVAL;
 	for (size_t i = 0; i < count; i++) {
 		struct target_label *label = &t->labels[t->label_count++];
-		copy_name(&label->name, "", all[i].name);
-		copy_name(&label->exported, "exported_", all[i].name);
+		copy(&label->name, "", all[i].name);
+		copy(&label->exported, "exported_", all[i].name);
+		copy(&label->plain, "", all[i].value);
 		escape_value(&label->value, all[i].value);
 	}
 	return 0;
@@ -232,5 +246,6 @@ void target_labels_done(struct series_target *t)
 		free(t->labels[i].name.data);
 		free(t->labels[i].exported.data);
 		free(t->labels[i].value.data);
+		free(t->labels[i].plain.data);
 	}
 }

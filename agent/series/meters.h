@@ -21,6 +21,7 @@
 
 #include "base/clock.h"
 #include "series/series.h"
+#include "series/sums_file.h"
 
 struct meters;
 struct meter;
@@ -66,6 +67,7 @@ struct meter_owner {
 	struct mono_time alive; /* when it was heard of last */
 	struct meter *main; /* one of them that its user remembers; NULL once that ends */
 	size_t meters;
+	struct bytes name; /* what the next run finds it by, for meters that are saved */
 };
 
 /* What its user remembers of the latest event of a meter; 0 at first. */
@@ -94,6 +96,8 @@ struct meter_wanted {
 	struct meter_owner *owner; /* the same for the same labels. May be NULL */
 	bool as_owner; /* it does not end while its owner is heard of within `ttl` */
 	bool whole; /* what is sent are no events, but all that there were: nothing for an overflow, so it is refused */
+	bool saved; /* it outlives the process */
+	uint64_t origin; /* such as a rule. One that was restored begins anew if another origin asks for it */
 };
 
 /* Of a histogram or a summary. */
@@ -143,8 +147,39 @@ void meter_observe(struct meter *, double value, double weight, struct mono_time
 /* A histogram or a summary is like that from now on; a histogram has got that, too. */
 void meter_set_state(struct meter *, const struct meter_state *, struct mono_time now);
 void meter_add_state(struct meter *, const struct meter_state *, struct mono_time now);
+/* Of a counter, or of the bucket of a histogram that the value is in: `{…} value timestamp`, as OpenMetrics has it. The
+ * latest is shown; without memory there is none. */
+void meter_exemplar(struct meters *, struct meter *, double value, struct bytes text);
 /* Into a set. The value is counted once in each window. */
 void meter_insert(struct meters *, struct meter *, struct bytes value, struct mono_time now);
+
+/*
+ * Saving. The file outlives the meters, and is theirs alone from here on. `changed` is called when there is something
+ * to save and was nothing before.
+ */
+void meters_save_to(struct meters *, struct sums_file *, void (*changed)(void *context), void *context);
+
+struct meters_restore {
+	/* What an earlier run has saved is about to be made: `ttl` and `owner` are for the callee to set, and `help`,
+	 * if it knows better. `owner` is the name of that in the earlier run. False: it is not wanted any more. */
+	bool (*wanted)(void *context, struct bytes owner, struct meter_wanted *);
+	void *context;
+};
+struct meters_restored {
+	size_t restored;
+	size_t unwanted; /* or there was no place for them any more */
+	size_t older; /* of those restored: the latest value could not be read, and the one before it is there */
+	size_t damaged; /* they could not be read */
+};
+/* Makes what the file has. Before there are any others. 0 or -errno. */
+int meters_restore(
+	struct meters *, const struct meters_restore *, struct mono_time now, struct meters_restored *ret) MUST_CHECK;
+/* Saves so many that have changed, and frees as many that are gone. True: there are more. */
+bool meters_save_some(struct meters *, size_t count);
+size_t meters_unsaved(const struct meters *); /* that have changed since they were saved */
+/* The first failure since it was asked last, as -errno; 0: none. Meters that could not be saved are tried again by
+ * meters_age(). */
+int meters_save_failure(struct meters *);
 
 /* Ends meters whose time is over: looks at `count` of them, from where the last call stopped. Not while they are
  * shown. */

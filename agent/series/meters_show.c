@@ -3,6 +3,8 @@
  */
 #include "series/meters_table.h"
 
+enum { SAVE_COST = 4 /* saving a meter takes as long as showing so many series */ };
+
 static const enum exposition_type types[] = {
 	[METER_COUNTER] = EXPOSITION_COUNTER,
 	[METER_GAUGE] = EXPOSITION_GAUGE,
@@ -28,6 +30,7 @@ static void tell(struct meters *m, const struct meter_family *f, enum exposition
  * names. */
 struct labels {
 	size_t count, le;
+	struct bytes exemplar; /* of the sample at hand */
 	struct exposition_label all[METER_LABELS_MAX], buckets[METER_LABELS_MAX + 1];
 };
 
@@ -46,6 +49,7 @@ static void list_labels(const struct meter *meter, struct labels *l)
 
 	l->count = meter->label_count;
 	l->le = 0;
+	l->exemplar = (struct bytes){ NULL, 0 };
 	for (size_t i = 0; i < l->count; i++) {
 		memcpy(&head, at, sizeof head);
 		at += sizeof head;
@@ -70,6 +74,7 @@ static void stage(struct meters *m, struct bytes name, const struct labels *l, b
 		.label_count = l->count + bucket,
 		.value = value,
 		.value_text = { "", 0 },
+		.exemplar = l->exemplar,
 	};
 
 	(void)m->events->sample(m->context, &sample);
@@ -91,8 +96,10 @@ static void stage_scale(struct meters *m, const struct meter *meter, struct labe
 
 	for (size_t i = 0; i <= meter->scale->count && f->kind == METER_HISTOGRAM; i++) {
 		sum += meter->counts[i];
+		l->exemplar = meter_exemplar_at(meter, i);
 		stage_bound(m, meter, l, i, (double)sum);
 	}
+	l->exemplar = (struct bytes){ NULL, 0 };
 	for (size_t i = 0; i < meter->scale->count && f->kind == METER_SUMMARY; i++) {
 		memcpy(&value, &meter->counts[i], sizeof value);
 		stage_bound(m, meter, l, i, value);
@@ -107,6 +114,8 @@ static void stage_meter(struct meters *m, const struct meter *meter)
 	struct labels l;
 
 	list_labels(meter, &l);
+	if (meter->family->kind == METER_COUNTER)
+		l.exemplar = meter_exemplar_at(meter, 0);
 	if (meter->scale)
 		stage_scale(m, meter, &l);
 	else if (meter->family->kind == METER_SET)
@@ -125,11 +134,25 @@ void meters_show(struct meters *m, struct mono_time now)
 	m->show_meter = NULL;
 }
 
+/* What is on a page never falls, whatever happens to the process: so it is saved before. Returns what it costs, in
+ * series. */
+static size_t save_and_stage(struct meters *m, struct meter *meter)
+{
+	size_t cost = meter_series(meter);
+
+	if (meter->unsaved) {
+		meter_save(m, meter);
+		cost += SAVE_COST;
+	}
+	stage_meter(m, meter);
+	return cost;
+}
+
 /* Returns how many series it was. */
 static size_t show_next(struct meters *m)
 {
 	const struct meter_family *f = m->show_family;
-	const struct meter *meter = m->show_meter;
+	struct meter *meter = m->show_meter;
 
 	if (!m->show_begun) {
 		tell(m, f, EXPOSITION_TYPE);
@@ -144,9 +167,7 @@ static size_t show_next(struct meters *m)
 		m->show_family = f->next;
 		m->show_begun = false;
 	}
-	if (meter)
-		stage_meter(m, meter);
-	return meter ? meter_series(meter) : 1;
+	return meter ? save_and_stage(m, meter) : 1;
 }
 
 bool meters_show_some(struct meters *m, size_t series)

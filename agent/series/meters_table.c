@@ -13,6 +13,7 @@ enum {
 	LABELS_ROOM = 1 << 20, /* of one meter, with escapes */
 	HELP_MAX = 1024,
 	MEMBERS_MIN = 32,
+	ENDED_AT_ONCE = 200, /* meters */
 };
 
 const char *meter_refusal_name(enum meter_refusal why)
@@ -258,6 +259,7 @@ static struct meter_family *family_make(struct meters *m, const struct meter_wan
 	if (!f)
 		return NULL;
 	f->kind = w->kind;
+	f->all = m;
 	f->size = size;
 	name_family(f, w, help);
 	f->prev = m->last;
@@ -459,6 +461,9 @@ static struct meter *meter_make(
 	meter->scale = scale;
 	meter->size = m->labels.size;
 	meter->label_count = label_count;
+	meter->saved = w->saved && m->sums;
+	meter->origin = w->origin;
+	f->live++;
 	(void)put(meter_labels(meter), buffer_bytes(&m->labels));
 	return meter;
 }
@@ -498,6 +503,43 @@ static void own(struct meter *meter, const struct meter_wanted *w)
 	w->owner->meters++;
 }
 
+/* Saving. */
+
+void meter_unsaved(struct meter *meter)
+{
+	struct meters *m = meter->family->all;
+
+	meter->unsaved = true;
+	meter->unsaved_next = NULL;
+	meter->unsaved_at = m->unsaved_last;
+	*m->unsaved_last = meter;
+	m->unsaved_last = &meter->unsaved_next;
+	if (m->unsaved_count++ == 0)
+		m->changed(m->changed_context);
+}
+
+void meter_take_unsaved(struct meters *m, struct meter *meter)
+{
+	if (!meter->unsaved)
+		return;
+	meter->unsaved = false;
+	*meter->unsaved_at = meter->unsaved_next;
+	if (meter->unsaved_next)
+		meter->unsaved_next->unsaved_at = meter->unsaved_at;
+	else
+		m->unsaved_last = meter->unsaved_at;
+	m->unsaved_count--;
+}
+
+/* From now on it is saved no more. */
+static void unsave(struct meters *m, struct meter *meter)
+{
+	meter_take_unsaved(m, meter);
+	if (m->sums)
+		sums_file_remove(m->sums, &meter->place, meter_value_size(meter));
+	meter->saved = false;
+}
+
 static void meter_end(struct meters *m, struct meter *meter)
 {
 	struct meter_family *f = meter->family;
@@ -506,6 +548,9 @@ static void meter_end(struct meters *m, struct meter *meter)
 	forget_raws(m, meter);
 	disown(meter);
 	members_free(m, meter);
+	unsave(m, meter);
+	f->live -= !meter->restored;
+	meter_exemplars_free(m, meter);
 	if (meter == f->overflow) {
 		f->overflow = NULL;
 	} else {
@@ -536,6 +581,7 @@ static struct meter *count(struct meters *m, enum meter_refusal why, struct byte
 	m->counts.by[why]++;
 	snprintf(m->counts.latest[why], SERIES_NAME_SHOWN, "%.*s", (int)smaller(name.size, SERIES_NAME_SHOWN),
 		name.data);
+	worst_drop(&m->series->worst, name, meter_refusal_name(why), 1);
 	return ret;
 }
 
@@ -591,6 +637,21 @@ static void end_other(struct meters *m, struct meter_family **f, struct meter **
 	*f = family_of(m, name);
 }
 
+/* A family of another kind whose meters were all restored gives way to what comes now, some at a time. */
+static struct meter_family *give_way(struct meters *m, struct meter_family *f, struct bytes name)
+{
+	for (size_t i = 0; f && f->live == 0 && i < ENDED_AT_ONCE; i++) {
+		meters_end(m, f->first ? f->first : f->overflow);
+		f = family_of(m, name);
+	}
+	return f;
+}
+
+static bool begins_anew(const struct meter *meter, const struct meter_wanted *w)
+{
+	return (w->owner && !scale_is(meter->scale, w)) || (meter->restored && meter->origin != w->origin);
+}
+
 static enum meter_refusal get(struct meters *m, const struct meter_wanted *w, struct meter **ret)
 {
 	struct meter_family *f = family_of(m, w->name);
@@ -599,11 +660,13 @@ static enum meter_refusal get(struct meters *m, const struct meter_wanted *w, st
 	unsigned labels;
 
 	if (f && f->kind != w->kind)
+		f = give_way(m, f, w->name);
+	if (f && f->kind != w->kind)
 		return METER_TYPE_CLASH;
 	why = sort_labels(m, w, &labels);
 	if (why == METER_FITS && f)
 		meter = meter_of(m, f, buffer_bytes(&m->labels));
-	if (meter && w->owner && !scale_is(meter->scale, w))
+	if (meter && begins_anew(meter, w))
 		end_other(m, &f, &meter, w->name);
 	if (why == METER_FITS && !meter)
 		why = has_room(m, f, w);
@@ -613,6 +676,17 @@ static enum meter_refusal get(struct meters *m, const struct meter_wanted *w, st
 	}
 	*ret = meter;
 	return why;
+}
+
+static void be_saved(struct meters *m, struct meter *meter, const struct meter_wanted *w)
+{
+	if (meter->restored)
+		meter->family->live++;
+	meter->restored = false;
+	meter->origin = w->origin;
+	if (meter->saved && !w->saved)
+		unsave(m, meter);
+	meter->saved = w->saved && m->sums;
 }
 
 struct meter *meters_get(
@@ -630,8 +704,35 @@ struct meter *meters_get(
 	meter->touched = now;
 	meter->ttl = w->ttl;
 	own(meter, w);
+	be_saved(m, meter, w);
 	if (w->raw)
 		remember(m, meter, w->raw, w->factor);
+	return meter;
+}
+
+static struct meter *restore_overflow(struct meters *m, const struct meter_wanted *w)
+{
+	struct meter_family *f = family_of(m, w->name);
+	struct meter *meter;
+
+	if (!f)
+		f = family_make(m, w);
+	meter = f && f->kind == w->kind ? overflow(m, f, w) : NULL;
+	if (f)
+		family_end(m, f);
+	return meter;
+}
+
+struct meter *meter_restore(struct meters *m, const struct meter_wanted *w, bool is_overflow, struct mono_time now)
+{
+	struct meter *meter = is_overflow ? restore_overflow(m, w) : meters_get(m, w, now, NULL);
+
+	if (!meter)
+		return NULL;
+	meter->touched = now;
+	if (!meter->restored)
+		meter->family->live--;
+	meter->restored = true;
 	return meter;
 }
 
@@ -668,6 +769,7 @@ void meter_add(struct meter *meter, double by, struct mono_time now)
 {
 	OXP_ASSERT(!meter_has_scale(meter->family->kind));
 	meter->touched = now;
+	meter_changed(meter);
 	if (meter->family->kind == METER_COUNTER)
 		grow(meter, by);
 	else
@@ -678,6 +780,7 @@ void meter_set(struct meter *meter, double value, struct mono_time now)
 {
 	OXP_ASSERT(!meter_has_scale(meter->family->kind));
 	meter->touched = now;
+	meter_changed(meter);
 	meter->whole = 0;
 	meter->part = 0;
 	if (meter->family->kind == METER_COUNTER)
@@ -707,6 +810,7 @@ void meter_set_state(struct meter *meter, const struct meter_state *s, struct mo
 	if (meter->family->kind == METER_SUMMARY)
 		meter->whole = s->count;
 	meter->touched = now;
+	meter_changed(meter);
 	meter->part = s->sum;
 	meter->no_sum = s->no_sum;
 }
@@ -721,6 +825,7 @@ void meter_add_state(struct meter *meter, const struct meter_state *s, struct mo
 	meter->part += s->sum;
 	meter->no_sum |= s->no_sum;
 	meter->touched = now;
+	meter_changed(meter);
 }
 
 /* The first whose bound is not below the value. */
@@ -745,6 +850,7 @@ void meter_observe(struct meter *meter, double value, double weight, struct mono
 
 	OXP_ASSERT(meter->family->kind == METER_HISTOGRAM && weight >= 1 && weight < 0x1p53);
 	meter->touched = now;
+	meter_changed(meter);
 	meter->carry = wanted - (double)counted;
 	meter->counts[bucket_of(meter->scale, value)] += counted;
 	meter->whole += counted;
@@ -779,6 +885,13 @@ static bool is_over(const struct meter *meter, struct mono_time now)
 	return !meter->as_owner || !meter->owner || mono_since(now, meter->owner->alive).ns > meter->ttl.ns;
 }
 
+/* It could not be saved, or is in a file that is gone. */
+static void try_again(const struct meters *m, struct meter *meter)
+{
+	if (meter->saved && (meter->behind || meter->place.file != sums_file_number(m->sums)))
+		meter_changed(meter);
+}
+
 /* The one behind those that were looked at; NULL at the end of the family. */
 static void age_one(struct meters *m, struct mono_time now)
 {
@@ -787,6 +900,8 @@ static void age_one(struct meters *m, struct mono_time now)
 	m->age_meter = meter->next;
 	if (is_over(meter, now))
 		meter_end(m, meter);
+	else
+		try_again(m, meter);
 }
 
 static void age_next_family(struct meters *m, struct mono_time now)
@@ -797,6 +912,8 @@ static void age_next_family(struct meters *m, struct mono_time now)
 		m->age_family = f->next;
 		if (is_over(f->overflow, now))
 			meter_end(m, f->overflow);
+		else if (f->overflow)
+			try_again(m, f->overflow);
 		family_end(m, f);
 	}
 	if (!m->age_family)
@@ -831,6 +948,7 @@ int meters_new(struct series *s, const struct series_label *labels, size_t count
 		return failed;
 	}
 	m->series = s;
+	m->unsaved_last = &m->unsaved;
 	m->limits = *limits;
 	meters_through(m, &series_events, m->target);
 	buffer_init(&m->labels, LABELS_ROOM);
@@ -844,6 +962,7 @@ void meters_free(struct meters *m)
 
 	if (!m)
 		return;
+	m->sums = NULL; /* which keeps what it has */
 	while ((f = m->first)) {
 		while (f->first)
 			meter_end(m, f->first);
@@ -897,6 +1016,7 @@ static void check_meter(const struct meter *meter)
 		raws++;
 	}
 	OXP_ASSERT(raws == meter->raw_count && raws <= METER_RAWS_MAX);
+	OXP_ASSERT(!meter->unsaved || (meter->saved && *meter->unsaved_at == meter));
 	OXP_ASSERT(!meter->scale == !meter_has_scale(meter->family->kind));
 	OXP_ASSERT(!meter->members || (meter->family->kind == METER_SET && meter->members->count <= METER_MEMBERS_MAX &&
 					      meter->members->count <= meter->members->mask));
@@ -909,7 +1029,7 @@ static void check_meter(const struct meter *meter)
 
 static size_t check_family(const struct meters *m, const struct meter_family *f)
 {
-	size_t meters = 0, weight = 0, users = 0;
+	size_t meters = 0, weight = 0, users = 0, live = f->overflow && !f->overflow->restored;
 
 	for (const struct meter_scale *s = f->scales; s; s = s->next)
 		users += s->users;
@@ -917,9 +1037,10 @@ static size_t check_family(const struct meters *m, const struct meter_family *f)
 		OXP_ASSERT(meter->family == f && (meter->next ? meter->next->prev == meter : f->last == meter));
 		check_meter(meter);
 		weight += meter_series(meter);
+		live += !meter->restored;
 		meters++;
 	}
-	OXP_ASSERT(meters > 0 || f->overflow);
+	OXP_ASSERT((meters > 0 || f->overflow) && live == f->live);
 	OXP_ASSERT(users == (meter_has_scale(f->kind) ? meters + (f->overflow != NULL) : 0));
 	OXP_ASSERT(f->weight == weight && f->weight <= m->limits.family_series);
 	if (f->overflow)

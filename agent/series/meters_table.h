@@ -1,6 +1,6 @@
 /*
  * The inside of the meters, for the files of series/ only: meters_table.c has the table, meters_show.c the way to the
- * page.
+ * page, meters_save.c the way to the disk.
  *
  *	family ── meter ── meter …	in the order in which they came
  *	   └─ overflow		of it, beside the ceilings
@@ -59,6 +59,9 @@ struct meter {
 	struct meter_scale *scale; /* of a histogram or a summary */
 	struct meter_owner *owner;
 	unsigned raw_count : 16, as_owner : 1, no_sum : 1;
+	unsigned saved : 1, unsaved : 1; /* it is to be, and has changed since */
+	unsigned behind : 1; /* it could not be saved */
+	unsigned restored : 1; /* and not asked for since */
 	unsigned label_count;
 	struct mono_time touched;
 	struct duration ttl;
@@ -67,6 +70,10 @@ struct meter {
 	double part; /* the rest of a counter; the value of a gauge; the sum of a histogram, a summary */
 	double carry; /* of a histogram's weights, from -0.5 to 0.5 */
 	struct meter_members *members; /* of a set; NULL: none yet */
+	struct meter *unsaved_next, **unsaved_at;
+	struct sums_place place;
+	uint64_t origin;
+	struct meter_exemplars *exemplars; /* NULL: none yet */
 	size_t size; /* of the labels */
 	/* Of a histogram's buckets and +Inf, not added up; of a summary the bits of the values at its quantiles. Then
 	 * the labels, in the order of names. */
@@ -79,8 +86,10 @@ struct meter_family {
 	struct map_node node;
 	struct meter_family *prev, *next;
 	enum meter_kind kind;
+	struct meters *all;
 	struct meter *first, *last, *overflow;
 	size_t weight; /* of its meters in series, without the overflow */
+	size_t live; /* meters that are not just restored, the overflow among them */
 	struct meter_scale *scales;
 	struct bytes name, help, lines[METER_LINES];
 	size_t size;
@@ -106,7 +115,30 @@ struct meters {
 	struct mono_time shown_at;
 	struct meter_family *show_family, *age_family; /* under way */
 	struct meter *show_meter, *age_meter; /* the next of it; NULL: there is none any more */
+	struct sums_file *sums; /* NULL: none are saved */
+	struct meter *unsaved, **unsaved_last;
+	size_t unsaved_count;
+	int save_failed;
+	void (*changed)(void *context);
+	void *changed_context;
 };
+
+/* Of a meter that has changed: it is to be saved. */
+void meter_unsaved(struct meter *);
+static inline void meter_changed(struct meter *m)
+{
+	if (m->saved && !m->unsaved)
+		meter_unsaved(m);
+}
+/* Not any more. */
+void meter_take_unsaved(struct meters *, struct meter *);
+/* Saves one that has changed. */
+void meter_save(struct meters *, struct meter *);
+/* As meters_get(), of one that is restored; NULL: there is no place for it. */
+struct meter *meter_restore(struct meters *, const struct meter_wanted *, bool overflow, struct mono_time now);
+void meter_exemplars_free(struct meters *, struct meter *);
+/* Of a histogram's bucket; of a counter that of 0. Empty: none. */
+struct bytes meter_exemplar_at(const struct meter *, size_t bucket);
 
 static inline bool meter_has_scale(enum meter_kind kind)
 {
@@ -135,6 +167,18 @@ static inline size_t meter_bounds(const struct meter *m)
 static inline size_t meter_series(const struct meter *m)
 {
 	return meter_series_of(m->family->kind, meter_bounds(m));
+}
+
+/* What is saved of a meter as it changes; its counts stand behind it. */
+struct meter_value {
+	uint64_t whole;
+	double part, carry;
+	uint64_t start, time, no_sum;
+};
+
+static inline size_t meter_value_size(const struct meter *m)
+{
+	return sizeof(struct meter_value) + meter_counts_of(m->family->kind, meter_bounds(m)) * sizeof(uint64_t);
 }
 
 static inline char *meter_labels(const struct meter *m)

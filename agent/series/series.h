@@ -51,13 +51,16 @@ enum series_drop {
 	SERIES_DROPS,
 };
 
-enum { SERIES_NAME_SHOWN = 80 };
+enum {
+	SERIES_NAME_SHOWN = 80,
+	SERIES_NAME_MAX = 2 * EXPOSITION_NAME_MAX + 8, /* of a family: with all escapes, and a suffix */
+};
 
 /* Of one scrape, in samples: received = merged + filtered + the sum of dropped. A ceiling that refuses one sample of a
- * label set of a histogram or summary drops all of them. */
+ * label set of a histogram or summary drops all of them. Series of several samples (steps.h) count as often. */
 struct series_counts {
 	uint64_t received, merged;
-	uint64_t filtered; /* by rules of the collector, which adds it: the table has not seen them */
+	uint64_t filtered; /* by steps; and by rules of the collector, which adds it: the table has not seen these */
 	uint64_t dropped[SERIES_DROPS];
 	char first[SERIES_DROPS][SERIES_NAME_SHOWN]; /* what the first that was dropped for it is called, maybe cut */
 };
@@ -73,6 +76,17 @@ struct series *series_new(const struct series_limits *, uint64_t seed);
 void series_free(struct series *); /* with its targets; NULL is fine */
 
 size_t series_page_max(const struct series *); /* no page is larger */
+
+/* Families with the most series, and those of which the most samples were dropped since the start, also by meters,
+ * whose overflow counts as that. Most series first. */
+enum { SERIES_WORST_MAX = 26 };
+struct series_worst {
+	char name[SERIES_NAME_SHOWN]; /* maybe cut; of dropped samples what their target calls it */
+	size_t series;
+	uint64_t dropped;
+	const char *why; /* the latest reason; "" if nothing was dropped */
+};
+size_t series_worst(const struct series *, struct series_worst ret[SERIES_WORST_MAX]) MUST_CHECK;
 
 /* A label that every series of a target gets. A label of that name in the scrape becomes exported_NAME, as in
  * Prometheus. */
@@ -102,6 +116,7 @@ void series_abandon(struct series_target *); /* does nothing if none is under wa
  * the like, each of which takes a tenth of a microsecond. True: more is left. It is not on the page, and holds up
  * nobody: where memory, a ceiling or a series is wanted that it has, it is freed at once. */
 bool series_tidy(struct series_target *, size_t count);
+bool series_is_tidy(const struct series_target *); /* nothing is left */
 
 /* Asserts the invariants of the table; for tests. */
 void series_check(const struct series *);

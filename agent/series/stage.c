@@ -10,6 +10,7 @@
 #include "proto/exposition_write.h"
 #include "series/cut.h"
 #include "series/span_sets.h"
+#include "series/stepping.h"
 #include "series/table.h"
 
 #define TIMESTAMP_MAX (INT64_C(1) << 53)
@@ -153,8 +154,8 @@ static bool owns_created(const struct series_target *t, const struct origin *o, 
 	       memcmp(name.data + stem, created.data, created.size) == 0;
 }
 
-/* The source that the sample belongs to: the declared one, or else its own name. NULL if out of memory. */
-static struct origin *source_of(struct series_target *t, struct bytes name, bool created, enum role *ret)
+/* The source that the sample belongs to, if it was mentioned in this scrape. */
+static struct origin *source_known(struct series_target *t, struct bytes name, bool created, enum role *ret)
 {
 	struct origin *o = t->source;
 
@@ -166,8 +167,14 @@ static struct origin *source_of(struct series_target *t, struct bytes name, bool
 	}
 	*ret = ROLE_PLAIN;
 	o = origin_find(t, name);
-	if (!o || !origin_staged(t, o))
-		o = origin_behind(t, name, ret);
+	return o && origin_staged(t, o) ? o : origin_behind(t, name, ret);
+}
+
+/* The source that the sample belongs to: the declared one, or else its own name. NULL if out of memory. */
+static struct origin *source_of(struct series_target *t, struct bytes name, bool created, enum role *ret)
+{
+	struct origin *o = source_known(t, name, created, ret);
+
 	if (!o)
 		o = origin_touch(t, name);
 	t->source = o;
@@ -233,6 +240,7 @@ static void group_stage(struct series_target *t, struct group *g, struct origin 
 	*(t->groups[slot].last ? &t->groups[slot].last->slot[slot].next : &t->groups[slot].first) = g;
 	t->groups[slot].last = g;
 	t->doubts += !group_visible(g) || group_type(g, t->slot) != group_type(g, slot);
+	worst_look(&t->series->worst, g->family);
 }
 
 /* Finds the group of a source in that role for the first time. 0, or -1 with the reason. */
@@ -242,6 +250,9 @@ static int group_open(
 	struct group *g, claim = { .slot = { [0 ... SLOTS - 1] = { .source = o, .role = role } } };
 	unsigned slot = staged_slot(t);
 
+	*why = SERIES_DROP_SAMPLE_SIZE;
+	if (name.size > SERIES_NAME_MAX)
+		return -1;
 	*why = SERIES_DROP_RESERVED;
 	if (is_reserved(t->series, name))
 		return -1;
@@ -293,11 +304,13 @@ static struct entry *find(struct series_target *t, const struct group *g, struct
 	return entry_find(t->series, text);
 }
 
-static void value_set(const struct series_target *t, struct value *v, const struct exposition_sample *sample)
+static void value_set(const struct series_target *t, struct value *v, const struct stepping *s)
 {
+	const struct exposition_sample *sample = s->sample;
 	bool fits = sample->value_text.size <= VALUE_TEXT_MAX && sample->value - sample->value == 0;
 
 	v->value = sample->value;
+	v->merge = s->merge;
 	v->has_timestamp = sample->has_timestamp && !t->timeless;
 	v->timestamp_ms = sample->timestamp_ms;
 	if (sample->native.size > 0) {
@@ -322,6 +335,7 @@ static void entry_stage(struct series_target *t, struct group *g, struct entry *
 	if (++g->slot[slot].count > g->weight) {
 		g->weight++;
 		g->family->weight++;
+		worst_look(&t->series->worst, g->family);
 	}
 	if (++t->groups[slot].count > t->weight) {
 		t->weight++;
@@ -343,23 +357,41 @@ static bool has_room(const struct series_target *t, const struct group *g, enum 
 	return g->slot[slot].count < g->weight || g->family->weight < limits->family_series;
 }
 
-/* The entry for a sample of the group, or NULL with the reason. */
-static struct entry *claim(struct series_target *t, struct group *g, const struct head *h, enum series_drop *why)
+/* What the entry has that is on the page already, if the sample belongs to that. */
+static bool merge(struct series_target *t, const struct head *h, struct entry *e, const struct stepping *s)
 {
-	struct bytes text = head_render(t->series, h);
+	if (!e || e->target != t || e->slot[staged_slot(t)].scrape != t->staged || !stepping_merge(t, h, e, s))
+		return false;
+	if (s->sample->exemplar.size > 0)
+		entry_exemplar(t, e, s->sample->exemplar);
+	t->merged++;
+	return true;
+}
+
+/* Whoever has that text; what is left does not. */
+static struct entry *known(struct series_target *t, const struct group *g, struct bytes text)
+{
 	struct entry *e = text.data ? find(t, g, text) : NULL;
 
+	if (!e || e->target == t || entry_live(e))
+		return e;
+	entry_unname(t->series, e);
+	return NULL;
+}
+
+/* The entry for a sample of the group, or NULL with the reason. `e` has its text, or is NULL. */
+static struct entry *claim(
+	struct series_target *t, struct group *g, struct entry *e, const struct head *h, enum series_drop *why)
+{
+	struct bytes text = buffer_bytes(&t->series->scratch);
+
 	*why = SERIES_DROP_DUPLICATE;
-	if (e && e->target != t && !entry_live(e)) {
-		entry_unname(t->series, e);
-		e = NULL;
-	}
 	if (e && (e->target != t || e->slot[staged_slot(t)].scrape == t->staged))
 		return NULL;
 	if (!has_room(t, g, why))
 		return NULL;
 	*why = SERIES_DROP_BYTES;
-	return e || !text.data ? e : entry_new(t, text, cut_set_of(t->series, text), head_is_quoted(h));
+	return e ? e : entry_new(t, text, cut_set_of(t->series, text), head_is_quoted(h));
 }
 
 /* Prometheus refuses a whole page of text for a time before 1970, such as Go's zero time. In OpenMetrics times are
@@ -378,37 +410,54 @@ static void stage_native(struct series_target *t, struct entry *e, struct bytes 
 		cut_note(t, t->source, (struct bytes){ e->text, e->size }, SERIES_DROP_BYTES);
 }
 
-/* True, or false with the reason. */
-static bool stage(struct series_target *t, const struct exposition_sample *sample, enum series_drop *why)
+/* Puts the sample at its place, or merges it with what is there. False: there is none for it, for that reason. */
+static bool place(
+	struct series_target *t, struct group *g, const struct head *h, const struct stepping *s, enum series_drop *why)
 {
+	struct bytes text = head_render(t->series, h);
+	struct entry *e = known(t, g, text);
+
+	*why = SERIES_DROP_BYTES;
+	if (!text.data)
+		return false;
+	if (UNLIKELY(merge(t, h, e, s)))
+		return true;
+	e = claim(t, g, e, h, why);
+	if (!e)
+		return false;
+	value_set(t, &e->slot[staged_slot(t)].value, s);
+	entry_stage(t, g, e);
+	if (UNLIKELY(s->sample->native.size > 0))
+		stage_native(t, e, s->sample->native);
+	else if (UNLIKELY(s->sample->exemplar.size > 0 || e->slot[staged_slot(t)].exemplar))
+		entry_exemplar(t, e, s->sample->exemplar);
+	return true;
+}
+
+/* True, or false with the reason. */
+static bool stage(struct series_target *t, const struct stepping *s, enum series_drop *why)
+{
+	const struct exposition_sample *sample = s->sample;
 	struct head head;
 	struct group *g;
-	struct entry *e;
 	int failed;
 
 	*why = SERIES_DROP_NATIVE;
-	if (sample->bad_native)
+	if (sample->bad_native || (sample->native.size > 0 && s->merge))
 		return false;
 	*why = sample->excess ? SERIES_DROP_SAMPLE_SIZE : SERIES_DROP_TIMESTAMP;
 	if (sample->excess || has_bad_time(t, sample))
 		return false;
-	failed = head_prepare(t, sample, &head);
+	failed = head_prepare(t, sample, s->whole, &head);
 	*why = failed == -EEXIST ? SERIES_DROP_LABELS : SERIES_DROP_BYTES;
 	if (failed)
 		return false;
 	g = group_of(t, head.name, sample->created, why);
-	e = g ? claim(t, g, &head, why) : NULL;
-	if (!e && t->source && series_drop_is_ceiling(*why))
+	if (g && place(t, g, &head, s, why))
+		return true;
+	if (t->source && series_drop_is_ceiling(*why))
 		cut_note(t, t->source, g ? head_render(t->series, &head) : (struct bytes){ NULL, 0 }, *why);
-	if (!e)
-		return false;
-	value_set(t, &e->slot[staged_slot(t)].value, sample);
-	entry_stage(t, g, e);
-	if (UNLIKELY(sample->native.size > 0))
-		stage_native(t, e, sample->native);
-	else if (UNLIKELY(sample->exemplar.size > 0 || e->slot[staged_slot(t)].exemplar))
-		entry_exemplar(t, e, sample->exemplar);
-	return true;
+	return false;
 }
 
 /* A family is told by the name of its source; what was not looked up is told by its own. */
@@ -421,15 +470,52 @@ static void refuse(struct series_target *t, const struct exposition_sample *samp
 	count_dropped(t, why, known ? (struct bytes){ o->name, o->size } : sample->name, 1);
 }
 
+/* A metric that has a new name has what is known of it under the old one, unless the page says that itself. */
+static void rename_source(struct series_target *t, const struct origin *from, struct bytes name)
+{
+	struct origin *to = origin_touch(t, name);
+	unsigned slot = staged_slot(t);
+
+	if (!to || !from)
+		return;
+	if (from->slot[slot].typed && !to->slot[slot].typed)
+		take_type(t, to, from->slot[slot].type);
+	if (from->slot[slot].helped && !to->slot[slot].helped) {
+		text_set(t->series, &to->slot[slot].help,
+			(struct bytes){ from->slot[slot].help.data, from->slot[slot].help.size });
+		to->slot[slot].helped = true;
+	}
+	if (from->slot[slot].united && !to->slot[slot].united)
+		take_unit(t, to, (struct bytes){ from->slot[slot].unit.data, from->slot[slot].unit.size });
+	t->source = to;
+}
+
+/* False: a step drops it. */
+static bool pass_steps(struct series_target *t, struct stepping *s)
+{
+	struct bytes name = name_kept(t->series, s->sample->name, s->sample->quoted);
+	enum role role = ROLE_PLAIN;
+	const struct origin *o = name.data ? source_known(t, name, s->sample->created, &role) : NULL;
+
+	if (!stepping_pass(t, s, o, role))
+		return false;
+	if (s->source.data)
+		rename_source(t, o, s->source);
+	return true;
+}
+
 static int on_sample(void *context, const struct exposition_sample *sample)
 {
 	struct series_target *t = context;
+	struct stepping s = { .sample = sample };
 	enum series_drop why;
 
 	OXP_ASSERT(t->staged);
 	t->counts.received++;
-	if (!stage(t, sample, &why))
-		refuse(t, sample, why);
+	if (UNLIKELY(t->series->steps.step && !sample->excess && !sample->bad_native && !pass_steps(t, &s)))
+		return 0;
+	if (!stage(t, &s, &why))
+		refuse(t, s.sample, why);
 	return 0;
 }
 

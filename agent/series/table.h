@@ -20,6 +20,8 @@
 #include "series/order.h"
 #include "series/seen.h"
 #include "series/series.h"
+#include "series/steps.h"
+#include "series/worst.h"
 
 enum {
 	SLOTS = 2,
@@ -34,7 +36,8 @@ enum role { ROLE_PLAIN, ROLE_TOTAL, ROLE_INFO, ROLE_CREATED, ROLE_GSUM, ROLE_GCO
 struct value {
 	double value;
 	int64_t timestamp_ms;
-	bool has_timestamp;
+	bool has_timestamp : 1;
+	unsigned char merge : 7;	/* enum series_merge, of what was staged so far */
 	unsigned char text_size;
 	char text[VALUE_TEXT_MAX];
 };
@@ -111,7 +114,7 @@ struct origin {
 };
 
 struct target_label {
-	struct text name, value, exported;	/* value with escapes, exported_NAME */
+	struct text name, value, exported, plain;	/* value with escapes, exported_NAME, value without */
 };
 
 /* Keys of label sets that a ceiling has cut, by open addressing; NULL while there are none. */
@@ -140,6 +143,8 @@ struct series_target {
 	struct origin *source;		/* of the last line */
 	bool timeless;			/* the times of its samples are not shown */
 	struct series_counts counts;	/* of the staged scrape */
+	uint64_t merged;		/* of these: into another sample */
+	uint64_t stepped[SERIES_STEPS_MAX];	/* of these: dropped by each step */
 	struct cuts cuts;		/* of it, too */
 };
 
@@ -162,6 +167,9 @@ struct series {
 	struct span_table *spans;	/* what is counted here; NULL: nothing */
 	size_t counted;			/* series of that */
 	struct seen seen;		/* of the page under way */
+	struct worst worst;
+	struct series_steps steps;	/* step: NULL if there are none */
+	struct edited *edited;		/* by them (stepping.h); NULL if there are none */
 	struct buffer scratch, names;	/* for what is being built, and for names that are copied */
 };
 
@@ -255,8 +263,9 @@ struct head {
 	struct exposition_label own[EXPOSITION_LABELS_MAX + SERIES_TARGET_LABELS_MAX];
 };
 
-/* Points into the sample, the target and series.names. 0; -EEXIST: two labels have one name; -ENOMEM. */
-int head_prepare(struct series_target *, const struct exposition_sample *, struct head *) MUST_CHECK;
+/* Points into the sample, the target and series.names. `whole`: the sample has the target's labels already. 0; -EEXIST:
+ * two labels have one name; -ENOMEM. */
+int head_prepare(struct series_target *, const struct exposition_sample *, bool whole, struct head *) MUST_CHECK;
 /* Into its own labels, which keep the order of their names. 0 or -EEXIST. */
 int head_insert(struct head *, const struct exposition_label *) MUST_CHECK;
 /* Whether anything of it is in quotes that is not a value. */

@@ -94,6 +94,11 @@ static bool has_left(const struct series_target *t)
 	return slot_left(t, t->left) || t->sweeping;
 }
 
+bool series_is_tidy(const struct series_target *t)
+{
+	return !has_left(t);
+}
+
 bool tidy_all(struct series_target *t)
 {
 	bool any = has_left(t);

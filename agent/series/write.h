@@ -24,10 +24,7 @@
 #include "series/series.h"
 #include "series/span_write.h"
 
-enum {
-	SERIES_RESTARTS_MAX = 3,
-	SERIES_NAME_MAX = 2 * EXPOSITION_NAME_MAX + 8, /* of a family: with all escapes, and a suffix */
-};
+enum { SERIES_RESTARTS_MAX = 3 };
 
 /* What the cursor goes through, one after the other. */
 enum series_part {

@@ -1,6 +1,7 @@
 #include "collectors/tail/file.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
@@ -40,17 +41,22 @@ void tail_file_unname(struct tail_file *f)
 /* Slices. */
 
 /* What one slice works on: bytes of the file from `offset` on, in the batch's memory. Counted only when it is taken. */
-struct slice {
+struct tail_slice {
 	struct tail_file *file;
 	struct tail_reader *reader;
 	struct line_slice in;
 	struct tail_head head;
+	uint64_t generation, offset; /* of the file, as they were */
+	bool ended, ending, due; /* the file's trait, the reader's, the file's */
+	bool pieces; /* of a line are among what is held */
+	size_t before; /* bytes before `data` that are known */
+	struct tail_before behind; /* what was taken of it */
 	bool at_end; /* of the file */
 	bool is_other; /* it is another file than the one that was read: the bytes before these say so */
 };
 
 /* If each line is copied anyway, it is read into memory that is used again and again, not into the batch. */
-static char *room_for(struct slice *s, size_t want)
+static char *room_for(struct tail_slice *s, size_t want)
 {
 	struct tail_reader *r = s->reader;
 
@@ -64,7 +70,7 @@ static char *room_for(struct slice *s, size_t want)
 
 /* Reads `want` bytes, with those before them that are known. False: no room, or the read failed (then errno is kept in
  * ret). */
-static bool fill(struct slice *s, size_t want, int *ret)
+static bool fill(struct tail_slice *s, size_t want, int *ret)
 {
 	size_t before = s->file->before.size;
 	char *data = room_for(s, before + want);
@@ -87,7 +93,7 @@ static bool fill(struct slice *s, size_t want, int *ret)
 
 /* MORE: it is still the same file. This is asked after the read: what was read before the file was cut down still
  * belongs to this generation. */
-static enum tail_read look_at_head(struct slice *s)
+static enum tail_read look_at_head(struct tail_slice *s)
 {
 	struct tail_file *f = s->file;
 	size_t both;
@@ -103,15 +109,26 @@ static enum tail_read look_at_head(struct slice *s)
 }
 
 /* Lines that are held at the end of the file are shipped when they have waited long enough. */
-static void end_wait(struct slice *s)
+static void end_wait(struct tail_slice *s)
 {
 	const struct line_slice *in = &s->in;
-	bool waited = s->file->due && in->took == 0;
 
 	if (in->failed || in->waits || in->took == in->seen || !s->at_end)
 		return;
-	if (tail_file_trait(s->file)->ended || waited || s->reader->ending)
+	if (s->ended || s->ending || (s->due && in->took == 0))
 		lines_end(&s->in);
+}
+
+/* In the lane, or on the loop. A file that nobody writes to any more ends with its last line. */
+static void split(void *slice)
+{
+	struct tail_slice *s = slice;
+
+	lines_split(&s->in);
+	lines_rest(&s->in, s->ended && s->at_end);
+	end_wait(s);
+	s->pieces = lines_in_pieces(&s->in);
+	s->behind = tail_before_of(s->in.data + s->in.took, s->before + s->in.took);
 }
 
 static void pass_zeros(struct tail_file *f, uint64_t zeros)
@@ -127,14 +144,14 @@ static void pass_zeros(struct tail_file *f, uint64_t zeros)
 }
 
 /* Lines were held, and where they were a hole begins now: the file was cut down, and its writer does not append. */
-static bool is_hole_by_now(const struct slice *s)
+static bool is_hole_by_now(const struct tail_slice *s)
 {
 	return s->file->held > 0 && !s->file->skipping && tail_zeros(s->in.data, s->in.size) >= TAIL_HOLE_MIN;
 }
 
 /* The slice ends before a hole. A hole at its beginning is passed, or waits for what follows. Bytes within a line that
  * was cut, and bytes that are held, are not looked at. */
-static enum tail_read pass_hole(struct slice *s, uint64_t size)
+static enum tail_read pass_hole(struct tail_slice *s, uint64_t size)
 {
 	struct tail_file *f = s->file;
 	size_t before = f->skipping || f->held > 0 ? s->in.size : tail_before_hole(s->in.data, s->in.size);
@@ -167,18 +184,45 @@ static enum tail_read pass_hole(struct slice *s, uint64_t size)
 }
 
 /* It was empty when it was opened, otherwise this would have been seen then. */
-static bool is_packed(const struct slice *s)
+static bool is_packed(const struct tail_slice *s)
 {
 	return s->file->offset == 0 && s->file->head_at == 0 && !tail_file_trait(s->file)->compressed &&
 	       tail_packing_of((struct bytes){ s->head.data, s->head.size });
 }
 
-/* Makes one batch of the next bytes; MORE: there it is. */
-static enum tail_read make_batch(struct slice *s, size_t want, uint64_t size)
+/* If it has long lines, and is offered. */
+static bool is_for_lane(const struct tail_slice *s)
+{
+	const struct tail_reader *r = s->reader;
+
+	return !r->leaver && r->lane.stage == LINES_IDLE && lines_are_long(&s->in, s->file->held);
+}
+
+static bool begin_in_lane(struct tail_slice *s)
+{
+	struct tail_reader *r = s->reader;
+
+	if (!r->slow)
+		r->slow = oxp_new(sizeof *r->slow);
+	*r->slow = *s;
+	if (!lines_lane_begin(&r->lane, &r->slow->in))
+		return false;
+	s->in.batch = NULL;
+	return true;
+}
+
+/* Reads the next bytes into a batch; MORE: there they are. */
+static enum tail_read make_batch(struct tail_slice *s, size_t want, uint64_t size)
 {
 	enum tail_read answer;
 	int failed;
 
+	s->generation = s->file->generation;
+	s->offset = s->file->offset;
+	s->before = s->file->before.size;
+	s->ended = tail_file_trait(s->file)->ended;
+	s->ending = s->reader->ending;
+	s->due = s->file->due;
 	s->in.lines = &s->reader->lines;
 	s->in.generation = s->file->generation;
 	s->in.offset = s->file->offset;
@@ -204,35 +248,44 @@ static enum tail_read make_batch(struct slice *s, size_t want, uint64_t size)
 		return answer;
 	if (s->reader->origin)
 		line_origin_set(&s->reader->lines.origin, s->file->path);
-	lines_split(&s->in);
-	/* A file that nobody writes to any more ends with its last line. */
-	lines_rest(&s->in, tail_file_trait(s->file)->ended && s->at_end);
-	end_wait(s);
+	if (!is_for_lane(s))
+		return TAIL_READ_MORE;
+	if (extend_head(s->file, &s->head)) /* it would be split in vain */
+		return TAIL_READ_HEAD;
+	return begin_in_lane(s) ? TAIL_READ_SLOW : TAIL_READ_MORE;
+}
+
+/* It has been split. */
+static enum tail_read look_at_split(struct tail_slice *s)
+{
 	if (s->in.failed)
 		return TAIL_READ_FULL;
 	return s->in.took > 0 && extend_head(s->file, &s->head) && !s->reader->leaver ? TAIL_READ_HEAD : TAIL_READ_MORE;
 }
 
-static enum admit give(struct slice *s, struct tail_offer *offer)
+static enum admit give(struct tail_slice *s, struct tail_offer *offer)
 {
 	const struct tail_leaver *to = s->reader->leaver;
 
 	if (to)
 		return host_leave(s->reader->host, &s->in.batch, to->done, to->context);
 	batch_token(s->in.batch, (uint64_t)(uintptr_t)offer);
-	return host_offer(s->reader->host, &s->in.batch);
+	if (s != s->reader->slow)
+		return host_offer(s->reader->host, &s->in.batch);
+	lines_lane_offer(&s->reader->lane);
+	return ADMIT_TAKEN;
 }
 
 /* Offers the batch. The file's offset moves behind it before the pipeline has it, because it may settle at once. */
-static enum tail_read hand_over(struct slice *s, struct tail_offer *offer, bool *ret_offered)
+static enum tail_read hand_over(struct tail_slice *s, struct tail_offer *offer, bool *ret_offered)
 {
 	struct tail_file *f = s->file;
-	uint64_t records = batch_records(s->in.batch);
+	uint64_t records = s == s->reader->slow ? s->reader->lane.records : batch_records(s->in.batch);
 	struct tail_before before = f->before;
-	bool pieces = lines_in_pieces(&s->in), waits;
+	bool waits;
 
 	lines_forget(s->in.lines);
-	f->before = tail_before_of(s->in.data + s->in.took, before.size + s->in.took);
+	f->before = s->behind;
 	f->offset += s->in.took;
 	if (records > 0) {
 		offer->end = f->offset;
@@ -247,7 +300,7 @@ static enum tail_read hand_over(struct slice *s, struct tail_offer *offer, bool 
 	f->skipping = s->in.skipping;
 	f->format = (uint8_t)s->in.format;
 	f->held = (uint32_t)(s->in.seen - s->in.took);
-	f->held_pieces = f->held > 0 && pieces;
+	f->held_pieces = f->held > 0 && s->pieces;
 	f->parted = s->in.parted;
 	f->waits = s->in.waits;
 	f->unended = f->waits ? 0 : (uint32_t)(s->in.size - s->in.seen);
@@ -316,15 +369,46 @@ static enum tail_read measure_all(struct tail_file *f, const struct tail_reader 
 	return answer;
 }
 
-enum tail_read tail_file_read(struct tail_file *f, struct tail_reader *r, struct tail_offer *offer, bool *ret_offered)
+/* The slice that the lane had, if it is of this file and the file has not been begun anew or read otherwise since. It
+ * may have grown. */
+static enum tail_read take_back(struct tail_slice *s, struct tail_offer *offer, bool *ret_offered)
 {
-	struct slice s = { .file = f, .reader = r };
+	struct tail_file *f = s->file;
+	enum tail_read answer = TAIL_READ_FULL;
+	struct stat info;
+
+	s->at_end = s->at_end && fstat(f->fd, &info) == 0 && (uint64_t)info.st_size == f->offset + s->in.size;
+	if (s->reader->lane.stage == LINES_READY)
+		answer = look_at_split(s);
+	if (answer == TAIL_READ_MORE)
+		answer = hand_over(s, offer, ret_offered);
+	return answer;
+}
+
+static bool is_back(const struct tail_reader *r)
+{
+	return r->lane.stage == LINES_READY || r->lane.stage == LINES_NO_ROOM;
+}
+
+static bool is_of(const struct tail_slice *s, const struct tail_file *f)
+{
+	return s->file == f && s->generation == f->generation && s->offset == f->offset && f->fd >= 0;
+}
+
+void tail_reader_forget(struct tail_reader *r)
+{
+	lines_lane_forget(&r->lane);
+}
+
+static enum tail_read read_slice(
+	struct tail_file *f, struct tail_reader *r, struct tail_offer *offer, bool *ret_offered)
+{
+	struct tail_slice s = { .file = f, .reader = r };
 	struct stat info;
 	enum tail_read answer, same;
 	uint64_t size;
 	size_t want;
 
-	*ret_offered = false;
 	if (fstat(f->fd, &info) < 0)
 		return TAIL_READ_FAILED;
 	if ((uint64_t)info.st_size < f->offset)
@@ -337,11 +421,61 @@ enum tail_read tail_file_read(struct tail_file *f, struct tail_reader *r, struct
 	}
 	s.at_end = want == size;
 	answer = make_batch(&s, want, size);
+	if (answer == TAIL_READ_SLOW)
+		return answer;
+	if (answer == TAIL_READ_MORE) {
+		split(&s);
+		answer = look_at_split(&s);
+	}
 	if (answer == TAIL_READ_MORE)
 		answer = hand_over(&s, offer, ret_offered);
 	lines_forget(&r->lines);
 	batch_free(s.in.batch);
 	return answer;
+}
+
+enum tail_read tail_file_read(struct tail_file *f, struct tail_reader *r, struct tail_offer *offer, bool *ret_offered)
+{
+	enum tail_read answer;
+
+	*ret_offered = false;
+	if (!r->leaver && lines_lane_is_busy(&r->lane))
+		return TAIL_READ_SLOW;
+	if (r->leaver || !is_back(r) || !is_of(r->slow, f)) {
+		tail_reader_forget(r);
+		return read_slice(f, r, offer, ret_offered);
+	}
+	answer = take_back(r->slow, offer, ret_offered);
+	tail_reader_forget(r);
+	return answer;
+}
+
+static void tell(void *reader)
+{
+	const struct tail_reader *r = reader;
+
+	r->told(r->context);
+}
+
+static void split_slow(void *reader)
+{
+	split(((struct tail_reader *)reader)->slow);
+}
+
+void tail_reader_init(struct tail_reader *r, struct host *host, void (*told)(void *), void *context)
+{
+	r->host = host;
+	r->told = told;
+	r->context = context;
+	lines_lane_init(&r->lane, host, split_slow, tell, r);
+}
+
+void tail_reader_done(struct tail_reader *r)
+{
+	lines_lane_done(&r->lane);
+	lines_done(&r->lines);
+	free(r->scratch);
+	free(r->slow);
 }
 
 bool tail_file_grew(const struct tail_file *f)

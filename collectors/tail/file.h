@@ -14,7 +14,7 @@
 
 #include <sys/queue.h>
 
-#include "collectors/lines.h"
+#include "collectors/lines_lane.h"
 #include "collectors/pace.h"
 #include "collectors/tail/head.h"
 #include "collectors/tail/identity.h"
@@ -125,29 +125,44 @@ struct tail_leaver {
 	size_t chunk; /* in place of the reader's */
 };
 
-/* What a read needs to know. turns.c writes it, but for `scratch` and `hole`. */
+struct tail_slice;
+
+/* What a read needs to know. turns.c writes it, but for the last group. */
 struct tail_reader {
 	struct host *host;
 	struct lines lines;
 	size_t chunk; /* bytes of one slice: pace.most, or less where memory is short */
 	struct pace pace;
 	bool origin; /* items tell path and offset */
-	char *scratch; /* TAIL_BEFORE_MAX and TAIL_CHUNK bytes and the padding, once there was an origin to tell */
 	bool ending; /* nothing is held any more */
 	const struct tail_leaver *leaver; /* of this slice; NULL: it is offered */
+
+	/* file.c */
+	char *scratch; /* TAIL_BEFORE_MAX and TAIL_CHUNK bytes and the padding, once there was an origin to tell */
 	uint64_t hole; /* answer: the zeros that a read has passed */
+	struct lines_lane lane;
+	struct tail_slice *slow; /* that the lane has, unless it is IDLE */
+	void (*told)(void *context); /* a slice that was SLOW can be read now */
+	void *context;
 };
 
 enum tail_read {
 	TAIL_READ_MORE, /* there may be more */
 	TAIL_READ_END,
 	TAIL_READ_FULL, /* no room, nothing was taken */
+	TAIL_READ_SLOW, /* long lines are in the lane; told() says when to read again. Nothing was taken */
 	TAIL_READ_FAILED, /* errno tells */
 	TAIL_READ_HEAD, /* more of its beginning is known now, and must be on disk first: nothing was taken */
 	TAIL_READ_HOLE, /* `hole` zeros that stood at `offset` were passed; nothing was taken */
 	TAIL_READ_CUT_DOWN, /* it is another file's beginning: nothing was taken */
 	TAIL_READ_PACKED, /* it is not text that can be read: nothing was taken */
 };
+
+/* `told` is called on the loop. The other fields are set afterwards. */
+void tail_reader_init(struct tail_reader *, struct host *, void (*told)(void *context), void *context);
+void tail_reader_done(struct tail_reader *);
+/* Takes a slice back from the lane, as if it had not been read. */
+void tail_reader_forget(struct tail_reader *);
 
 /*
  * Offers what one slice can take. The batch's token is `offer`, which is filled in before the batch is offered: it may

@@ -14,6 +14,7 @@ enum {
 };
 
 static void on_again(void *context);
+static void on_told(void *context);
 static void on_waited(void *context);
 
 void tail_turns_init(struct tail_turns *t, const struct tail_turns_parts *parts)
@@ -22,7 +23,7 @@ void tail_turns_init(struct tail_turns *t, const struct tail_turns_parts *parts)
 	struct tail_reader *r = &t->reader;
 
 	t->with = *parts;
-	r->host = core->host;
+	tail_reader_init(r, core->host, on_told, t);
 	r->chunk = TAIL_CHUNK_FIRST;
 	r->pace = (struct pace){ .most = TAIL_CHUNK_FIRST, .least = TAIL_CHUNK_MIN, .ceiling = TAIL_CHUNK };
 	r->origin = core->config->origin;
@@ -44,8 +45,7 @@ void tail_turns_done(struct tail_turns *t)
 	}
 	loop_timer_done(&t->again);
 	loop_timer_done(&t->waited);
-	lines_done(&t->reader.lines);
-	free(t->reader.scratch);
+	tail_reader_done(&t->reader);
 }
 
 /* Offers. */
@@ -128,6 +128,15 @@ static void on_again(void *context)
 
 	tail_ready_room(t->with.ready, TAIL_ROOM);
 	loop_timer_clear(&t->again);
+	tail_ready_go(t->with.ready);
+}
+
+/* The lane has done with long lines. */
+static void on_told(void *context)
+{
+	struct tail_turns *t = context;
+
+	tail_ready_room(t->with.ready, TAIL_ROOM);
 	tail_ready_go(t->with.ready);
 }
 
@@ -233,6 +242,9 @@ static enum tail_turn end_turn(struct tail_turns *t, struct tail_file *f, enum t
 	case TAIL_READ_FULL:
 		wait_for_room(t, f);
 		break;
+	case TAIL_READ_SLOW:
+		tail_ready_room(t->with.ready, TAIL_NO_ROOM);
+		break;
 	case TAIL_READ_FAILED:
 		tail_troubles_begin(t->with.troubles, f, "read", errno);
 		tail_ready_remove(t->with.ready, f);
@@ -259,7 +271,7 @@ enum tail_turn tail_turns_take(struct tail_turns *t, struct tail_file **ret)
 	enum tail_read answer;
 	struct mono_time began;
 	uint64_t before;
-	bool offered;
+	bool offered, was_slow = t->reader.lane.stage == LINES_READY;
 
 	*ret = f;
 	if (!f)
@@ -270,12 +282,12 @@ enum tail_turn tail_turns_take(struct tail_turns *t, struct tail_file **ret)
 	answer = tail_file_read(f, &t->reader, offer, &offered);
 	hold(t, f, before);
 	t->taken += f->offset - before;
-	if (offered) {
+	if (offered)
 		room_was_found(t);
-		learn_pace(&t->reader, (size_t)(f->offset - before), mono_since(clock->mono(clock), began));
-	} else {
+	else
 		end_offer(t, offer);
-	}
+	if (offered && !was_slow)
+		learn_pace(&t->reader, (size_t)(f->offset - before), mono_since(clock->mono(clock), began));
 	return end_turn(t, f, answer);
 }
 
@@ -283,12 +295,14 @@ enum tail_read tail_turns_leave(
 	struct tail_turns *t, struct tail_file *f, const struct tail_leaver *leaver, struct tail_offer **ret_offer)
 {
 	struct tail_offer *offer = new_offer(t, f);
+	bool offered, in_lane = lines_lane_is_busy(&t->reader.lane);
 	enum tail_read answer;
-	bool offered;
 
 	t->reader.leaver = leaver;
 	answer = tail_file_read(f, &t->reader, offer, &offered);
 	t->reader.leaver = NULL;
+	if (in_lane) /* not any more: others may be read */
+		on_told(t);
 	*ret_offer = offered ? offer : NULL;
 	if (!offered)
 		end_offer(t, offer);
@@ -315,6 +329,7 @@ void tail_turns_drain(struct tail_turns *t)
 void tail_turns_stop(struct tail_turns *t)
 {
 	tail_ready_room(t->with.ready, TAIL_NO_MORE);
+	tail_reader_forget(&t->reader);
 	loop_timer_clear(&t->again);
 	loop_timer_clear(&t->waited);
 }

@@ -162,7 +162,7 @@ build_statsd_exporter() {
 
 build_bench() {
 	go=$(go_command)
-	for limit in limit-logs limit-spans; do
+	for limit in limit-logs limit-spans limit-metrics; do
 		${CC:-cc} -O2 -march=native "$tests/bench/$limit.c" -o $limit -lisal
 	done
 	(cd "$tests/bench" && GOROOT='' GOTOOLCHAIN=local "$go" build -buildvcs=false -o "$OLDPWD/" ./gen ./sink)

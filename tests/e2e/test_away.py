@@ -10,6 +10,7 @@ import threading
 import pytest
 import requests
 
+from lib.agent import HURRIED
 from lib.backends import Jaeger, unique
 from lib.wait import wait_until
 from test_ack import killed
@@ -47,7 +48,7 @@ class App(threading.Thread):
             span.trace_id = first.to_bytes(16, "big")
         with contextlib.suppress(requests.RequestException):
             if requests.post(self.agent.otlp_url + "/v1/traces", data=message.SerializeToString(),
-                             headers=PROTOBUF, timeout=30).status_code == 200:
+                             headers=PROTOBUF, timeout=60).status_code == 200:
                 self.answered.update(range(first, first + EACH))
 
     def send(self, spans):
@@ -57,7 +58,7 @@ class App(threading.Thread):
 
     def end(self):
         self.over.set()
-        self.join(40)
+        self.join(180)
         assert not self.is_alive()
 
 
@@ -68,13 +69,13 @@ def stored(jaeger, service):
 @pytest.mark.parametrize("ack, ends", [("disk", "killed"), ("memory", "asked to end"), ("memory", "killed")])
 def test_jaeger_is_away_and_the_agent_ends_meanwhile(oxpecker, jaeger_that_ends, ack, ends):
     jaeger, service = jaeger_that_ends, unique("away")
-    agent = oxpecker({"exit": {"within": "3s"}, "receive": {"otlp": {"http": ["127.0.0.1:${OTLP_PORT}"], "ack": ack}},
+    agent = oxpecker({"exit": HURRIED, "receive": {"otlp": {"http": ["127.0.0.1:${OTLP_PORT}"], "ack": ack}},
                       "traces": {"batch": {"age": "100ms"}, "export": {"otlp": {"endpoint": jaeger.otlp_http}}}})
     app = App(agent, service)
     app.send(200)
     exact = (ack, ends) == ("memory", "killed")
     with app.turn if exact else contextlib.nullcontext():  # else it may have spans whose answer is lost
-        agent.wait_until(lambda: not exact or agent.booked("held") == 0, 30, "nothing held")
+        agent.wait_until(lambda: not exact or agent.booked("held") == 0, 60, "nothing held")
         jaeger.stop()
     app.send(AWAY // 2)
     agent.kill9() if ends == "killed" else agent.stop()

@@ -11,9 +11,9 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from lib import backends, fault, fixtures
-from lib.agent import run
+from lib.agent import HURRIED, run
 from lib.lines import Writer, assert_same
-from lib.shipped import documents_of, wait_delivered
+from lib.shipped import documents_of, largest_bulk, wait_delivered
 from test_logs import as_they_stand, config
 
 each_search = fixtures.each_backend(backends.OpenSearch, backends.OpenSearch3, backends.Elasticsearch, name="search")
@@ -41,7 +41,7 @@ def test_an_answer_is_read_in_its_coding(oxpecker, fault_server, tmp_path, codin
     writer.write(200)
     agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url, template=True))
     wait_delivered(agent, 200)
-    assert sum(len(request.documents()) for request in server.taken("_bulk")) == 200
+    assert 0 <= sum(len(request.documents()) for request in server.taken("_bulk")) - 200 <= agent.sent_again()
     server.plan(fault.coded(fault.partial_bulk(1, 400, "mapper_parsing_exception"), coding, pack))
     writer.write(5)
     agent.wait_until(lambda: agent.booked("parked", signal="logs") == 5)
@@ -54,9 +54,10 @@ def test_an_answer_that_cannot_be_read_is_told_and_nobodys_fault(oxpecker, fault
     server.plan(fault.coded(fault.good(), "br"))
     writer.write(20)
     agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url, retry_first="5ms", retry_last="10ms"))
-    agent.wait_until(lambda: destination(agent)["retries"] > 20, 30, "many tries")
+    agent.wait_until(lambda: destination(agent)["retries"] > 20, 60, "many tries")
     assert 'coded as "br", which is not read here' in destination(agent)["error"], destination(agent)
-    assert all(len(request.documents()) == 20 for request in server.taken("_bulk")), "halves are tried"
+    sizes = {len(request.documents()) for request in server.taken("_bulk")}
+    assert sizes == {20} or sizes == {20, 1} and agent.scouts(), "halves are tried"
     server.plan(fault.good())
     wait_delivered(agent, 20)
     agent.assert_balanced()
@@ -91,7 +92,7 @@ def test_what_refuses_a_whole_bulk_is_told_in_its_words(oxpecker, fault_server, 
     Writer(tmp_path / "app.log").write(1)
     server.plan(fault.coded(fault.ok(body, content_type, code=400)))
     agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url, template=True, retry_last="50ms"))
-    agent.wait_until(lambda: destination(agent)["error"] == words, 20, words)
+    agent.wait_until(lambda: destination(agent)["error"] == words, 60, words)
     assert f"the index template is not there yet: {words};" in agent.err()
     server.plan(fault.good())
 
@@ -140,7 +141,7 @@ def test_a_line_without_a_time_goes_to_today(oxpecker, fault_server, tmp_path, p
     agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url, index="a-%{+yyyy-MM-dd.HH}-z", gzip=packed,
                                    days="off"))
     wait_delivered(agent, 7)
-    request = server.taken("_bulk")[0]
+    request = largest_bulk(server)
     assert request.path.startswith("/_bulk?")
     if not packed:
         assert int(request.headers["Content-Length"]) == len(request.raw)
@@ -180,7 +181,7 @@ def test_the_bytes_of_a_line_without_a_time(oxpecker, fault_server, tmp_path, pa
     path.write_text("\n".join(lines) + "\n")
     agent = oxpecker(as_they_stand(elasticsearch(path, server.url, data_stream="logs-app-default", gzip=packed)))
     wait_delivered(agent, len(lines))
-    request = server.taken("_bulk")[0]
+    request = largest_bulk(server)
     assert request.path.startswith("/logs-app-default/_bulk?")
     assert packed or int(request.headers["Content-Length"]) == len(request.raw)
     sent = request.body.decode().split("\n")[1::2]
@@ -206,7 +207,7 @@ def test_what_the_failure_store_took_is_counted(oxpecker, fault_server, tmp_path
     agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url, data_stream="logs-app-default"))
     wait_delivered(agent, 10)
     assert agent.metric("oxpecker_failure_store_total") == 1
-    assert "items.*.failure_store" in server.taken("_bulk")[0].path
+    assert "items.*.failure_store" in largest_bulk(server).path
     agent.assert_balanced()
 
 
@@ -218,7 +219,7 @@ def test_a_line_without_a_time_has_the_same_one_in_each_try(oxpecker, fault_serv
     agent = oxpecker(elasticsearch(path, server.url, data_stream="logs-app-default"))
     wait_delivered(agent, 1)
     tries = [document["@timestamp"] for request in server.taken("_bulk") for _, document in request.documents()]
-    assert len(tries) == 3 and len(set(tries)) == 1
+    assert len(tries) >= 3 and len(set(tries)) == 1
 
 
 # The time as a library writes it, what a data stream is given for it, and the index it goes to.
@@ -237,7 +238,7 @@ def test_a_line_says_when_it_was_in_many_ways(oxpecker, fault_server, tmp_path):
         server = fault_server()
         agent = oxpecker(as_they_stand(elasticsearch(path, server.url, days="off", **options)))
         wait_delivered(agent, len(WRITTEN))
-        for action, document in server.taken("_bulk")[0].documents():
+        for action, document in largest_bulk(server).documents():
             fields, moment = WRITTEN[document["n"]]
             extra = {"@timestamp": moment} if "data_stream" in options or "timestamp" in options else {}
             assert document == {"n": document["n"], **fields, **extra}
@@ -258,7 +259,7 @@ def test_there_is_one_reader_of_times(oxpecker, fault_server, tmp_path):
     path.write_text("\n".join(ONE_DAY) + "\n")
     agent = oxpecker(as_they_stand(elasticsearch(path, server.url, index="a-%{+yyyy.MM.dd}", days="off")))
     wait_delivered(agent, len(ONE_DAY))
-    found = [(action["create"]["_index"], document) for action, document in server.taken("_bulk")[0].documents()]
+    found = [(action["create"]["_index"], document) for action, document in largest_bulk(server).documents()]
     assert found == [("a-2001.02.03", json.loads(line)) for line in ONE_DAY]
 
 
@@ -342,7 +343,7 @@ def test_ids_can_be_left_out(oxpecker, fault_server, tmp_path):
     writer.write(3)
     agent = oxpecker(as_they_stand(elasticsearch(tmp_path / "*.log", server.url, ids=False, gzip=False)))
     wait_delivered(agent, 3)
-    body = server.taken("_bulk")[0].body.decode().split("\n")
+    body = largest_bulk(server).body.decode().split("\n")
     assert body[:-1:2] == ['{"create":{}}'] * 3 and body[1::2] == list(writer.lines.values())
 
 
@@ -466,7 +467,7 @@ def test_stopped_while_bulks_wait_for_the_template(oxpecker, fault_server, tmp_p
     server, writer = fault_server(), Writer(tmp_path / "app.log")
     server.plan(by_path(fault.hang(), fault.good()))
     writer.write(20)
-    agent = oxpecker({**elasticsearch(tmp_path / "*.log", server.url, template=True), "exit": {"within": "2s"}})
+    agent = oxpecker({**elasticsearch(tmp_path / "*.log", server.url, template=True), "exit": HURRIED})
     agent.wait_until(lambda: destination(agent)["sends"] > 0)
     assert agent.stop() == 0 and not server.taken("_bulk")
     server.plan(fault.good())
@@ -486,5 +487,5 @@ def test_ids_cost_little_on_the_wire(oxpecker, fault_server, tmp_path):
         agent = oxpecker(elasticsearch(tmp_path / f"{ids}.log", server.url, ids=ids))
         wait_delivered(agent, 3000)
         sizes[ids] = sum(len(request.raw) for request in server.taken("_bulk"))
-        assert gzip.decompress(server.taken("_bulk")[0].raw)
+        assert gzip.decompress(largest_bulk(server).raw)
     assert sizes[False] < sizes[True] < sizes[False] + 3000 * 10, sizes

@@ -17,7 +17,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceS
 
 from lib import fault, need
 from lib.wait import free_port, wait_until
-from test_traces import request_of, spans_at, wait_settled
+from test_traces import assert_spans, request_of, spans_at, wait_settled
 
 OPENING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
 POST = b"\x83\x86\x44" + bytes([len("/x")]) + b"/x\x41\x01x"  # a block of fields
@@ -53,8 +53,8 @@ def channel(grpc_agent):
         one.close()
 
 
-def run_python(agent_or_address, name, count=1):
-    return run([sys.executable, os.path.join(HOSTS, "python", "spans_grpc.py"), str(count)], agent_or_address, name)
+def run_python(address, name, count=1, **env):
+    return run([sys.executable, os.path.join(HOSTS, "python", "spans_grpc.py"), str(count)], address, name, **env)
 
 
 def run_node(address, name):
@@ -65,7 +65,7 @@ def run_node(address, name):
 def run(words, address, name, **more):
     env = {key: value for key, value in os.environ.items() if not key.startswith("OTEL_")}
     env.update(OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{address}", OTEL_SERVICE_NAME=name, START_SECOND=START, **more)
-    done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=180)
     assert done.returncode == 0 and "Failed" not in done.stderr, done.stderr
     return done.stdout
 
@@ -101,7 +101,7 @@ def test_an_sdk_with_its_defaults_reaches_jaeger(grpc_agent, jaeger, sdk):
     sdk(f"127.0.0.1:{agent.grpc_port}", through)
     sdk(jaeger.otlp_grpc, straight)
     for name in (through, straight):
-        wait_until(lambda: len(jaeger.spans(name)) == 3, 20, f"the spans of {name}")
+        wait_until(lambda: len(jaeger.spans(name)) == 3, 60, f"the spans of {name}")
     assert stored(jaeger, through) == stored(jaeger, straight)
     wait_settled(agent)
     assert agent.booked("received", signal="traces") == agent.booked("delivered", signal="traces") == 3
@@ -115,7 +115,7 @@ def test_many_streams_of_many_channels(grpc_agent, fault_server, channel):
     for call in calls:
         assert call.result() == ExportTraceServiceResponse()
     wait_settled(agent)
-    assert sorted(spans_at(server)) == list(range(1, 1001))
+    assert_spans(agent, server, range(1, 1001))
 
 
 @pytest.mark.parametrize("packed", [grpc.Compression.NoCompression, grpc.Compression.Gzip, grpc.Compression.Deflate])
@@ -125,7 +125,7 @@ def test_a_large_message_over_a_unix_socket(grpc_agent, fault_server, tmp_path, 
     with grpc.insecure_channel(path, compression=packed) as one:
         assert TraceServiceStub(one).Export(request_of(20000), timeout=60) == ExportTraceServiceResponse()
     wait_settled(agent)
-    assert sorted(spans_at(server)) == list(range(1, 20001))
+    assert_spans(agent, server, range(1, 20001))
 
 
 def test_a_broken_span_is_told_and_costs_itself_alone(grpc_agent, fault_server, channel):
@@ -133,10 +133,10 @@ def test_a_broken_span_is_told_and_costs_itself_alone(grpc_agent, fault_server, 
     agent = grpc_agent(server.url)
     message = request_of(3)
     message.resource_spans[0].scope_spans[0].spans[1].span_id = b"\0" * 8
-    answer = TraceServiceStub(channel(agent)).Export(message, timeout=20)
+    answer = TraceServiceStub(channel(agent)).Export(message, timeout=60)
     assert answer.partial_success.rejected_spans == 1 and answer.partial_success.error_message
     wait_settled(agent)
-    assert sorted(spans_at(server)) == [1, 3]
+    assert_spans(agent, server, [1, 3])
 
 
 def failure(call):
@@ -147,7 +147,7 @@ def failure(call):
 
 def raw(one, path=EXPORT, **more):
     """A call with bytes for a message."""
-    return lambda body: one.unary_unary(path)(body, timeout=20, **more)
+    return lambda body: one.unary_unary(path)(body, timeout=60, **more)
 
 
 def test_what_is_wrong_is_told(grpc_agent, fault_server, channel):
@@ -177,7 +177,7 @@ def test_no_room_is_told_with_the_time_to_try_again(grpc_agent, fault_server, ch
     refused = None
     while refused is None:
         try:
-            export(request_of(2000, first=1 + taken), timeout=20)
+            export(request_of(2000, first=1 + taken), timeout=60)
             taken += 2000
         except grpc.RpcError as error:
             refused = error
@@ -187,11 +187,12 @@ def test_no_room_is_told_with_the_time_to_try_again(grpc_agent, fault_server, ch
     retry = error_details_pb2.RetryInfo()
     assert info.Unpack(retry) and retry.retry_delay.seconds == 1
     assert agent.booked("received", signal="traces") == taken
-    sdk = threading.Thread(target=run_python, args=(f"127.0.0.1:{agent.grpc_port}", "again", 600))
+    sdk = threading.Thread(target=run_python, args=(f"127.0.0.1:{agent.grpc_port}", "again", 600),
+                           kwargs={"OTEL_EXPORTER_OTLP_TIMEOUT": "120"})  # seconds until it gives up; 10 by default
     sdk.start()
-    agent.wait_until(lambda: agent.metric("oxpecker_refused_full_total", component="receive.otlp") >= 2, 20, "refused")
+    agent.wait_until(lambda: agent.metric("oxpecker_refused_full_total", component="receive.otlp") >= 2, 60, "refused")
     server.plan(fault.good())
-    sdk.join(60)
+    sdk.join(180)
     wait_settled(agent)
     assert agent.booked("delivered", signal="traces") == taken + 1800
 
@@ -241,13 +242,13 @@ def test_floods_of_frames_keep_nobody_from_the_door(grpc_agent, fault_server, ch
     try:
         while sent < 50 or min(stranger.came for stranger in strangers) < 100:
             with contextlib.suppress(grpc.RpcError):  # pushed out by them: an SDK sends again
-                export(request_of(1, first=sent + 1), timeout=20, wait_for_ready=True)
+                export(request_of(1, first=sent + 1), timeout=60, wait_for_ready=True)
                 sent += 1
             assert agent.answers("/health/liveness")
     finally:
         over.set()
     for stranger in strangers:
-        stranger.join(20)
+        stranger.join(60)
     assert agent.metric("oxpecker_connections_evicted_total", component="receive.otlp") > 0
     assert agent.metric("oxpecker_refused_bad_total", component="receive.otlp") > 0
     wait_settled(agent)

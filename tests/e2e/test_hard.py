@@ -5,6 +5,7 @@ import os
 import signal
 
 from lib import fault, need
+from lib.agent import HURRIED
 from lib.lines import Writer, assert_same
 from lib.shipped import documents_of, wait_delivered
 from lib.wait import wait_until
@@ -25,7 +26,7 @@ def test_one_destination_down_does_not_keep_the_other_from_its_lines(oxpecker, f
     down.refuse()
     settings = config(tmp_path / "app.log", up.url)
     settings["logs"]["export"]["other"] = {"type": "elasticsearch", "url": down.url}
-    settings["exit"] = {"within": "2s"}
+    settings["exit"] = HURRIED
     agent, writer = oxpecker(settings), Writer(tmp_path / "app.log")
     writer.write(100)
     agent.wait_until(lambda: agent.booked("delivered", destination="logs.export.elasticsearch") == 100)
@@ -48,7 +49,7 @@ def test_a_file_that_is_cut_down_is_begun_anew(oxpecker, fault_server, tmp_path)
         wait_delivered(agent, len(writer.lines))
         writer.truncate()
         if number % 2:  # seen while the file is empty, or when it has another line already
-            agent.wait_until(lambda: cuts() == number, 20, "the cut seen")  # noqa: B023
+            agent.wait_until(lambda: cuts() == number, 60, "the cut seen")  # noqa: B023
         writer.write(1)
         wait_delivered(agent, len(writer.lines))
         assert cuts() == number
@@ -96,8 +97,8 @@ def test_an_end_right_after_the_start(oxpecker, tmp_path):
         agent.launch()
         agent.expected_exit = {0, -signal.SIGTERM}
         if number % 2:
-            wait_until(lambda: "running" in agent.err(), 30, "the agent to run")
-        assert agent.process.stop(20) in agent.expected_exit
+            wait_until(lambda: "running" in agent.err(), 60, "the agent to run")
+        assert agent.process.stop(120) in agent.expected_exit
     agent.start()
     agent.wait_until(lambda: agent.booked("delivered", signal="logs") == 100)
     agent.assert_balanced()
@@ -106,20 +107,20 @@ def test_an_end_right_after_the_start(oxpecker, tmp_path):
 def test_asked_twice_it_ends_at_once(oxpecker, fault_server, tmp_path):
     server = fault_server()
     server.plan(fault.hang())
-    agent = oxpecker(config(tmp_path / "app.log", server.url))
+    agent = oxpecker({**config(tmp_path / "app.log", server.url), "exit": {"within": "10m"}})
     Writer(tmp_path / "app.log").write(10)
     server.wait_requests(1)
     agent.process.signal(signal.SIGTERM)
-    wait_until(lambda: "ending" in agent.err(), 30, "the agent to say that it ends")
+    wait_until(lambda: "ending" in agent.err(), 60, "the agent to say that it ends")
     agent.process.signal(signal.SIGTERM)
-    wait_until(lambda: not agent.process.alive(), 20, "the end")
+    wait_until(lambda: not agent.process.alive(), 60, "the end")
     assert "nothing was lost" in agent.err()
 
 
 def test_interrupted_it_ends_within_seconds(oxpecker, fault_server):
     agent = oxpecker({"traces": {"export": {"otlp": {"endpoint": fault_server().url}}}})
     agent.process.signal(signal.SIGINT)
-    wait_until(lambda: not agent.process.alive(), 20, "the end")
+    wait_until(lambda: not agent.process.alive(), 60, "the end")
 
 
 def test_a_file_written_anew_and_longer_behind_the_same_beginning_is_read_from_there(oxpecker, fault_server, tmp_path):
@@ -163,16 +164,16 @@ def test_ten_thousand_files_rotated_at_once(oxpecker, fault_server, tmp_path):
         write(path, 0, 1)
     agent = oxpecker(config(folder / "*.log", server.url))
     try:
-        wait_delivered(agent, 2 * FILES, 120)
+        wait_delivered(agent, 2 * FILES, 600)
         for path in names[:ROTATED]:
             path.rename(f"{path}.1")
         for number, path in enumerate(names):
             write(path, 3, 4)
             write(path.with_suffix(".log.1") if number < ROTATED else path, 2)
-        wait_delivered(agent, 5 * FILES, 120)
+        wait_delivered(agent, 5 * FILES, 600)
         for path in names:
             write(path, 5)
-        wait_delivered(agent, 6 * FILES, 120)
+        wait_delivered(agent, 6 * FILES, 600)
     except AssertionError as failure:
         raise AssertionError(f"{failure}; {longest_slice(agent)}") from None
     found = sorted((int(d["of"]), d["n"]) for d in documents_of(server).values())
@@ -198,7 +199,7 @@ def test_two_tails_on_one_state_leave_each_others_positions_alone(oxpecker, faul
     def assert_each_once(of):
         for name in of:
             source = {"source": f"logs.collect.{name}"}
-            agent.wait_until(lambda: agent.booked("delivered", **source) == len(writers[name].lines), 20, "it follows")
+            agent.wait_until(lambda: agent.booked("delivered", **source) == len(writers[name].lines), 60, "it follows")
             assert agent.booked("received", **source) == len(writers[name].lines)
         agent.assert_balanced()
 

@@ -131,7 +131,7 @@ def test_probes_and_pages_come_and_deliveries_go_on(doors, tmp_path, kind, count
             lines += b'"errors":false' in answer
         assert agents.run("health", "--config", agent.config_path).returncode == 0
         assert lines == 20
-        wait_until(lambda: agent.booked("delivered", signal="logs") == lines, 30, "the lines")
+        wait_until(lambda: agent.booked("delivered", signal="logs") == lines, 60, "the lines")
     finally:
         flood.stop()
     assert_prompt(times, 0.1)
@@ -174,7 +174,7 @@ def test_bodies_that_are_announced_take_no_memory(doors):
         peers.append(connected(("127.0.0.1", agent.bulk_port)))
         peers[-1].sendall(b"POST /_bulk HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-ndjson\r\n"
                           b"Content-Length: %d\r\n\r\n{" % size)
-    wait_until(lambda: agent.metric("oxpecker_requests_total", component="logs.collect.bulk") == len(peers), 30, "all")
+    wait_until(lambda: agent.metric("oxpecker_requests_total", component="logs.collect.bulk") == len(peers), 60, "all")
     body = b'{"create":{}}\n{"n":1}\n' * 500
     got = said(("127.0.0.1", agent.bulk_port), b"POST /_bulk HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
                b"Content-Type: application/x-ndjson\r\nContent-Length: %d\r\n\r\n" % len(body) + body)

@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from lib.agent import HURRIED
 from lib.span_floods import frame, literal
 from test_traces import post, request_of
 
@@ -58,7 +59,7 @@ class Flood:
 def test_a_backend_that_sends_empty_frames_without_end_holds_nobody_up(oxpecker, kind):
     flood = Flood(EMPTY[kind])
     try:
-        agent = oxpecker({"exit": {"within": "1s"}, "traces": {"batch": {"age": "20ms"}, "export": {"otlp": {
+        agent = oxpecker({"exit": HURRIED, "traces": {"batch": {"age": "20ms"}, "export": {"otlp": {
             "endpoint": f"http://127.0.0.1:{flood.port}", "protocol": "grpc", "retry_first": "100ms"}}}})
         assert post(agent, request_of(3).SerializeToString()).ok
         agent.wait_until(lambda: flood.connections >= 2, 60, "the second try, so the first has ended")

@@ -121,7 +121,7 @@ def test_nobody_crowds_out_files_in_other_folders(oxpecker, container, fault_ser
         write(f"{tmp_path}/logs/q{number}/{WIDE}.log", number)
     agent = oxpecker(following(fault_server(), *(tmp_path / "logs" / path for path in paths)))
     wait_delivered(agent, 30)
-    agent.wait_until(lambda: "too many files" in agent.err(), 30)
+    agent.wait_until(lambda: "too many files" in agent.err())
     container.assert_held()
 
 
@@ -134,7 +134,7 @@ def test_nobody_crowds_out_what_is_followed(oxpecker, container, fault_server, t
     agent = oxpecker(following(fault_server(), tmp_path / "a/*.log", tmp_path / "b/*.log"))
     wait_delivered(agent, 3000)
     flood(tmp_path / "a")
-    agent.wait_until(lambda: "too many files" in agent.err(), 30)
+    agent.wait_until(lambda: "too many files" in agent.err())
     wait_scans(agent)
     for number in range(3000):
         write(f"{tmp_path}/b/{number:06}{WIDE}.log", number, "a")
@@ -168,7 +168,7 @@ def test_a_file_that_unpacks_to_all_memory(oxpecker, container, fault_server, cl
     config["logs"]["collect"]["tail"]["gzip"] = True
     agent = oxpecker({**config, "state": {"path": disk.path + "/state", "max": "16MiB"}})
     wait_delivered(agent, 2)
-    agent.wait_until(lambda: "cannot unpack" in agent.err(), 30)
+    agent.wait_until(lambda: "cannot unpack" in agent.err())
     assert "bomb.gz: No space left" in agent.err() and container.group.used < LIMIT
     container.assert_held()
 
@@ -188,6 +188,6 @@ def test_positions_that_others_saved(oxpecker, container, fault_server, tmp_path
     db.close()
     agent.start()
     write(tmp_path / "app.log", 2, "a")
-    agent.wait_until(lambda: len(server.taken()) >= 2, 30, "the new line")
+    agent.wait_until(lambda: len(server.taken()) >= 2, 60, "the new line")
     assert "too many saved positions" in agent.err()
     container.assert_held()

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -150,7 +151,9 @@ def test_exchanging_file_and_link_all_the_time_gets_nothing(oxpecker, fault_serv
     attacker.start()
     try:
         agent = oxpecker(settings(shared, server, "*.log", "*/*.log", sweep="100ms"))
-        agent.wait_until(lambda: (agent.metric("oxpecker_scans_total") or 0) >= 40, 60)
+        of = lambda name: agent.metric(f"oxpecker_{name}_total") or 0  # noqa: E731
+        # a link is refused when it is open and has been asked for
+        agent.wait_until(lambda: of("scans") >= 40 and of("refused_links") > 0, 120, "forty scans, a link among them")
         assert attacker.is_alive()
     finally:
         stop.set()
@@ -159,7 +162,6 @@ def test_exchanging_file_and_link_all_the_time_gets_nothing(oxpecker, fault_serv
     agent.wait_until(lambda: agent.booked("delivered", signal="logs") > 0)
     sweep_again(agent)
     assert_nothing_told(server)
-    assert agent.metric("oxpecker_refused_links_total") > 0  # it was open, and was asked then
 
 
 def test_what_a_neighbour_causes_does_not_fill_the_log(oxpecker, fault_server, shared):
@@ -169,16 +171,24 @@ def test_what_a_neighbour_causes_does_not_fill_the_log(oxpecker, fault_server, s
         (own / str(number)).write_text(SECRET)
         os.symlink(own / str(number), shared / f'{number}\n{{"level":"error"}}\x9b2J.log')
     (shared / "app.log").write_text('{"n":1}\n')
-    agent = oxpecker(settings(shared, server, "*.log"))
+    began, agent = time.monotonic(), oxpecker(settings(shared, server, "*.log"))
     wait_delivered(agent, 1)
     agent.wait_until(lambda: agent.metric("oxpecker_refused_links_total") == count)
-    agent.wait_until(lambda: "more messages like this were held back" in agent.err())
-    lines = [json.loads(line) for line in whole_lines(agent.process.err_path)]
+
+    def refusals():
+        lines = [json.loads(line) for line in whole_lines(agent.process.err_path)]
+        return lines, [line["message"] for line in lines if "cannot open" in line["message"]]
+
+    def accounted_for():
+        """Each of them, be it only in the number of those that were held back."""
+        return sum(int(said.split()[0]) if "more messages like this were held back" in said else 1
+                   for said in refusals()[1])
+
+    agent.wait_until(lambda: accounted_for() == count, 60, "all are told or counted")
+    lines, refused = refusals()
     assert all(set(line) == {"timestamp", "level", "component", "message"} for line in lines)
-    refused = [line for line in lines if "cannot open" in line["message"]]
-    assert 20 <= len(refused) <= 30 and not any("\x9b" in line["message"] for line in lines)
-    told = sum(int(line["message"].split()[0]) for line in refused if "more messages like this" in line["message"])
-    assert told + len([line for line in refused if "more messages like this" not in line["message"]]) == count
+    assert 20 <= len(refused) <= 30 + (time.monotonic() - began) / 3  # one more may be told each three seconds
+    assert not any("\x9b" in line["message"] for line in lines)
 
 
 IN_CONTAINER = """#!/bin/sh
@@ -222,7 +232,7 @@ def test_state_is_not_put_where_the_root_of_another_container_says(oxpecker, sha
 def ends(oxpecker, made, *wanted):
     agent = oxpecker(made, start=False)
     agent.launch()
-    assert agent.process.wait(20) == 1
+    assert agent.process.wait(60) == 1
     agent.expected_exit = {1}
     assert all(part in agent.err() for part in wanted), agent.err()
 

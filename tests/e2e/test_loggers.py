@@ -126,8 +126,8 @@ def test_levels_are_filtered_and_named_as_ecs_does(oxpecker, fault_server, tmp_p
                                "export": {"elasticsearch": {"url": server.url}}}})
     log(library, wanted, path)
     wait_delivered(agent, len(kept))
-    agent.wait_until(lambda: agent.booked("received", signal="logs") == COUNT, 20, "every line read")
-    agent.wait_until(lambda: agent.booked("held", signal="logs") == 0, 20, "every line through its steps")
+    agent.wait_until(lambda: agent.booked("received", signal="logs") == COUNT, 60, "every line read")
+    agent.wait_until(lambda: agent.booked("held", signal="logs") == 0, 60, "every line through its steps")
     row, = agent.ledger(signal="logs", source="logs.collect.tail")
     assert {reason: part["records"] for reason, part in row["dropped"].items()} == {"step": COUNT - len(kept)}
     documents = documents_of(server)

@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -16,6 +17,7 @@ import requests
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from lib import agent as agents, span_floods
+from lib.agent import HURRIED
 from lib.counting import Counting
 from lib.shipped import wait_delivered
 from lib.wait import free_port, wait_until
@@ -66,8 +68,32 @@ def test_what_a_flood_took_goes_back(oxpecker, container, fault_server):
 
     with concurrent.futures.ThreadPoolExecutor(12) as apps:
         assert set(apps.map(send, range(120))) <= {200, 503}
-    agent.wait_until(lambda: not agent.booked("held", signal="traces"), 60)
+    agent.wait_until(lambda: not agent.booked("held", signal="traces"), 300, "all is delivered")
     wait_until(lambda: group.anonymous < 8 << 20, 60, "what was kept went back to the kernel")
+
+
+def test_what_waits_for_a_destination_stands_on_disk(oxpecker, container, fault_server, closing):
+    """20 MiB are held while it is away, and arrive. The agent has less than 12 MiB of memory of its own meanwhile."""
+    group, server, taken = container(256 << 20), fault_server(), 0
+    sink, folders = Sink(server), closing.keep(contextlib.ExitStack())
+    server.refuse()
+    agent = oxpecker({"state": {"path": folders.enter_context(tempfile.TemporaryDirectory(dir="/var/tmp"))},  # no tmpfs
+                      "traces": {"batch": {"age": "100ms"}, "export": {
+                          "otlp": {"endpoint": server.url, "retry_first": "100ms", "retry_last": "1s"}}}})
+    while taken < 20_000:
+        message = request_of(500, first=1 + taken)
+        for span in message.resource_spans[0].scope_spans[0].spans:
+            span.name = "x" * 1000
+        assert requests.post(agent.otlp_url + "/v1/traces", data=message.SerializeToString(), headers=PROTOBUF,
+                             timeout=60).status_code == 200
+        taken += 500
+    agent.wait_until(lambda: agent.metric("oxpecker_memory_on_disk_bytes") > 18 << 20, 60)
+    assert agent.metric("oxpecker_memory_used_bytes") > 20_000_000 and agent.booked("held") == taken
+    wait_until(lambda: group.anonymous < 12 << 20, 60, "what was moved to disk is no memory of the agent's any more")
+    server.listen()
+    agent.wait_until(lambda: agent.booked("held") == 0, 60, "all is delivered")
+    assert sorted(sink.spans) == list(range(1, 1 + taken))
+    agent.wait_until(lambda: agent.metric("oxpecker_memory_on_disk_bytes") == 0, 60)
 
 
 @pytest.mark.parametrize("word", ["--json", "--follow"])
@@ -81,13 +107,18 @@ def test_large_lines_are_shown_beside_the_agent_in_24_mib(oxpecker, small, tmp_p
     with open(tmp_path / "shown", "w+b") as shown:
         show = subprocess.Popen([agents.binary(), "show", "logs", *word.split("="), "--config", agent.config_path],
                                 env={**os.environ, **{k: str(v) for k, v in agent.env.items()}}, stdout=shown)
-        wait_until(lambda: os.path.getsize(shown.name) > 25_000_000 or show.poll(), 60, "50 lines")
+        wait_until(lambda: lines_of(shown.name) >= 50 or show.poll() is not None, 60, "50 lines")
         if word == "--follow":
             show.send_signal(signal.SIGINT)
-        show.wait(20)
+        show.wait(60)
         shown.seek(0)
         numbers = [int(n) for n in re.findall(rb'"?\bn"?[:=](\d+)', shown.read())]
     assert numbers == list(range(10, 60)) and small.kills == 0
+
+
+def lines_of(path):
+    with open(path, "rb") as file:
+        return file.read().count(b"\n")
 
 
 class Sink(Counting):
@@ -122,7 +153,9 @@ class Flood:
         self.taken, self.spans, self.refused = [], 0, {"bulk": 0, "otlp": 0}
         self.threads = [threading.Thread(target=flow, daemon=True) for flow in
                         (self.into_bulk, self.into_otlp, self.into_pipe, self.into_socket)]
-        for thread in self.threads:
+        self.threads[0].start()  # once the others have filled `memory`, nothing of a bulk may be taken any more
+        wait_until(lambda: self.taken or not self.threads[0].is_alive(), 60, "a bulk is taken")
+        for thread in self.threads[1:]:
             thread.start()
 
     def goes_on(self):
@@ -132,7 +165,7 @@ class Flood:
         session, first = requests.Session(), FIRST["logs.collect.bulk"]
         while self.refused["bulk"] < REFUSALS:
             body = b"".join(b'{"create":{}}\n' + lines(n, 1) for n in range(first, first + 100))
-            answer = session.post(f"http://127.0.0.1:{self.bulk}/_bulk", data=body, timeout=20,
+            answer = session.post(f"http://127.0.0.1:{self.bulk}/_bulk", data=body, timeout=60,
                                   headers={"Content-Type": "application/x-ndjson"})
             if answer.status_code == 200 and not answer.json()["errors"]:
                 self.taken += range(first, first + 100)
@@ -145,7 +178,7 @@ class Flood:
         session = requests.Session()
         while self.refused["otlp"] < REFUSALS:
             body = request_of(500, first=1 + self.spans).SerializeToString()
-            answer = session.post(self.agent.otlp_url + "/v1/traces", data=body, headers=KEPT, timeout=20)
+            answer = session.post(self.agent.otlp_url + "/v1/traces", data=body, headers=KEPT, timeout=60)
             if answer.status_code == 200:
                 self.spans += 500
             else:
@@ -166,7 +199,7 @@ class Flood:
 
 def config(folder, bulk, server):
     retry = {"retry_first": "20ms", "retry_last": "500ms"}
-    return {"exit": {"within": "3s"},
+    return {"exit": HURRIED,
             "logs": {"collect": {"tail": f"{folder}/app*.log", "bulk": f"127.0.0.1:{bulk}",
                                  "pipe": {"path": f"{folder}/pipe", "patience": "100ms"},
                                  "socket": {"listen": f"unix:{folder}/log.sock", "patience": "100ms"}},
@@ -194,15 +227,15 @@ class Spans:
         while not self.ending.wait(0.01):
             try:
                 answer = requests.post(self.url, data=request_of(10, first=first).SerializeToString(), headers=KEPT,
-                                       timeout=20)
+                                       timeout=60)
+                self.taken += range(first, first + 10) if answer.status_code == 200 else []
             except requests.RequestException:
-                break  # which of them were taken is not known
-            self.taken += range(first, first + 10) if answer.status_code == 200 else []
+                pass  # whether these were taken is not known
             first += 10
 
     def close(self):
         self.ending.set()
-        self.thread.join(30)
+        self.thread.join(60)
 
 
 def test_floods_at_the_doors_for_spans_fit_in_24_mib(oxpecker, fault_server, small, closing, tmp_path):
@@ -210,7 +243,7 @@ def test_floods_at_the_doors_for_spans_fit_in_24_mib(oxpecker, fault_server, sma
     server, (grpc, jaeger, compact, binary, zipkin) = fault_server(), (free_port() for _ in range(5))
     sink, local = Sink(server), "127.0.0.1:{}".format
     server.refuse()
-    agent = oxpecker({"exit": {"within": "3s"}, "receive": {
+    agent = oxpecker({"exit": HURRIED, "receive": {
         "otlp": {"http": "127.0.0.1:${OTLP_PORT}", "grpc": local(grpc)}, "zipkin": {"http": local(zipkin)},
         "jaeger": {"http": local(jaeger), "compact": local(compact), "binary": local(binary)}},
         "traces": {"export": {"otlp": {"endpoint": server.url, "retry_first": "20ms", "retry_last": "500ms"}}}})
@@ -218,12 +251,13 @@ def test_floods_at_the_doors_for_spans_fit_in_24_mib(oxpecker, fault_server, sma
     floods = [closing.keep(flood) for flood in
               (*span_floods.all_of_them(grpc, agent.otlp_port, jaeger, zipkin), span_floods.Datagrams(binary))]
     seen, end = [], time.monotonic() + 10
-    wait_until(lambda: seen.append(small.anonymous) or time.monotonic() > end or small.kills, 30)
+    over = lambda: time.monotonic() > end and app.taken or small.kills  # noqa: E731
+    wait_until(lambda: seen.append(small.anonymous) or over(), 60, "ten seconds of it, and an app that is answered")
     for flood in (*floods, app):
         flood.close()
     assert small.kills == 0 and agent.pid == pid
     server.listen()
-    agent.wait_until(lambda: agent.booked("held") == 0, 90, "all is delivered")
+    agent.wait_until(lambda: agent.booked("held") == 0, 300, "all is delivered")
     assert small.kills == 0 and max(seen) < LIMIT - TIGHT and app.taken
     assert set(app.taken) <= set(sink.spans)
     agent.assert_balanced()
@@ -248,22 +282,24 @@ def test_floods_with_every_backend_down_fit_in_24_mib(oxpecker, fault_server, sm
         seen.append(small.anonymous)
         return condition()
 
-    agent.wait_until(lambda: after(lambda: not flood.goes_on()), 60, "every door has had enough")
+    agent.wait_until(lambda: after(lambda: not flood.goes_on()), 180, "every door has had enough")
     assert not server.taken() and flood.spans > 0 and flood.taken
     assert agent.metric("oxpecker_memory_used_bytes") > LIMIT // 4, "that was no flood"
     lost = agent.booked("dropped")
     if ended:
         agent.process.signal(15)
-        wait_until(lambda: after(lambda: not agent.process.alive()), 20, "the end")
+        agent.wait_until(lambda: after(lambda: "waiting for " in agent.err()), 60, "it leaves")
+        agent.process.signal(15)
+        wait_until(lambda: after(lambda: not agent.process.alive()), 60, "the end")
         assert agent.process.child.returncode == 1 and small.kills == 0  # what pipe and socket had no room for is lost
         assert f"ended: {lost} records lost" in agent.err()
         agent.start()
     server.listen()
-    agent.wait_until(lambda: after(lambda: settled(agent)), 90, "all is delivered")
+    agent.wait_until(lambda: after(lambda: settled(agent)), 300, "all is delivered")
     assert (agent.pid == pid) != ended and small.kills == 0
     assert max(seen) < LIMIT - TIGHT
     sink.assert_once(range(TAILED), flood.taken)
-    assert sorted(sink.spans) == list(range(1, 1 + flood.spans))
+    assert set(sink.spans) == set(range(1, 1 + flood.spans))
     for source in ("logs.collect.pipe", "logs.collect.socket"):
         assert agent.booked("delivered", source=source) + agent.booked("dropped", source=source) == BURST
         assert agent.booked("delivered", source=source) == sink.counted(FIRST[source])
@@ -299,23 +335,23 @@ def test_a_dump_of_very_many_small_spans_fits_in_24_mib(oxpecker, fault_server, 
     def flood():
         while not over.is_set():
             with contextlib.suppress(requests.RequestException):
-                requests.post(agent.otlp_url + "/v1/traces", data=body, headers=PROTOBUF, timeout=30)
+                requests.post(agent.otlp_url + "/v1/traces", data=body, headers=PROTOBUF, timeout=60)
 
     threads = [threading.Thread(target=flood) for _ in range(3)]
     for thread in threads:
         thread.start()
     try:
-        agent.wait_until(lambda: agent.metric("oxpecker_recorder_spans_total") >= 300_000, 60)
+        agent.wait_until(lambda: agent.metric("oxpecker_recorder_spans_total") >= 300_000, 300, "enough of them")
         done = agents.run("recorder", "dump", "--all", "--config", agent.config_path, env=agent.env)
     finally:
         over.set()
         for thread in threads:
             thread.join()
     assert small.kills == 0 and agent.pid == pid and agent.process.alive()
-    assert done.returncode == 0, done.stderr
-    agent.wait_until(lambda: agent.booked("delivered", source="traces.recorder") >= 300_000, 60)
+    assert done.returncode == 0 or "no whole answer within" in done.stderr, done.stderr  # it is made all the same
+    agent.wait_until(lambda: agent.booked("delivered", source="traces.recorder") >= 300_000, 300, "the dump")
     assert agent.status()["recorder"]["last_dump"]["unreadable_requests"] == 0
-    shown = agents.run("recorder", "show", "--config", agent.config_path, env=agent.env, deadline=60)
+    shown = agents.run("recorder", "show", "--config", agent.config_path, env=agent.env)
     assert small.kills == 0 and len(shown.stdout.splitlines()) == 50, shown.stderr
 
 
@@ -334,11 +370,14 @@ def test_what_it_costs_to_hold_a_record_counts_too(oxpecker, fault_server, small
             taken += some
             assert taken < SINGLE_MAX and small.anonymous < LIMIT - TIGHT, f"{taken} spans: {small.anonymous} bytes"
     assert taken > 1000
-    agent.process.signal(15)
     peak = []
-    wait_until(lambda: peak.append(small.anonymous) or not agent.process.alive(), 20, "the end")
+    agent.process.signal(15)
+    agent.wait_until(lambda: peak.append(small.anonymous) or "waiting for " in agent.err(), 60, "it leaves")
+    agent.process.signal(15)
+    wait_until(lambda: peak.append(small.anonymous) or not agent.process.alive(), 60, "the end")
     assert agent.process.child.returncode == 0 and small.kills == 0 and max(peak) < LIMIT - TIGHT
     server.listen()
     agent.start()
-    agent.wait_until(lambda: agent.booked("delivered", signal="traces") == taken == len(sink.spans), 30, "all of them")
+    agent.wait_until(lambda: agent.booked("delivered", signal="traces") == taken, 300, "all of them")
+    assert taken <= len(sink.spans) <= taken + agent.sent_again()
     agent.assert_balanced()

@@ -19,7 +19,9 @@ from lib.wait import wait_until
 
 
 def config(socket, **options):
-    return {"metrics": {"collect": {"app": {"type": "scrape", "target": "unix:" + str(socket), **options}}}}
+    """The app has a minute for its page, unless a test says less."""
+    return {"metrics": {"collect": {"app": {"type": "scrape", "target": "unix:" + str(socket), "timeout": "60s",
+                                            **options}}}}
 
 
 def families(text):
@@ -83,9 +85,10 @@ def test_prometheus_shows_the_series(oxpecker, host_node, prometheus):
     for _ in range(4):
         host.get("/products")
     wanted = 'http_requests_total{method="GET",route="/products",status="200"}'
-    wait_until(lambda: server.value(wanted) == 4, 20, "the series in Prometheus")
-    assert server.value('http_request_duration_seconds_bucket{route="/products",le="0.1"}') is not None
-    assert server.value("oxpecker_target_up") == 1 and server.value("up") == 1
+    of = lambda: [server.value(name) for name in (wanted, "oxpecker_target_up", "up")]  # noqa: E731
+    wait_until(lambda: of() == [4, 1, 1], 60, "the series in Prometheus")  # a scrape that takes a second has failed
+    bucket = 'http_request_duration_seconds_bucket{route="/products",le="0.1"}'
+    wait_until(lambda: server.value(bucket) is not None, 60, "its buckets")
 
 
 def test_gzip_when_asked(oxpecker, host_python):
@@ -106,14 +109,15 @@ def test_one_scrape_serves_concurrent_pulls(oxpecker, fault_server, tmp_path):
     """Of those too that want other formats."""
     server = fault_server(unix=str(tmp_path / "app.sock"))
     all_asked = threading.Event()
-    answer = fault.slow(0.5, fault.ok(b"# TYPE demo_total counter\ndemo_total 3\n", "text/plain; version=0.0.4"))
-    server.plan(lambda handler, request: all_asked.wait(20) and answer(handler, request))
-    agent = oxpecker(config(tmp_path / "app.sock", timeout="30s"))
+    answer = fault.ok(b"# TYPE demo_total counter\ndemo_total 3\n", "text/plain; version=0.0.4")
+    server.plan(lambda handler, request: all_asked.wait(60) and answer(handler, request))
+    agent = oxpecker({**config(tmp_path / "app.sock"), "store": {"snapshot": "off"}})
     wanted = list(WANTED) * 2
     before, peers = len(server.taken("/metrics")), [socket.create_connection(("127.0.0.1", agent.port), 60)
                                                     for _ in wanted]
     for peer, kind in zip(peers, wanted):
         peer.sendall(f"GET /metrics HTTP/1.1\r\nHost: x\r\nAccept: {kind}\r\nConnection: close\r\n\r\n".encode())
+    wait_until(lambda: all(is_read(peer) for peer in peers), 60, "all have asked")
     all_asked.set()
     for peer, kind in zip(peers, wanted):
         head, _, page = peer.makefile("rb").read().partition(b"\r\n\r\n")
@@ -123,6 +127,15 @@ def test_one_scrape_serves_concurrent_pulls(oxpecker, fault_server, tmp_path):
         assert page.endswith(b"\n# EOF\n") == ("openmetrics" in kind)
         peer.close()
     assert len(server.taken("/metrics")) - before <= 2
+
+
+def is_read(peer):
+    """Whether the other end of a connection over TCP has read what was sent to it."""
+    us, them = ("{:02X}{:02X}{:02X}{:02X}:{:04X}".format(*reversed(list(map(int, host.split(".")))), port)
+                for host, port in (peer.getsockname(), peer.getpeername()))
+    with open("/proc/net/tcp", encoding="ascii") as file:
+        rows = [line.split() for line in file]
+    return any(row[1:3] == [them, us] and row[4].endswith(":00000000") for row in rows)
 
 
 def heads(page):
@@ -178,7 +191,7 @@ def test_pages_that_are_held_are_an_eighth_of_memory(oxpecker, fault_server, tmp
     server.plan(fault.slow(0.3, fault.ok(page, "text/plain; version=0.0.4")))
     agent = oxpecker({**config(tmp_path / "app.sock"), "memory": "8MiB", "store": {"snapshot": snapshot}})
     readers = [reader_that_takes_nothing(agent.port) for _ in range(5)]
-    agent.wait_until(lambda: agent.metrics() and is_cut_off(readers[0]), 20, "the oldest reader is cut off")
+    agent.wait_until(lambda: agent.metrics() and is_cut_off(readers[0]), 60, "the oldest reader is cut off")
     for reader in readers:
         reader.close()
 
@@ -186,7 +199,7 @@ def test_pages_that_are_held_are_an_eighth_of_memory(oxpecker, fault_server, tmp
 def test_within_the_time_prometheus_leaves(oxpecker, fault_server, tmp_path):
     server = fault_server(unix=str(tmp_path / "app.sock"))
     server.plan(fault.hang())
-    agent = oxpecker(config(tmp_path / "app.sock", timeout="30s"))
+    agent = oxpecker(config(tmp_path / "app.sock"))
     waits, began = Waits(agent.pid, os.getpid()), time.monotonic()
     page = agent.get("/metrics", headers={"X-Prometheus-Scrape-Timeout-Seconds": "5"})
     assert time.monotonic() - began < 5 + waits.seconds() and "oxpecker_target_up" in page.text
@@ -230,14 +243,14 @@ def test_a_page_is_read_in_its_coding(oxpecker, fault_server, tmp_path):
 def test_a_bad_answer_is_refused_whole(oxpecker, fault_server, tmp_path, kind):
     server = fault_server(unix=str(tmp_path / "app.sock"))
     server.plan(fault.ok(b"demo 1\n", "text/plain; version=0.0.4"))
-    agent = oxpecker(config(tmp_path / "app.sock", timeout="2s"))
-    assert agent.metric("demo") == 1
+    agent = oxpecker(config(tmp_path / "app.sock", **({"timeout": "2s"} if kind in ("endless", "stalls") else {})))
+    agent.wait_until(lambda: agent.metric("demo") == 1, 60, "a page")
     server.plan(BAD[kind])
     page = agent.metrics()
     assert page[("oxpecker_target_up", (("target", "app"),))] == 0
     assert not [key for key in page if key[0] in ("demo", "other", "some_metric")]
     server.plan(fault.ok(b"demo 2\n", "text/plain; version=0.0.4"))
-    assert agent.metric("demo") == 2
+    agent.wait_until(lambda: agent.metric("demo") == 2, 60, "another page")
     agent.assert_balanced()
 
 
@@ -246,8 +259,9 @@ def test_two_targets_on_one_page(oxpecker, fault_server, tmp_path):
     one.plan(fault.ok(b"# TYPE same gauge\nsame 1\n# TYPE clash gauge\nclash 1\n", "text/plain; version=0.0.4"))
     two.plan(fault.ok(b"# TYPE same gauge\nsame 2\n# TYPE clash counter\nclash 2\n", "text/plain; version=0.0.4"))
     agent = oxpecker({"metrics": {"collect": {
-        "one": {"type": "scrape", "target": f"unix:{tmp_path}/one.sock", "labels": {"part": "one"}},
-        "two": {"type": "scrape", "target": f"unix:{tmp_path}/two.sock", "labels": {"part": "two"}}}}})
+        "one": {"type": "scrape", "target": f"unix:{tmp_path}/one.sock", "timeout": "60s", "labels": {"part": "one"}},
+        "two": {"type": "scrape", "target": f"unix:{tmp_path}/two.sock", "timeout": "60s",
+                "labels": {"part": "two"}}}}})
     page = agent.get("/metrics").text
     assert samples(page)[("same", (("part", "one"),))] == 1 and samples(page)[("same", (("part", "two"),))] == 2
     assert len([key for key in samples(page) if key[0].startswith("clash")]) == 1

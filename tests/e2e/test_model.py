@@ -15,6 +15,7 @@ import threading
 import pytest
 
 from lib import fault
+from lib.agent import HURRIED
 from lib.lines import as_written
 
 FIRST, LIVES = int(os.environ.get("OXP_SEED", "1")), int(os.environ.get("OXP_SEEDS", "40"))
@@ -93,7 +94,7 @@ class World:
                      "collect": {"tail": {"paths": paths, "tick": "5ms", "sweep": "500ms"}},
                      "export": {"elasticsearch": {"url": server.url, "gzip": False, "timeout": "2s",
                                                   "retry_first": "10ms", "retry_last": "50ms"}}},
-            "exit": {"within": "2s"}})
+            "exit": HURRIED})
         self.be_known()
 
     def tell(self, *words):
@@ -232,7 +233,7 @@ class World:
         before = len(self.backend.ids)
         self.backend.bad = 0
         self.write()
-        self.agent.wait_until(lambda: len(self.backend.ids) > before, 20, "something to come")
+        self.agent.wait_until(lambda: len(self.backend.ids) > before, 60, "something to come")
 
     # What must be true.
 
@@ -241,7 +242,7 @@ class World:
                    or number != content.lines[-1])
 
     def wait_shipped(self, *contents):
-        self.agent.wait_until(lambda: all(self.shipped(c) for c in contents), 30, "all of a file shipped")
+        self.agent.wait_until(lambda: all(self.shipped(c) for c in contents), 60, "all of a file shipped")
 
     def missing(self, content):
         return [number for number in content.lines if number not in self.backend.ids]
@@ -252,7 +253,7 @@ class World:
             self.write_to(content, 1)
         whole = [content for content in self.contents if not content.cut]
         self.wait_shipped(*whole)
-        self.agent.wait_until(lambda: self.agent.booked("held", signal="logs") == 0, 20, "nothing held")
+        self.agent.wait_until(lambda: self.agent.booked("held", signal="logs") == 0, 60, "nothing held")
         self.agent.assert_balanced()
         assert self.agent.stop() == 0
         gaps = [content for content in self.contents if self.missing(content)]

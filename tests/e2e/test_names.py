@@ -45,7 +45,7 @@ def checks_of(port, *hosts):
 def wait_found(agent, *hosts):
     """`hosts`: of each check, whether its name is to be found."""
     expected = {f"c{i}": found for i, found in enumerate(hosts)}
-    wait_until(lambda: agent.get("/health/readiness").json().get("checks") == expected, 30, f"checks {expected}")
+    wait_until(lambda: agent.get("/health/readiness").json().get("checks") == expected, 120, f"checks {expected}")
 
 
 def test_names_of_every_kind_are_found(oxpecker, name_server, resolv_conf, port):

@@ -45,7 +45,7 @@ def run_tracers(folder, targets):
     programs = [Process("node", [need.program("node"), HOME + "/trace.js"], folder, env),
                 Process("python", [home + "/bin/python", HOME + "/trace.py"], folder, env)]
     for program in programs:
-        assert program.wait(60) == 0, program.err()
+        assert program.wait(180) == 0, program.err()
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def stored(jaeger, service):
 def test_jaeger_stores_what_its_own_door_would_have_stored(sent, jaeger, service):
     agent, straight = sent
     for backend in (jaeger, straight):
-        wait_until(lambda: len(stored(backend, service)) == SPANS, 30, f"spans of {service}")
+        wait_until(lambda: len(stored(backend, service)) == SPANS, 60, f"spans of {service}")
     assert stored(jaeger, service) == stored(straight, service)
     assert agent.booked("dropped", signal="traces") == agent.booked("rejected", signal="traces") == 0
 
@@ -111,7 +111,7 @@ def batch(traces):
 
 
 def wait_delivered(agent, spans):
-    agent.wait_until(lambda: agent.booked("delivered", signal="traces") == spans, 20, f"{spans} spans delivered")
+    agent.wait_until(lambda: agent.booked("delivered", signal="traces") == spans, 60, f"{spans} spans delivered")
     agent.assert_balanced()
 
 
@@ -166,7 +166,7 @@ def test_a_request_whose_spans_are_all_refused_is_answered_400(doors, form, coun
     if form == "http":
         body, empty, component = batch([0] * count), batch([]), "receive.jaeger"
         kind = "application/x-thrift"
-    send = lambda content: requests.post(doors.target()[form], data=content, headers={"Content-Type": kind}, timeout=30)
+    send = lambda content: requests.post(doors.target()[form], data=content, headers={"Content-Type": kind}, timeout=60)
     answer = send(body)
     assert answer.status_code == 400
     assert answer.text.startswith(f'{count} of {count} spans refused; the first is span 1, "lost": its '), answer.text
@@ -182,7 +182,7 @@ def test_a_large_request_is_converted_in_the_lane(doors, packed):
     body = json.dumps([span(number, tags={"text": "x" * 50}) for number in range(1, 4001)]).encode()
     headers = {"Content-Type": "application/json", **({"Content-Encoding": "gzip"} if packed else {})}
     answer = requests.post(doors.target()["zipkin"], data=gzip.compress(body) if packed else body, headers=headers,
-                           timeout=30)
+                           timeout=60)
     assert answer.status_code == 202 and answer.text == ""
     wait_delivered(doors.agent, 4000)
 
@@ -198,7 +198,7 @@ def test_a_client_that_asks_how_much_to_sample_is_told(fault_server, closing, tm
     env = {"NODE_PATH": need.built("old_tracers") + "/node_modules", "SAMPLING_PORT": port,
            "ENDPOINT": f"http://127.0.0.1:{doors.http}/api/traces"}
     program = Process("node", [need.program("node"), HOME + "/sample.js"], tmp_path, env)
-    assert program.wait(60) == 0, program.err()
+    assert program.wait(180) == 0, program.err()
     assert program.out().strip() == followed
     wait_delivered(doors.agent, 1)
     assert doors.agent.metric("oxpecker_sampling_told_total", component="receive.jaeger") >= 1

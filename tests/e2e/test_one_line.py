@@ -193,7 +193,7 @@ def test_an_older_parked_record_is_one_line(oxpecker, fault_server, rename):
     server.plan(lambda handler, request: handler.answer(200, body, "application/json", {}), then=fault.good())
     agent = oxpecker(config_of_rows(server.url, port))
     post_spaced(port)
-    agent.wait_until(lambda: agent.booked("parked", signal="logs") == 1, 20, "it is parked")
+    agent.wait_until(lambda: agent.booked("parked", signal="logs") == 1, 60, "it is parked")
     agent.stop()
     assert age(agent, "parked", "NULL") == 1
     agent.start()

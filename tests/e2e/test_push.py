@@ -116,7 +116,7 @@ def test_a_client_of_go_pushes_protobuf(door):
 
 
 def put(url, body, path="/metrics/job/j", **headers):
-    return requests.put(url + path, data=body, headers=headers, timeout=30)
+    return requests.put(url + path, data=body, headers=headers, timeout=60)
 
 
 def test_what_is_no_page_changes_nothing(door):
@@ -134,7 +134,7 @@ def test_what_is_no_page_changes_nothing(door):
     assert broken.status_code == 400 and "family 2: the page ends" in broken.text
     timed = put(url, b"\x0d\n\x01a\x18\x01\x22\x06\x12\x02\x40\x01\x30\x01", **{"Content-Type": parsers.PROTOBUF})
     assert timed.status_code == 400 and timed.text.startswith("family 1: a pushed sample has a timestamp")
-    assert requests.delete(url + "/metrics/job/j/1/x", timeout=30).status_code == 404
+    assert requests.delete(url + "/metrics/job/j/1/x", timeout=60).status_code == 404
     assert agent.metric("a", job="j") == 1
     assert time.time() - 60 < agent.metric("push_failure_time_seconds", job="j") < time.time() + 1
 

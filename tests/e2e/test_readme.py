@@ -78,14 +78,14 @@ def test_the_configuration_does_all_four_jobs(oxpecker, fault_server, app):
     assert post(agent, request_of(2).SerializeToString()).status_code == 200
     numbers = lambda: [document["n"] for request in elastic.taken("/_bulk")  # noqa: E731
                        for _, document in request.documents()]
-    wait_until(lambda: numbers() == [0, 1, 2], 20, "the lines are in Elasticsearch")
-    wait_until(lambda: spans_at(jaeger) == [1, 2], 20, "the spans are in Jaeger")
+    wait_until(lambda: set(numbers()) == {0, 1, 2}, 60, "the lines are in Elasticsearch")
+    wait_until(lambda: set(spans_at(jaeger)) == {1, 2}, 60, "the spans are in Jaeger")
     assert "\nhttp_requests_total 7" in agent.get("/metrics").text
     probes = re.findall(r"path: ([\w/]+), port: (\d+)", blocks("README.md", "yaml pod")[0])
     assert len(probes) == 2
     for path, port in probes:
         assert port == "9464"
-        wait_until(lambda path=path: agent.get(path).status_code == 200, 20, path)
+        wait_until(lambda path=path: agent.get(path).status_code == 200, 60, path)
 
 
 def run_typed(command, agent):
@@ -98,7 +98,7 @@ def run_typed(command, agent):
         os.symlink(os.path.abspath(agents.binary()), release + "/oxpecker")
     script = before + "\n" + re.sub(r"\bID\b", "1", command)
     env = {**os.environ, **{k: str(v) for k, v in agent.env.items()}}
-    return subprocess.run(["sh", "-c", script], capture_output=True, text=True, timeout=30, cwd=agent.folder, env=env,
+    return subprocess.run(["sh", "-c", script], capture_output=True, text=True, timeout=60, cwd=agent.folder, env=env,
                           check=False)
 
 
@@ -112,13 +112,13 @@ def test_the_commands_do_what_is_said(oxpecker, app):
     writer.write(1, level="warn")
     assert post(agent, request_of(1, "shop").SerializeToString()).status_code == 200
     agent.get("/metrics")
-    wait_until(lambda: agent.booked("delivered") == 2, 20, "the embedded store has both")
+    wait_until(lambda: agent.booked("delivered") == 2, 60, "the embedded store has both")
     shown = {"oxpecker check": "fine", "oxpecker status": "tail", "oxpecker show logs": "line 0",
              "oxpecker show traces": "span 1", "oxpecker show metrics": "http_requests_total"}
     typed = typed_in("README.md")
     for beginning, text in shown.items():
         command, = [line for line in typed if line.startswith(beginning)]
-        wait_until(lambda c=command, text=text: text in run_typed(c, agent).stdout, 30, command)
+        wait_until(lambda c=command, text=text: text in run_typed(c, agent).stdout, 60, command)
     assert len(typed) == len(shown) + typed.count("oxpecker")
 
 
@@ -128,12 +128,12 @@ def test_the_commands_for_parked_records_are_known(oxpecker, fault_server, tmp_p
     agent = oxpecker({"logs": {"collect": {"tail": f"{tmp_path}/a.log"},
                                "export": {"elasticsearch": {"url": elastic.url, "index": "logs"}}}})
     Writer(tmp_path / "a.log").write(2)
-    wait_until(lambda: agent.booked("parked") == 2, 20, "both are parked")
+    wait_until(lambda: agent.booked("parked") == 2, 60, "both are parked")
     elastic.plan(fault.good())
     commands = typed_in("conf/README.md")
     assert [line.split()[2] for line in commands] == ["ls", "show", "replay", "drop"]
     # Records take part once the position behind them is saved, a moment later.
     for line in commands[:3]:
-        wait_until(lambda line=line: run_typed(line, agent).returncode == 0, 20, line)
-    wait_until(lambda: run_typed(commands[2], agent).returncode == 0 and agent.booked("parked") == 0, 20, commands[2])
+        wait_until(lambda line=line: run_typed(line, agent).returncode == 0, 60, line)
+    wait_until(lambda: run_typed(commands[2], agent).returncode == 0 and agent.booked("parked") == 0, 60, commands[2])
     assert "no such record is parked" in run_typed(commands[3], agent).stderr

@@ -9,6 +9,8 @@ import subprocess
 from lib import agent, need, parsers, unix_http
 from lib.parsers import TEXT
 from lib.wait import wait_until
+from test_otlp_metrics import request_of_sum
+from test_traces import PROTOBUF
 
 TARGETS, SAMPLES, REFUSALS = 100, 50, 40
 NAMES = ("http_requests_total", "go_gc", "go_threads", "a", "A_b", "node:rate", "my.metric", "zeit_größe")
@@ -192,7 +194,7 @@ def test_metadata_outlives_what_rules_do(oxpecker, fault_server, tmp_path):
         ("d", "histogram", 'd_bucket{le="1"} 1\nd_bucket{le="+Inf"} 2\nd_sum 3\nd_count 2\n')))
     server = fault_server(unix=path)
     server.plan(pages({"/metrics": page}))
-    running = oxpecker({"metrics": {"collect": {"app": scrape(path, "/metrics", relabel=[
+    running = oxpecker({"store": {"snapshot": "off"}, "metrics": {"collect": {"app": scrape(path, "/metrics", relabel=[
         {"source_labels": ["__name__"], "regex": "b|a", "target_label": "__name__", "replacement": "new_$0"},
         {"source_labels": ["__name__", "le"], "regex": "d_bucket;1", "action": "drop"},
         {"source_labels": ["__name__"], "regex": "c", "action": "drop"},
@@ -210,14 +212,15 @@ def test_metadata_outlives_what_rules_do(oxpecker, fault_server, tmp_path):
     running.assert_balanced()
 
 
-def test_push_and_statsd_have_rules_too(oxpecker, tmp_path):
+def test_whatever_is_pushed_has_rules_too(oxpecker, tmp_path):
     """Rules see the labels of the group, and those of the configuration; of workers they see the sum."""
-    push, statsd = str(tmp_path / "push.sock"), str(tmp_path / "statsd.sock")
+    push, statsd, otlp = (str(tmp_path / f"{name}.sock") for name in ("push", "statsd", "otlp"))
     rules = [{"source_labels": ["job", "part"], "target_label": "from"}, {"regex": "job|part", "action": "labeldrop"},
-             {"source_labels": ["__name__"], "regex": "push_.*|secret", "action": "drop"}]
+             {"source_labels": ["__name__"], "regex": "push_.*|(secret|target).*", "action": "drop"}]
     running = oxpecker({"metrics": {"collect": {
         "push": {"http": f"unix:{push}", "relabel": rules},
-        "statsd": {"listen": f"unix:{statsd}", "labels": {"part": "w"}, "relabel": rules}}}})
+        "statsd": {"listen": f"unix:{statsd}", "labels": {"part": "w"}, "relabel": rules}}},
+        "receive": {"otlp": {"http": "unix:" + otlp, "relabel": rules}}})
     status, _, body = unix_http.request(push, "PUT", "/metrics/job/backup", body=b"bytes{job=\"x\"} 7\nsecret 1\n")
     assert status == 200, body
     for worker in ("a", "b"):
@@ -226,11 +229,16 @@ def test_push_and_statsd_have_rules_too(oxpecker, tmp_path):
         assert status == 200, body
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as peer:
         peer.sendto(b"hits:3|c\nsecret:1|g\nwait:2|ms", statsd)
+    for name in ("made", "secret"):
+        message = request_of_sum(5, name=name, service="shop").SerializeToString()
+        status, _, body = unix_http.request(otlp, "POST", "/v1/metrics", message, PROTOBUF)
+        assert status == 200, body
     wait_until(lambda: "hits" in running.page(), 60, "what was pushed")
     shown = shown_of(pull(running))
     assert shown[key_of({"__name__": "bytes", "from": "backup;"})] == "7"
     assert shown[key_of({"__name__": "jobs", "from": "x;"})] == "4"
     assert shown[key_of({"__name__": "hits", "from": ";w"})] == "3"
+    assert shown[key_of({"__name__": "made_total", "from": "shop;"})] == "5"
     assert shown[key_of({"__name__": "wait_count", "from": ";w"})] == "1"
     assert not any("secret" in str(key) or "push_" in str(key) or "backup" in dict(key).get("job", "") for key in shown)
     running.assert_balanced()

@@ -72,7 +72,7 @@ def test_an_sdk_with_its_defaults_reaches_jaeger(grpc_agent, jaeger, program, pr
     own = jaeger.otlp_grpc if protocol == "grpc" else jaeger.otlp_http.removeprefix("http://")
     sent = [send(words, protocol, address, service) for address, service in zip((f"127.0.0.1:{port}", own), services)]
     for service, (trace, made) in zip(services, sent):
-        wait_until(lambda: len(jaeger.spans(service)) == len(TIMES), 30, f"the spans of {service}")  # noqa: B023
+        wait_until(lambda: len(jaeger.spans(service)) == len(TIMES), 60, f"the spans of {service}")  # noqa: B023
         assert_as_made(jaeger, trace, made)
     assert stored(jaeger, services[0]) == stored(jaeger, services[1])
     wait_settled(agent)
@@ -87,13 +87,13 @@ def test_what_telemetrygen_sends_is_stored(grpc_agent, jaeger, protocol, tmp_pat
     agent = grpc_agent(jaeger.otlp_http, door={"http": [f"127.0.0.1:{http}"]})
     port, more = (agent.grpc_port, []) if protocol == "grpc" else (http, ["--otlp-http"])
     words = [tool, "traces", "--otlp-insecure", "--otlp-endpoint", f"127.0.0.1:{port}", "--service", service,
-             "--traces", TRACES, "--child-spans", SPANS - 1, "--rate", 0, "--timeout", "60s", *more]
+             "--traces", TRACES, "--child-spans", SPANS - 1, "--rate", 0, "--timeout", "120s", *more]
     runs = [Process(f"telemetrygen-{number}", words, tmp_path) for number in range(RUNS)]
     for one in runs:
-        assert one.wait(90) == 0, one.err()
+        assert one.wait(180) == 0, one.err()
     wait_settled(agent)
     count = RUNS * TRACES * SPANS
     assert agent.booked("received", signal="traces") == agent.booked("delivered", signal="traces") == count
     ids = lambda: [span["spanID"] for trace in jaeger.traces(service) for span in trace["spans"]]  # noqa: E731
-    wait_until(lambda: len(ids()) >= count, 30, "all in Jaeger")
+    wait_until(lambda: len(ids()) >= count, 60, "all in Jaeger")
     assert len(ids()) == len(set(ids())) == count

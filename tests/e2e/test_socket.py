@@ -13,6 +13,7 @@ import threading
 import pytest
 
 from lib import need
+from lib.agent import HURRIED
 from lib.shipped import documents_of, wait_delivered
 from lib.wait import free_port
 
@@ -59,7 +60,7 @@ def test_lines_of_many_connections(oxpecker, fault_server, place):
         peer.close()
     wait_delivered(agent, 2040)
     assert sorted(d["n"] for d in documents(server)) == list(range(2040))
-    agent.wait_until(lambda: agent.metric("oxpecker_connections", component="logs.collect.socket") == 0, 20, "gone")
+    agent.wait_until(lambda: agent.metric("oxpecker_connections", component="logs.collect.socket") == 0, 60, "gone")
     agent.assert_balanced()
 
 
@@ -92,14 +93,14 @@ def test_pythons_syslog_handler(oxpecker, fault_server, place):
 def test_pythons_syslog_handler_on_a_stream(oxpecker, fault_server, place):
     """A zero stands behind each record, and no line's end; glibc's syslog() does the same."""
     server = fault_server()
-    agent = start(oxpecker, server.url, place[0])
+    agent = start(oxpecker, server.url, {"listen": place[0], "flush": "1h"})
     address = place[1] if isinstance(place[1], str) else ("127.0.0.1", place[1])
     handler = logging.handlers.SysLogHandler(address, socktype=socket.SOCK_STREAM)
     logger = logging.Logger("shop", logging.DEBUG)
     logger.addHandler(handler)
     for number in range(500):
         logger.warning("line %d ü\nand one more", number)
-    wait_delivered(agent, 500, 8)
+    wait_delivered(agent, 500)
     assert [d["message"] for d in documents(server)] == [f"line {n} ü\nand one more" for n in range(500)]
     agent.assert_balanced()
     handler.close()
@@ -110,7 +111,7 @@ def test_logger(oxpecker, fault_server, tmp_path, words):
     server, path = fault_server(), f"{tmp_path}/log.sock"
     agent = start(oxpecker, server.url, {"listen": "unix:" + path, "kind": "datagram"})
     subprocess.run([need.program("logger"), "-u", path, "--socket-errors=on", "-p", "daemon.err", "-t", "app", *words,
-                    "hello: world"], check=True, timeout=20)
+                    "hello: world"], check=True, timeout=60)
     wait_delivered(agent, 1)
     document, = documents(server)
     assert document["message"] == "hello: world" and document["oxpecker.syslog.appname"] == "app"
@@ -176,7 +177,7 @@ def test_hostile_peers_hold_neither_memory_nor_others_up(oxpecker, fault_server,
         peer.sendall(b"y" * 500000)
     with connected(path) as good:
         good.sendall(b"".join(b'{"n":%d}\n' % n for n in range(1000)))
-        agent.wait_until(lambda: sum("n" in d for d in documents(server)) == 1000, 30, "the good one's lines")
+        agent.wait_until(lambda: sum("n" in d for d in documents(server)) == 1000, 60, "the good one's lines")
     for peer in peers:
         peer.sendall(b"\n")
         peer.close()
@@ -235,17 +236,17 @@ def test_descriptors_are_no_ceiling_unless_they_have_to_be(oxpecker, fault_serve
     agent.launch("sh", "-c", 'ulimit -S -n 64; exec "$@"', "sh")
     if hard:
         resource.prlimit(agent.pid, resource.RLIMIT_NOFILE, (hard, hard))
-    agent.wait_until(lambda: os.path.exists(path) and agent.answers("/health/liveness"), 20, "the agent")
+    agent.wait_until(lambda: os.path.exists(path) and agent.answers("/health/liveness"), 60, "the agent")
     peers = [connected(path) for _ in range(100)]
     for number, peer in enumerate(peers):
         peer.sendall(b'{"n":%d}\n' % number)
     if hard:
-        agent.wait_until(lambda: "no more connections can be accepted" in agent.err(), 20, "a word of it")
+        agent.wait_until(lambda: "no more connections can be accepted" in agent.err(), 60, "a word of it")
         for _ in range(20):  # both have a descriptor of their own for that
             assert agent.answers("/health/liveness") and agent.status()["ledger"]
         for peer in peers:
             peer.close()
-    wait_delivered(agent, 100, 40)
+    wait_delivered(agent, 100)
     assert sorted(d["n"] for d in documents(server)) == list(range(100))
     agent.assert_balanced()
 
@@ -275,9 +276,9 @@ def test_what_the_kernel_throws_away_is_counted(oxpecker, fault_server):
         for number in range(2000):
             peer.send(b'{"n":%d}' % number)
         agent.process.signal(18)
-        agent.wait_until(lambda: agent.booked("delivered") > 0 and not agent.booked("held"), 20, "what was kept")
+        agent.wait_until(lambda: agent.booked("delivered") > 0 and not agent.booked("held"), 60, "what was kept")
         peer.send(b'{"n":2000}')
-        agent.wait_until(lambda: agent.booked("received", signal="logs") == 2001, 20, "all are booked")
+        agent.wait_until(lambda: agent.booked("received", signal="logs") == 2001, 60, "all are booked")
     lost = agent.metric("oxpecker_kernel_lost_datagrams_total")
     assert 0 < lost < 2000 and agent.booked("dropped", signal="logs") == lost
     wait_delivered(agent, 2001 - lost)
@@ -298,7 +299,7 @@ def test_a_dead_socket_is_replaced_and_a_live_one_refused(oxpecker, fault_server
     for other in kinds:
         second = oxpecker({"logs": {"collect": {"socket": {**options, "kind": other}}}}, start=False)
         second.launch()
-        assert second.process.wait(20) == 1
+        assert second.process.wait(60) == 1
         second.expected_exit = {1}
         assert f"cannot listen on unix:{path}: taken by" in second.err()
     with connected(path, kinds[kind]) as peer:
@@ -315,12 +316,12 @@ def test_while_the_backend_is_away_the_loss_is_counted(oxpecker, fault_server, t
     peer = connected(path, socket.SOCK_STREAM if kind == "stream" else socket.SOCK_DGRAM)
     for number in range(total):
         peer.send(b'{"n":%d,"pad":"%s"}\n' % (number, b"x" * 200))
-    agent.wait_until(lambda: agent.booked("received", signal="logs") == total, 30, "all are booked")
+    agent.wait_until(lambda: agent.booked("received", signal="logs") == total, 60, "all are booked")
     lost = agent.booked("dropped", signal="logs")
     assert 0 < lost < total and agent.metric("oxpecker_waits_total") >= 1
     agent.assert_balanced()
     server.listen()
-    wait_delivered(agent, total - lost, 60)
+    wait_delivered(agent, total - lost)
     peer.send(b'{"n":%d}\n' % total)
     wait_delivered(agent, total - lost + 1)
     agent.assert_balanced()
@@ -331,13 +332,14 @@ def test_while_the_backend_is_away_the_loss_is_counted(oxpecker, fault_server, t
 def test_what_was_taken_survives_an_end_and_last_words_are_heard(oxpecker, fault_server, tmp_path):
     server, path = fault_server(), f"{tmp_path}/log.sock"
     server.refuse()
-    agent = start(oxpecker, server.url, "unix:" + path, exit={"within": "6s"})
+    agent = start(oxpecker, server.url, "unix:" + path, exit=HURRIED)
     with connected(path) as peer:
         peer.sendall(b"".join(b'{"n":%d}\n' % n for n in range(500)))
-        agent.wait_until(lambda: agent.booked("received", signal="logs") == 500, 20, "read")
+        agent.wait_until(lambda: agent.booked("received", signal="logs") == 500, 60, "read")
         agent.process.signal(15)
         peer.sendall(b'{"n":500}')
-    assert agent.process.wait(30) == 0
+    agent.wait_until(lambda: agent.booked("received", signal="logs") == 501, 60, "the last words")
+    assert agent.stop() == 0
     server.listen()
     agent.start()
     wait_delivered(agent, 501)
@@ -374,7 +376,7 @@ def test_sixty_four_writers_flat_out(oxpecker, fault_server, tmp_path):
         writer.start()
     for writer in writers:
         writer.join(60)
-    wait_delivered(agent, 32000, 60)
+    wait_delivered(agent, 32000)
     assert sorted(d["n"] for d in documents(server)) == list(range(32000))
     agent.assert_balanced()
 
@@ -382,11 +384,11 @@ def test_sixty_four_writers_flat_out(oxpecker, fault_server, tmp_path):
 @pytest.mark.parametrize("text", [b"100 <13>half a frame", b"half a line"])
 def test_what_has_no_end_does_not_hold_up_the_end(oxpecker, fault_server, tmp_path, text):
     server, path = fault_server(), f"{tmp_path}/log.sock"
-    agent = start(oxpecker, server.url, {"listen": "unix:" + path})
+    agent = start(oxpecker, server.url, {"listen": "unix:" + path}, exit={"within": "10m"})
     with connected(path) as peer:
         peer.sendall(text)
-        agent.wait_until(lambda: agent.metric("oxpecker_connections") == 1, 20, "its connection")
-        assert agent.stop(20) == 0  # sooner than exit.within
+        agent.wait_until(lambda: agent.metric("oxpecker_connections") == 1, 60, "its connection")
+        assert agent.stop() == 0  # sooner than exit.within
     document, = documents(server)
     assert document["message"].endswith(text.decode().partition(">")[2] or "half a line")
     assert "nothing was lost" in agent.err()
@@ -415,7 +417,7 @@ def test_a_socket_file_that_was_removed_is_made_anew(oxpecker, fault_server, tmp
         old.sendall(b'{"n":1}\n')
         wait_delivered(agent, 1)
         os.unlink(path)
-        agent.wait_until(lambda: os.path.exists(path), 20, "a new file")
+        agent.wait_until(lambda: os.path.exists(path), 60, "a new file")
         with connected(path, sort) as fresh:
             fresh.sendall(b'{"n":2}\n')
         if kind == "stream":

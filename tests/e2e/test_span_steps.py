@@ -3,6 +3,7 @@
 import requests
 
 from lib import fault
+from lib.agent import HURRIED
 from lib.wait import wait_until
 from test_steps import bytes_under
 from test_traces import PROTOBUF, request_of
@@ -44,21 +45,21 @@ def test_redacted_bytes_of_spans_leave_by_no_door(oxpecker, fault_server):
     """Delivered, in the spool, refused and parked: what is redacted is nowhere."""
     server = fault_server()
     server.plan(fault.status(503))
-    settings = {"receive": {"otlp": {"http": ["127.0.0.1:${OTLP_PORT}"], "ack": "disk"}}, "exit": {"within": "1s"},
+    settings = {"receive": {"otlp": {"http": ["127.0.0.1:${OTLP_PORT}"], "ack": "disk"}}, "exit": HURRIED,
                 "traces": {"batch": {"age": "50ms"}, "steps": [REDACT],
                            "export": {"otlp": {"endpoint": server.url, "gzip": False}}}}
     agent = oxpecker(settings)
     assert has_secret(secret_request(1))
     for first in (1, 3):
         assert requests.post(agent.otlp_url + "/v1/traces", data=secret_request(first), headers=PROTOBUF,
-                             timeout=20).ok
-    wait_until(lambda: server.taken("/v1/traces"), 20, "a try")
+                             timeout=60).ok
+    wait_until(lambda: server.taken("/v1/traces"), 60, "a try")
     assert agent.stop() == 0
     spooled = bytes_under(agent.folder)
     assert b"***" in spooled and not has_secret(spooled)
     server.plan(fault.status(400))
     agent.start()
-    agent.wait_until(lambda: agent.booked("parked", signal="traces") == 4, 30, "all parked")
+    agent.wait_until(lambda: agent.booked("parked", signal="traces") == 4, 60, "all parked")
     agent.assert_balanced()
     parked = bytes_under(agent.folder)
     assert b"***" in parked and not has_secret(parked)
@@ -74,12 +75,12 @@ def test_steps_of_spans_between_a_real_sdk_and_jaeger(oxpecker, jaeger, host_pyt
     host = host_python(otlp=agent.otlp_url, name="e2e-span-steps")
     for _ in range(5):
         host.get("/products/1")
-    wait_until(lambda: len(jaeger.spans("e2e-span-steps")) >= 5, 20, "five spans in Jaeger")
+    wait_until(lambda: len(jaeger.spans("e2e-span-steps")) >= 5, 60, "five spans in Jaeger")
     assert host.stop() == 0
-    agent.wait_until(lambda: not agent.booked("held", signal="traces"), 20, "all settled")
+    agent.wait_until(lambda: not agent.booked("held", signal="traces"), 60, "all settled")
     agent.assert_balanced()
-    spans = jaeger.spans("e2e-span-steps")
-    assert len(spans) == agent.booked("delivered", signal="traces")
+    count = agent.booked("delivered", signal="traces")
+    spans = wait_until(lambda: len(s := jaeger.spans("e2e-span-steps")) == count and s, 60, "what Jaeger has taken")
     assert agent.booked("dropped", signal="traces") > 0
     assert all(span["attributes"]["checked"] == "yes" and span["attributes"]["span.kind"] == "server" for span in spans)
     assert all(span["resource"]["team"] == "payments" for span in spans)

@@ -13,7 +13,8 @@ PAGE = fault.ok(b"demo 1\n", TEXT)
 
 
 def config(folder, limits=None, **options):
-    return {"metrics": {"collect": {"app": {"type": "scrape", "target": f"unix:{folder}/app.sock", **options}},
+    return {"metrics": {"collect": {"app": {"type": "scrape", "target": f"unix:{folder}/app.sock",
+                                            "timeout": "60s", **options}},
                         **({"limits": limits} if limits else {})}}
 
 
@@ -38,14 +39,14 @@ def said(agent):
 def test_a_target_is_asked_for_formats_and_its_times_are_shown_or_not(oxpecker, server, tmp_path):
     page = '# TYPE demo counter\ndemo_total 1 1.5 # {trace_id="a"} 0.5 1e9\n# EOF\n'
     server.plan(fault.ok(page.encode(), parsers.OPENMETRICS))
-    agent = oxpecker(config(tmp_path, timeout="60s"))
+    agent = oxpecker(config(tmp_path))
     shown = parsers.read(parsers.OPENMETRICS, agent.get("/metrics", headers={"Accept": parsers.OPENMETRICS}).content)
     assert shown.samples["demo_total", ()] == ("1", 1500)
     assert shown.exemplars["demo_total", ()] == {"labels": {"trace_id": "a"}, "value": "0.5", "timestamp": 10**12}
     accept = server.taken("/metrics")[-1].headers["Accept"]
     assert accept.startswith("application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.9,")
     agent.stop()
-    agent = oxpecker(config(tmp_path, timeout="60s", scrape_protocols=["PrometheusText0.0.4"],
+    agent = oxpecker(config(tmp_path, scrape_protocols=["PrometheusText0.0.4"],
                             honor_timestamps=False))
     assert parsers.read(TEXT, agent.get("/metrics").content).samples["demo_total", ()] == ("1", None)
     assert server.taken("/metrics")[-1].headers["Accept"] == "text/plain;version=0.0.4;q=0.9,*/*;q=0.1"
@@ -137,7 +138,7 @@ def test_limits_are_what_is_configured(oxpecker, server, tmp_path):
 
 def over_tls(server, options):
     return {"metrics": {"collect": {"app": {"type": "scrape", "target": f"127.0.0.1:{server.port}", "tls": True,
-                                            **options}}}}
+                                            "timeout": "60s", **options}}}}
 
 
 def test_a_target_in_tls_that_asks_for_our_certificate(oxpecker, fault_server, tmp_path):
@@ -185,7 +186,7 @@ def test_who_asks_is_told_and_renewed(oxpecker, server, tmp_path):
     assert row_of(agent)["error"].startswith("HTTP 401")
     assert "old-token-1" not in json.dumps(row_of(agent)) + agent.err()
     token.write_text("new-token-2\n")
-    agent.wait_until(lambda: agent.metric("demo") == 1, 20, "the token is read again")
+    agent.wait_until(lambda: agent.metric("demo") == 1, 60, "the token is read again")
     server.plan(asks_for("Basic " + base64.b64encode(b"scraper:secret word").decode()))
     assert oxpecker(config(tmp_path, user="scraper", password="secret word")).metric("demo") == 1
 

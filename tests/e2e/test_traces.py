@@ -6,6 +6,7 @@ import os
 import re
 import socket
 import time
+from collections import Counter
 
 import pytest
 import requests
@@ -14,6 +15,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (ExportTrac
                                                                       ExportTraceServiceResponse)
 
 from lib import agent as agents
+from lib.agent import HURRIED
 from lib import fault, unix_http
 from lib.wait import wait_until
 
@@ -40,7 +42,7 @@ def request_of(spans, service="made", first=1):
 
 def post(agent, body, **headers):
     names = {name.replace("_", "-"): value for name, value in headers.items()}
-    return requests.post(agent.otlp_url + "/v1/traces", data=body, headers={**PROTOBUF, **names}, timeout=20)
+    return requests.post(agent.otlp_url + "/v1/traces", data=body, headers={**PROTOBUF, **names}, timeout=60)
 
 
 def spans_at(server):
@@ -53,6 +55,13 @@ def spans_at(server):
     return found
 
 
+def assert_spans(agent, server, wanted):
+    """The server was sent these, and none more often unless the agent says that it sent some again."""
+    found, wanted = Counter(spans_at(server)), Counter(wanted)
+    more = found - wanted
+    assert not wanted - found and more.keys() <= wanted.keys() and (not more or agent.sent_again()), found
+
+
 def wait_settled(agent):
     agent.wait_until(lambda: agent.booked("received", signal="traces") and not agent.booked("held", signal="traces"))
     agent.assert_balanced()
@@ -63,7 +72,7 @@ def test_the_python_sdk_reaches_jaeger(oxpecker, jaeger, host_python):
     host = host_python(otlp=agent.otlp_url, name="e2e-python")
     for _ in range(5):
         host.get("/products/1")
-    wait_until(lambda: len(jaeger.spans("e2e-python")) >= 10, 20, "ten spans in Jaeger")
+    wait_until(lambda: len(jaeger.spans("e2e-python")) >= 10, 60, "ten spans in Jaeger")
     assert host.stop() == 0
     spans = jaeger.spans("e2e-python")
     ids = {span["spanID"] for span in spans}
@@ -80,9 +89,9 @@ def test_the_node_sdk_reaches_jaeger_unchanged(oxpecker, jaeger, host_node):
     for host in (through, straight):
         assert host.get("/products/1").status_code == 200
     for name in ("e2e-node", "e2e-straight"):
-        wait_until(lambda: any(span["parent"] is None for span in jaeger.spans(name)), 20, "the root span of " + name)
+        wait_until(lambda: any(span["parent"] is None for span in jaeger.spans(name)), 60, "the root span of " + name)
     through.stop(), straight.stop()
-    wait_until(lambda: shape(jaeger.spans("e2e-node")) == shape(jaeger.spans("e2e-straight")), 20, "the same spans")
+    wait_until(lambda: shape(jaeger.spans("e2e-node")) == shape(jaeger.spans("e2e-straight")), 60, "the same spans")
 
 
 def shape(spans):
@@ -98,18 +107,19 @@ def test_over_a_unix_socket(oxpecker, fault_server, tmp_path):
     code, headers, answer = unix_http.request(path, "POST", "/v1/traces", body, PROTOBUF)
     assert code == 200 and answer == b""
     wait_settled(agent)
-    assert spans_at(server) == [1, 2, 3]
+    assert_spans(agent, server, [1, 2, 3])
 
 
 def test_requests_are_merged_into_batches(oxpecker, fault_server):
     server = fault_server()
-    agent = oxpecker({"traces": {"batch": {"age": "1s"}, "export": {"otlp": {"endpoint": server.url}}}})
+    agent = oxpecker({"traces": {"batch": {"age": "10m", "records": 100}, "export": {"otlp": {
+        "endpoint": server.url}}}})
     for first in range(1, 101, 10):
         message = request_of(10, first=first)
         message.resource_spans[0].scope_spans[0].scope.name = "a long name, so that it is worth it " * 3
         assert post(agent, message.SerializeToString()).status_code == 200
     wait_settled(agent)
-    assert sorted(spans_at(server)) == list(range(1, 101))
+    assert_spans(agent, server, range(1, 101))
     assert len(server.taken("/v1/traces")) < 10
     for request in server.taken("/v1/traces"):  # the resource and the scope stand there once
         resource, = ExportTraceServiceRequest.FromString(request.body).resource_spans
@@ -125,7 +135,7 @@ def test_a_large_request_goes_through_the_lane(oxpecker, fault_server, packed):
     answer = post(agent, gzip.compress(body) if packed else body, **({"Content_Encoding": "gzip"} if packed else {}))
     assert answer.status_code == 200
     wait_settled(agent)
-    assert sorted(spans_at(server)) == list(range(1, 20001))
+    assert_spans(agent, server, range(1, 20001))
 
 
 def test_an_empty_request_is_fine(oxpecker, fault_server):
@@ -180,7 +190,7 @@ def test_a_bad_body_is_refused_and_sinks_nobody(oxpecker, fault_server, kind):
     assert b"OTLP" in answer.content and b" at byte " in answer.content
     assert post(agent, request_of(2, first=3).SerializeToString()).status_code == 200
     wait_settled(agent)
-    assert spans_at(server) == [1, 2, 3, 4]
+    assert_spans(agent, server, [1, 2, 3, 4])
     assert agent.metric("oxpecker_refused_bad_total", component="receive.otlp") == 1
 
 
@@ -204,7 +214,7 @@ def test_values_nest_as_deep_as_sdks_let_them(oxpecker, jaeger, tmp_path, kind):
     assert post(agent, nested(64, kind == "maps", service.encode())).status_code == 200
     wait_settled(agent)
     assert agent.booked("delivered", signal="traces", destination="traces.export.jaeger") == 1
-    wait_until(lambda: jaeger.spans(service), 20, "the span in Jaeger")
+    wait_until(lambda: jaeger.spans(service), 60, "the span in Jaeger")
     text = jaeger.spans(service)[0]["attributes"]["deep"]
     assert text == ('{"k":' * 64 + '"x"' + "}" * 64 if kind == "maps" else "[" * 64 + '"x"' + "]" * 64)
     with open(shown, encoding="utf-8") as file:
@@ -297,8 +307,9 @@ def test_text_that_is_not_utf8_is_mended_wherever_it_stands(oxpecker, fault_serv
         partial = ExportTraceServiceResponse.FromString(answer.content).partial_success
         assert partial.rejected_spans == 0 and "not UTF-8: 1 " in partial.error_message, name
     wait_settled(agent)
-    assert sorted(spans_at(server)) == list(range(1, 2 * len(names) + 1)) and len(names) == 22
-    assert b"".join(request.body for request in server.requests).count("caf\ufffd".encode()) == len(names)
+    assert_spans(agent, server, range(1, 2 * len(names) + 1))
+    mended = b"".join(request.body for request in server.requests).count("caf\ufffd".encode())
+    assert len(names) == 22 and (mended == 22 or mended > 22 and agent.sent_again())
     assert agent.metric("oxpecker_strings_mended_total") == len(names)
 
 
@@ -332,7 +343,7 @@ def test_of_512_spans_none_is_lost_for_a_latin_path(oxpecker, jaeger, ack, packe
     answer = post(agent, gzip.compress(body) if packed else body, **({"Content_Encoding": "gzip"} if packed else {}))
     assert answer.status_code == 200
     wait_settled(agent)
-    wait_until(lambda: len(jaeger.spans(service)) == 512, 20, "all spans in Jaeger")
+    wait_until(lambda: len(jaeger.spans(service)) == 512, 60, "all spans in Jaeger")
     paths = [span["attributes"]["url.path"] for span in jaeger.spans(service)]
     assert paths.count("/cafX.html") == 511 and paths.count("/caf\ufffd.html") == 1
     assert agent.booked("received", signal="traces") == agent.booked("delivered", signal="traces") == 512
@@ -349,7 +360,7 @@ def test_of_512_spans_one_without_a_trace_is_refused(oxpecker, jaeger, ack):
     assert answer.status_code == 200 and partial.rejected_spans == 1
     assert 'the first is span 300, "span 300": a trace id' in partial.error_message
     wait_settled(agent)
-    wait_until(lambda: len(jaeger.spans(service)) == 511, 20, "the others in Jaeger")
+    wait_until(lambda: len(jaeger.spans(service)) == 511, 60, "the others in Jaeger")
     assert agent.booked("received", signal="traces") == 512
     assert agent.booked("rejected", signal="traces") == 1
     assert agent.booked("delivered", signal="traces") == 511
@@ -369,7 +380,7 @@ def test_a_large_request_is_mended_in_the_lane(oxpecker, fault_server, tmp_path)
     assert len(body) > 512 << 10
     assert post(agent, body.replace(b"/cafY.html", b"/caf\xe9.html")).status_code == 200
     wait_settled(agent)
-    assert sorted(spans_at(server)) == [number for number in range(1, spans + 1) if number != 5000]
+    assert_spans(agent, server, [number for number in range(1, spans + 1) if number != 5000])
     written = json.loads(shown.read_text(encoding="utf-8"))["resourceSpans"][0]["scopeSpans"][0]["spans"]
     paths = [span["attributes"][0]["value"]["stringValue"] for span in written]
     assert paths.count("/caf\ufffd.html") == 3 and len(paths) == spans - 1
@@ -395,8 +406,7 @@ def test_a_body_is_mended_whatever_way_it_goes(oxpecker, fault_server):
             assert answer.status_code == 200 and partial.rejected_spans == 1, (spans, way)
             assert "not UTF-8: 1" in partial.error_message, (spans, way)
     wait_settled(agent)
-    assert sorted(spans_at(server)) == sorted(
-        [number for spans in sizes for number in range(1, spans + 1) if number != 2] * len(ways))
+    assert_spans(agent, server, [n for spans in sizes for n in range(1, spans + 1) if n != 2] * len(ways))
     assert agent.metric("oxpecker_strings_mended_total") == agent.metric("oxpecker_spans_refused_total") == 12
 
 
@@ -458,7 +468,7 @@ def test_a_gzip_bomb_is_refused(oxpecker, fault_server):
     for name in ("gzip", "x-gzip", "GZIP"):  # the second is the first (RFC 9110, 8.4.1.3)
         assert post(agent, gzip.compress(request_of(2).SerializeToString()), Content_Encoding=name).status_code == 200
     wait_settled(agent)
-    assert spans_at(server) == [1, 2] * 3
+    assert_spans(agent, server, [1, 2] * 3)
 
 
 def test_wrong_type_encoding_method_path_and_size(oxpecker, fault_server):
@@ -470,8 +480,8 @@ def test_wrong_type_encoding_method_path_and_size(oxpecker, fault_server):
         wrong_coding = post(agent, body, Content_Encoding=name)
         assert wrong_coding.status_code == 415
         assert wrong_coding.headers["Accept-Encoding"] == "gzip, deflate, zstd"
-    assert requests.get(agent.otlp_url + "/v1/traces", timeout=20).status_code == 405
-    assert requests.post(agent.otlp_url + "/v1/nothing", data=body, timeout=20).status_code == 404
+    assert requests.get(agent.otlp_url + "/v1/traces", timeout=60).status_code == 405
+    assert requests.post(agent.otlp_url + "/v1/nothing", data=body, timeout=60).status_code == 404
     assert post(agent, b"\x0a" * (9 << 20)).status_code == 413
     assert agent.get("/health").status_code == 200
 
@@ -495,7 +505,7 @@ def test_a_peer_that_leaves_half_way_costs_nothing(oxpecker, fault_server):
                          b"Content-Length: 100000\r\n\r\n" + b"\x0a" * 500)
     assert post(agent, request_of(1).SerializeToString()).status_code == 200
     wait_settled(agent)
-    assert spans_at(server) == [1]
+    assert_spans(agent, server, [1])
 
 
 def test_chunked_bodies_are_taken(oxpecker, fault_server):
@@ -505,7 +515,7 @@ def test_chunked_bodies_are_taken(oxpecker, fault_server):
     pieces = (body[at:at + 10000] for at in range(0, len(body), 10000))
     assert post(agent, pieces).status_code == 200
     wait_settled(agent)
-    assert len(spans_at(server)) == 5000
+    assert_spans(agent, server, range(1, 5001))
 
 
 RETRIED = {"429": fault.status(429, retry_after=1), "502": fault.status(502), "503": fault.status(503),
@@ -521,7 +531,8 @@ def test_tried_again_by_the_specification(oxpecker, fault_server, kind):
     post(agent, request_of(5).SerializeToString())
     wait_settled(agent)
     assert agent.booked("delivered", signal="traces") == 5
-    assert spans_at(server) == [1, 2, 3, 4, 5] * 2
+    assert agent.sent_again()
+    assert_spans(agent, server, [1, 2, 3, 4, 5] * 2)
 
 
 @pytest.mark.parametrize("code", [400, 404, 408, 500, 501])
@@ -533,7 +544,7 @@ def test_never_tried_again_by_the_specification(oxpecker, fault_server, code):
     wait_settled(agent)
     assert agent.booked("delivered", signal="traces") == 0
     assert agent.booked("rejected", signal="traces") + agent.booked("parked", signal="traces") == 5
-    assert len(server.taken("/v1/traces")) == 1
+    assert len(server.taken("/v1/traces")) == 1 or agent.scouts()
 
 
 HTML = b"<html><body>Log in to use this network</body></html>"
@@ -576,7 +587,7 @@ def test_who_lets_nobody_by_refuses_nobody(oxpecker, fault_server, kind):
     server.plan(NO_RECEIVER[kind])
     agent = oxpecker(config(server.url, retry_first="5ms", retry_last="10ms"))
     post_apart(agent, 20, 7)
-    agent.wait_until(lambda: len(server.taken("/v1/traces")) > 60, 30, "many tries")
+    agent.wait_until(lambda: len(server.taken("/v1/traces")) > 60, 60, "many tries")
     assert agent.booked("held", signal="traces") == 20
     server.plan(fault.ok())
     wait_settled(agent)
@@ -589,11 +600,11 @@ def test_whom_a_firewall_takes_offence_at_lets_others_by(oxpecker, fault_server)
     server.plan(fault.status(403))
     agent = oxpecker(config(server.url, retry_first="5ms", retry_last="10ms"))
     post_apart(agent, 20, 7)
-    agent.wait_until(lambda: len(server.taken("/v1/traces")) > 60, 30, "many tries")
+    agent.wait_until(lambda: len(server.taken("/v1/traces")) > 60, 60, "many tries")
     assert agent.booked("held", signal="traces") == 20
     server.plan(fault.poisoned(b"offensive", fault.status(403)))
-    agent.wait_until(lambda: agent.booked("delivered", signal="traces") == 19, 30, "the others")
-    agent.wait_until(lambda: agent.booked("parked", signal="traces") == 1, 30, "it is parked")
+    agent.wait_until(lambda: agent.booked("delivered", signal="traces") == 19, 60, "the others")
+    agent.wait_until(lambda: agent.booked("parked", signal="traces") == 1, 60, "it is parked")
     agent.assert_balanced()
 
 
@@ -607,7 +618,8 @@ def test_answers_of_receivers_of_otlp_are_deliveries(oxpecker, fault_server, ans
     agent = oxpecker(config(server.url))
     post(agent, request_of(5).SerializeToString())
     wait_settled(agent)
-    assert agent.booked("delivered", signal="traces") == 5 and len(server.taken("/v1/traces")) == 1
+    assert agent.booked("delivered", signal="traces") == 5
+    assert len(server.taken("/v1/traces")) == 1 or agent.scouts()
 
 
 def test_partial_success_is_counted_not_tried_again(oxpecker, fault_server):
@@ -618,7 +630,7 @@ def test_partial_success_is_counted_not_tried_again(oxpecker, fault_server):
     post(agent, request_of(5).SerializeToString())
     wait_settled(agent)
     assert agent.booked("delivered", signal="traces") == 3 and agent.booked("rejected", signal="traces") == 2
-    assert len(server.taken("/v1/traces")) == 1
+    assert len(server.taken("/v1/traces")) == 1 or agent.scouts()
     assert any("too old" in row["error"] for row in agent.status()["destinations"])
     agent.expected_exit = {1}  # nobody has the two
     assert agent.stop() == 1 and "ended: 2 records lost" in agent.err()
@@ -685,7 +697,7 @@ def test_what_a_receiver_quotes_of_who_we_are_is_not_shown(oxpecker, fault_serve
     server.plan(quoting)
     agent = oxpecker(config(server.url.replace("//", f"//app:{secret}@")))
     post(agent, request_of(5).SerializeToString())
-    agent.wait_until(lambda: any("who" in row["error"] for row in agent.status()["destinations"]), 20, "told")
+    agent.wait_until(lambda: any("who" in row["error"] for row in agent.status()["destinations"]), 60, "told")
     server.plan(fault.ok())
     wait_settled(agent)
     told = json.dumps(agent.status()) + agent.err() + agent.get("/health/delivery").text
@@ -731,13 +743,13 @@ def test_full_is_answered_503_and_nothing_is_lost(oxpecker, fault_server):
 def test_sigterm_with_the_backend_down_keeps_the_spans(oxpecker, fault_server):
     server = fault_server()
     server.refuse()
-    agent = oxpecker({**config(server.url), "exit": {"within": "2s"}})
+    agent = oxpecker({**config(server.url), "exit": HURRIED})
     post(agent, request_of(50).SerializeToString())
     assert agent.stop() == 0
     server.listen()
     agent.start()
     agent.wait_until(lambda: agent.booked("delivered", signal="traces") == 50)
-    assert sorted(spans_at(server)) == list(range(1, 51))
+    assert_spans(agent, server, range(1, 51))
     agent.assert_balanced()
 
 
@@ -750,8 +762,8 @@ def test_the_door_stays_open_while_the_app_still_sends(oxpecker, fault_server):
                                       data=request_of(1, first=first).SerializeToString(), headers=headers, timeout=60)
     assert send(1).status_code == 200
     agent.process.signal(15)
-    wait_until(lambda: "ending" in agent.err(), 30, "the agent to say that it ends")
+    wait_until(lambda: "ending" in agent.err(), 60, "the agent to say that it ends")
     assert send(2).status_code == 200
     session.close()
-    wait_until(lambda: not agent.process.alive(), 20, "the agent to end by itself")
-    assert sorted(spans_at(server)) == [1, 2]
+    wait_until(lambda: not agent.process.alive(), 60, "the agent to end by itself")
+    assert set(spans_at(server)) == {1, 2}

@@ -1,6 +1,7 @@
 /*
  * A disk that takes its time, for LD_PRELOAD: each fsync and fdatasync, and each close of a file that was removed,
- * takes SLOW_DISK_MS milliseconds. One on the main thread is told on stderr, since it holds up whatever that does.
+ * takes SLOW_DISK_MS milliseconds, and as long as the file is there that SLOW_DISK_GATE names. One on the main thread
+ * is told on stderr, since it holds up whatever that does.
  */
 #include <poll.h>
 #include <stdlib.h>
@@ -15,12 +16,14 @@ int close(int fd);
 static void take_time(void)
 {
 	static const char told[] = "slow disk: the main thread waits for it\n";
-	const char *ms = getenv("SLOW_DISK_MS");
+	const char *ms = getenv("SLOW_DISK_MS"), *gate = getenv("SLOW_DISK_GATE");
 	long left = ms ? strtol(ms, NULL, 10) : 0;
 
 	if (syscall(SYS_gettid) == getpid() && write(STDERR_FILENO, told, sizeof told - 1) < 0)
 		return;
 	(void)poll(NULL, 0, (int)left);
+	while (gate && access(gate, F_OK) == 0)
+		(void)poll(NULL, 0, 5);
 }
 
 int fsync(int fd)

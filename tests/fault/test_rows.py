@@ -11,7 +11,7 @@ import struct
 import pytest
 
 from lib import agent as agents, fault
-from lib.agent import TERMS, amount
+from lib.agent import HURRIED, TERMS, amount
 from lib.shipped import documents_of
 from lib.wait import wait_until
 from test_ack import killed, post, start
@@ -238,7 +238,7 @@ def test_a_spool_that_cannot_be_read_costs_no_counts(oxpecker, fault_server):
     server = fault_server()
     server.refuse()
     first = {"url": server.url, "gzip": False}
-    agent, door = start(oxpecker, server.url, exit={"within": "2s"},
+    agent, door = start(oxpecker, server.url, exit=HURRIED,
                         logs={"export": {"elasticsearch": first, "second": {"type": "elasticsearch", **first}}})
     for number in range(REQUESTS):
         assert post(door, [number], text="x" * 900000).status_code == 200
@@ -247,7 +247,7 @@ def test_a_spool_that_cannot_be_read_costs_no_counts(oxpecker, fault_server):
     before = mapped_rows(agent)
     agent.launch()
     agent.expected_exit = {1}
-    wait_until(lambda: not agent.process.alive(), 20, "the end of the start")
+    wait_until(lambda: not agent.process.alive(), 60, "the end of the start")
     assert "cannot start logs.collect.bulk" in agent.err()
     assert mapped_rows(agent) == before
     agent.start()

@@ -214,6 +214,43 @@ enum admit host_offer(struct host *h, struct batch **batch)
 	return ADMIT_TAKEN;
 }
 
+/* As host_offer_long(). */
+enum admit host_prepare(
+	struct host *h, struct batch **batch, void (*done)(void *, int failed, struct batch *), void *context)
+{
+	if (h->refuse)
+		return ADMIT_FULL;
+	h->prepares++;
+	if (!h->offers_wait)
+		return ADMIT_TAKEN;
+	OXP_ASSERT(!h->preparing.batch);
+	h->preparing.batch = *batch;
+	h->preparing.done = done;
+	h->preparing.context = context;
+	*batch = NULL;
+	return ADMIT_WAITS;
+}
+
+void fake_host_prepared(struct host *h, int failed)
+{
+	struct batch *batch = h->preparing.batch;
+
+	OXP_ASSERT(batch);
+	h->preparing.batch = NULL;
+	if (failed)
+		batch_free(batch);
+	h->preparing.done(h->preparing.context, failed, failed ? NULL : batch);
+}
+
+void host_take(struct host *h, struct batch **batch)
+{
+	bool refuse = h->refuse;
+
+	h->refuse = false;
+	OXP_ASSERT(host_offer(h, batch) == ADMIT_TAKEN);
+	h->refuse = refuse;
+}
+
 static void let_wait(struct host *h, struct batch **batch, void (*done)(void *, int failed), void *context)
 {
 	OXP_ASSERT(!h->waiting.batch);
@@ -235,6 +272,10 @@ enum admit host_offer_long(struct host *h, struct batch **batch, void (*done)(vo
 bool host_withdraw(struct host *h, enum signal signal, const void *context)
 {
 	(void)signal;
+	if (h->preparing.batch && h->preparing.context == context) {
+		fake_host_prepared(h, -ETIMEDOUT);
+		return true;
+	}
 	if (!h->waiting.batch || h->waiting.context != context)
 		return false;
 	batch_free(h->waiting.batch);
@@ -458,8 +499,7 @@ size_t host_memory_most(const struct host *h, enum signal signal)
 
 const char *host_state_path(struct host *h)
 {
-	(void)h;
-	return "/tmp";
+	return h->state_path ? h->state_path : "/tmp";
 }
 
 struct lane *host_cpu_lane(struct host *h)

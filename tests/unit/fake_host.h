@@ -61,17 +61,25 @@ struct host {
 	uint64_t lost, lost_bytes; /* told by host_lost() */
 	uint64_t refused, refused_bytes; /* told by host_refused() */
 	size_t broke_off; /* told by host_broke_off() */
+	const char *state_path; /* what host_state_path() says; NULL: /tmp */
 	struct series *series; /* the test's, lent to collectors of metrics */
 	size_t collected; /* told by host_collected() */
 	uint64_t samples_dropped; /* told by host_samples() */
 	bool refuse; /* every offer is answered FULL */
-	/* host_offer_long() answers WAITS, and host_offer_spooled() TAKEN; `waiting` is what was offered */
+	/* host_offer_long() and host_prepare() answer WAITS, host_offer_spooled() TAKEN; `waiting` and `preparing` are
+	 * what was offered */
 	bool offers_wait;
 	struct {
 		struct batch *batch; /* NULL: nothing waits */
 		void (*done)(void *context, int failed);
 		void *context;
 	} waiting;
+	struct {
+		struct batch *batch; /* NULL: nothing is prepared */
+		void (*done)(void *context, int failed, struct batch *prepared);
+		void *context;
+	} preparing;
+	size_t prepares; /* calls of host_prepare() */
 	bool backed_up; /* a destination has enough to do: there are no batches */
 	uint64_t not_left; /* told by host_not_left() */
 	bool left; /* told by host_left() */
@@ -96,6 +104,8 @@ void fake_host_init(struct host *, struct loop *, const struct collector_type *t
 /* Another ceiling, before anything was offered. */
 void fake_host_memory(struct host *, size_t memory);
 void fake_host_done(struct host *);
+/* Ends what `preparing` has. */
+void fake_host_prepared(struct host *, int failed);
 /* Settles the oldest `n` batches that are held. */
 void fake_host_settle(struct host *, size_t n);
 /* The process dies: nothing that is under way ends, nothing that is staged is kept. The collector is destroyed. */

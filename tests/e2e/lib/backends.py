@@ -33,13 +33,13 @@ class Backend:
         self.process.kill9()
 
     def get(self, url, **more):
-        answer = requests.get(url, timeout=20, **more)
+        answer = requests.get(url, timeout=300, **more)
         answer.raise_for_status()
         return answer.json()
 
     def is_up(self, url):
         try:
-            return requests.get(url, timeout=2).status_code == 200
+            return requests.get(url, timeout=20).status_code == 200
         except requests.RequestException:
             return False
 
@@ -74,7 +74,7 @@ class Jaeger(Backend):
         self.wait_up()
 
     def wait_up(self):
-        self.process.wait_until(lambda: self.is_up(self.query + "/api/services"), 60, "Jaeger answers")
+        self.process.wait_until(lambda: self.is_up(self.query + "/api/services"), 180, "Jaeger answers")
 
     def start(self):
         self.process.start()
@@ -157,7 +157,7 @@ class OpenSearch(Backend):
                 os.path.join(str(folder), self.name), port, free_port(), self.modules,
                 *(f"{name}={value}" for name, value in (settings or {}).items())]
         self.process = Process(self.name, argv, folder)
-        self.process.wait_until(lambda: "READY" in self.process.out(), 180, f"{self.name} is ready")
+        self.process.wait_until(lambda: "READY" in self.process.out(), 600, f"{self.name} is ready")
 
     @staticmethod
     def java(home):
@@ -169,7 +169,7 @@ class OpenSearch(Backend):
     def request(self, method, path, body=None, headers=None):
         data = json.dumps(body) if isinstance(body, (dict, list)) else body
         headers = headers or {"Content-Type": "application/json"}
-        return requests.request(method, f"{self.url}/{path}", data=data, headers=headers, timeout=30)
+        return requests.request(method, f"{self.url}/{path}", data=data, headers=headers, timeout=300)
 
     def create_index(self, name, mappings, dynamic=True):
         """`mappings` as {"field": {"type": "long"}}; a document that does not fit is refused with 400.
@@ -247,7 +247,7 @@ class StatsdExporter(Backend):
 class Prometheus(Backend):
     """Prometheus that scrapes the given host:port targets every second. They may be named before they listen."""
 
-    def __init__(self, folder, targets, interval="1s"):
+    def __init__(self, folder, targets, interval="1s", words=()):
         port, config = free_port(), os.path.join(str(folder), f"prometheus-{next(_numbers)}.yml")
         self.url = f"http://127.0.0.1:{port}"
         job = {"job_name": "oxpecker", "static_configs": [{"targets": list(targets)}]}
@@ -255,9 +255,9 @@ class Prometheus(Backend):
         with open(config, "w", encoding="utf-8") as file:
             json.dump({"global": times, "scrape_configs": [job]}, file)
         argv = [need.prometheus("prometheus"), "--config.file=" + config, f"--web.listen-address=127.0.0.1:{port}",
-                f"--storage.tsdb.path={config}.data", "--log.level=warn", "--enable-feature=exemplar-storage"]
+                f"--storage.tsdb.path={config}.data", "--log.level=warn", "--enable-feature=exemplar-storage", *words]
         self.process = Process("prometheus", argv, folder)
-        self.process.wait_until(lambda: self.is_up(self.url + "/-/ready"), 30, "Prometheus is ready")
+        self.process.wait_until(lambda: self.is_up(self.url + "/-/ready"), 60, "Prometheus is ready")
 
     def query(self, expression):
         """[(labels, value)] of an instant query."""

@@ -76,5 +76,5 @@ class MemoryCgroup:
         return self.read("cgroup.procs").split()
 
     def close(self):
-        wait_until(lambda: not self.members(), 30, "the cgroup is empty")
+        wait_until(lambda: not self.members(), 60, "the cgroup is empty")
         os.rmdir(self.path)

@@ -1,9 +1,9 @@
-"""A disk of a few MiB that a test can fill to its last byte."""
+"""A disk of a few MiB that a test can fill to its last byte, and disks that are slow."""
 
 import os
 import subprocess
 
-from . import need
+from . import agent, need
 
 SIZE = 16 << 20
 
@@ -38,3 +38,27 @@ class Disk:
 
     def close(self):
         subprocess.run(["umount", "-l", self.path], check=True)
+
+
+def slow(**settings):
+    """The environment of an agent whose disk is that of fault/slow_disk.c: MS=100, GATE=path."""
+    shim = os.path.join(os.path.dirname(agent.binary()), "tests", "libslow_disk.so")
+    if not os.path.exists(shim):
+        need.missing(f"{shim} is not built")
+    return {"LD_PRELOAD": shim, "ASAN_OPTIONS": "detect_leaks=1:exitcode=99:verify_asan_link_order=0",
+            **{"SLOW_DISK_" + name: value for name, value in settings.items()}}
+
+
+class Gate:
+    """While it is closed, in a `with`, nothing that an agent with this `env` commits is on disk."""
+
+    def __init__(self, folder):
+        self.path = os.path.join(str(folder), "gate")
+        self.env = slow(GATE=self.path)
+
+    def __enter__(self):
+        with open(self.path, "xb"):
+            return self
+
+    def __exit__(self, *_):
+        os.unlink(self.path)

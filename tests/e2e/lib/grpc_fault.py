@@ -218,7 +218,7 @@ class GrpcFaultServer:
         with self.lock:
             return [request for request in self.requests if path is None or path in request.path]
 
-    def wait_requests(self, count, path=None, deadline=20):
+    def wait_requests(self, count, path=None, deadline=60):
         return wait_until(lambda: len(self.taken(path)) >= count and self.taken(path), deadline, f"{count} requests")
 
     def serve(self, listening):

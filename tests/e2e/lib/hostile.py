@@ -94,5 +94,5 @@ class Crowd:
 
     def close(self):
         self.ending.set()
-        self.thread.join(20)
+        self.thread.join(60)
         assert not self.thread.is_alive()

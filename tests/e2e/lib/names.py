@@ -38,7 +38,7 @@ class NameServer:
         options = ["keep-in-foreground", "no-resolv", "no-hosts", "conf-file=/dev/null", "bind-interfaces", "user=root",
                    "pid-file=", "local=/test/", f"listen-address={self.address}", *records]
         self.process = Process("dnsmasq", [program, *("--" + option for option in options)], self.folder)
-        self.process.wait_until(self.answers, 20, "an open port")
+        self.process.wait_until(self.answers, 60, "an open port")
 
     def answers(self):
         try:

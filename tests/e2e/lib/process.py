@@ -49,14 +49,14 @@ class Process:
         if self.alive():
             self.child.send_signal(number)
 
-    def wait(self, deadline=30.0):
+    def wait(self, deadline=60.0):
         """Its exit status; -9 means killed by signal 9."""
         try:
             return self.child.wait(deadline)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"{self.name} is still there after {deadline:g} s:\n{self.err()[-2000:]}") from None
 
-    def stop(self, deadline=30.0):
+    def stop(self, deadline=60.0):
         """SIGTERM, and the exit status; SIGKILL and a failure when it does not end."""
         self.signal(signal.SIGTERM)
         try:

@@ -47,7 +47,7 @@ def ask(kind, owner):
     told = asked(kind, owner)
     if told is None:
         subprocess.run([sys.executable, __file__, kind.__name__, str(owner)], check=True, stdin=subprocess.DEVNULL)
-        told = wait_until(lambda: asked(kind, owner), 20, f"the keeper of {kind.__name__} answers")
+        told = wait_until(lambda: asked(kind, owner), 60, f"the keeper of {kind.__name__} answers")
     assert "at" in told, told["failed"]
     return told["at"]
 

@@ -85,7 +85,7 @@ class Datagrams:
 
     def close(self):
         self.ending.set()
-        self.thread.join(10)
+        self.thread.join(60)
 
 
 def all_of_them(grpc, otlp, jaeger, zipkin):

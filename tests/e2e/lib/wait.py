@@ -9,18 +9,19 @@ MARKS_FROM = 512  # descriptors below it stay free for tests that lower the limi
 _given = {}
 
 
-def wait_until(predicate, deadline=30.0, what="the condition"):
+def wait_until(predicate, deadline=60.0, what="the condition"):
     """Polls until predicate() is true and returns what it returned; fails after `deadline` seconds, saying `what`.
 
-    Less than 20 is for what is promised to be there sooner: a machine with a load of ten takes seconds for anything.
+    Less than 60 is for what must not take longer: a busy machine takes seconds for anything, and stops for some.
+    It asks once more when the time is over, since an answer that took long tells of an earlier moment.
     Asking costs the test and the asked alike, so what takes longer is asked for less often.
     """
     begun, pause, last = time.monotonic(), 0.002, None
     while True:
+        waited = time.monotonic() - begun
         last = predicate()
         if last:
             return last
-        waited = time.monotonic() - begun
         if waited > deadline:
             raise AssertionError(f"not within {deadline:g} s: {what} (last: {last!r:.300})")
         time.sleep(pause)

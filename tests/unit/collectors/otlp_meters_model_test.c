@@ -1,6 +1,7 @@
 /*
  * Streams of OTLP against a plain model: processes that send counters and histograms, cumulative and delta, send a
- * request twice, begin anew and fall silent, in any order. After each move the page has what the model has.
+ * request twice, begin anew and fall silent, in any order. After each move the page has what the model has. If the
+ * agent is killed, it has what deltas have added up to, and waits for the rest to be sent.
  */
 #include "collectors/otlp_meters.h"
 
@@ -9,6 +10,7 @@
 #include "unit/fake_host.h"
 #include "unit/http/raw.h"
 #include "unit/proto/otlp_builder.h"
+#include "unit/scratch.h"
 
 enum { MEMORY = 8 << 20, PROCESSES = 3, STREAMS = 4, MOVES = 6000, TTL_S = 60, REQUEST = 64 << 10 };
 
@@ -89,6 +91,7 @@ static void take(struct bench *b)
 	otlp_meters_begin(b->meters);
 	while (otlp_points_next(&points, &steps) == OTLP_POINTS_POINT)
 		assert_int_equal(otlp_meters_take(b->meters, &points.point), OTLP_POINT_FINE);
+	otlp_meters_answer(b->meters, SIZE_MAX);
 	meters_check(b->meters->meters);
 }
 
@@ -150,6 +153,7 @@ static void pass_time(struct bench *b)
 	loop_turn(b->world.loop, DURATION_MS(0));
 	now = loop_now(b->world.loop).ns;
 	meters_age(b->meters->meters, loop_now(b->world.loop), 1000);
+	saving_look(&b->meters->saving);
 	for (unsigned i = 0; i < PROCESSES * STREAMS; i++) {
 		struct process *p = &b->processes[i / STREAMS];
 		struct stream *s = &p->streams[i % STREAMS];
@@ -186,46 +190,97 @@ static void compare(struct bench *b)
 	}
 }
 
-static void streams_equal_a_plain_model(void **state)
+static void begin_agent(struct bench *b, const char *state_path)
 {
 	const struct otlp_meters_options options = { .ttl = DURATION_S(TTL_S),
 		.limits = { .series = 1000, .family_series = 500, .label = METER_LABEL_MAX } };
+
+	b->host.state_path = state_path;
+	b->host.series = series_new(&series_limits_default, 1);
+	assert_int_equal(otlp_meters_new(&b->host, &options, &b->meters), 0);
+	if (state_path)
+		otlp_meters_save(b->meters);
+}
+
+static void end_agent(struct bench *b)
+{
+	otlp_meters_free(b->meters);
+	series_check(b->host.series);
+	series_free(b->host.series);
+}
+
+static void kill_agent(struct bench *b)
+{
+	end_agent(b);
+	begin_agent(b, b->host.state_path);
+	for (unsigned i = 0; i < PROCESSES * STREAMS; i++) {
+		struct process *p = &b->processes[i / STREAMS];
+		struct stream *s = &p->streams[i % STREAMS];
+		p->alive = loop_now(b->world.loop).ns;
+		if (is_delta(i % STREAMS))
+			continue;
+		s->there = false;
+		s->shown = s->shown_above = 0;
+	}
+}
+
+static void move(struct bench *b)
+{
+	unsigned process = (unsigned)random_below(&b->random, PROCESSES), what = (unsigned)random_below(&b->random, 12);
+
+	if (what == 0)
+		begin_anew(b, &b->processes[process]);
+	else if (what == 1)
+		pass_time(b);
+	else if (what < 5)
+		send_all(b, process);
+	else if (what == 5 && b->host.state_path)
+		kill_agent(b);
+	else
+		measure(b, &b->processes[process]);
+	compare(b);
+}
+
+static void run(int moves, const char *state_path)
+{
 	struct bench b = { .clock = 1000 };
 
-	(void)state;
 	world_init(&b.world);
 	fake_host_init(&b.host, b.world.loop, NULL, MEMORY);
-	b.host.series = series_new(&series_limits_default, 1);
-	assert_int_equal(otlp_meters_new(&b.host, &options, &b.meters), 0);
+	begin_agent(&b, state_path);
 	buffer_init(&b.request, REQUEST);
 	random_seed(&b.random, 14);
 	for (unsigned i = 0; i < PROCESSES; i++)
 		begin_anew(&b, &b.processes[i]);
-	for (int i = 0; i < MOVES; i++) {
-		unsigned process = (unsigned)random_below(&b.random, PROCESSES),
-			 move = (unsigned)random_below(&b.random, 12);
-		if (move == 0)
-			begin_anew(&b, &b.processes[process]);
-		else if (move == 1)
-			pass_time(&b);
-		else if (move < 5)
-			send_all(&b, process);
-		else
-			measure(&b, &b.processes[process]);
-		compare(&b);
-	}
-	assert_true(*b.meters->repeated > 100);
-	otlp_meters_free(b.meters);
-	series_check(b.host.series);
-	series_free(b.host.series);
+	for (int i = 0; i < moves; i++)
+		move(&b);
+	assert_true(fake_host_number(&b.host, "metric_points_repeated_total") > (uint64_t)moves / 60);
+	end_agent(&b);
 	fake_host_done(&b.host);
 	loop_free(b.world.loop);
 	buffer_done(&b.request);
 }
 
+static void streams_equal_a_plain_model(void **state)
+{
+	(void)state;
+	run(MOVES, NULL);
+}
+
+static void deltas_equal_it_through_kills_of_the_agent(void **state)
+{
+	struct scratch scratch;
+
+	(void)state;
+	scratch_init(&scratch, "otlp");
+	run(MOVES / 3, scratch.path);
+	scratch_done(&scratch);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(streams_equal_a_plain_model) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(streams_equal_a_plain_model),
+		cmocka_unit_test(deltas_equal_it_through_kills_of_the_agent) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

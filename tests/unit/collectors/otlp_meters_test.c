@@ -10,6 +10,7 @@
 #include "series/write.h"
 #include "unit/fake_host.h"
 #include "unit/http/raw.h"
+#include "unit/scratch.h"
 
 enum { MEMORY = 8 << 20, PAGE = 1 << 20, REQUEST = 64 << 10, TTL_S = 300 };
 
@@ -101,26 +102,31 @@ static void send_json(struct fixture *f, const char *json)
 	"'histogram':{'aggregationTemporality':" temporality ",'dataPoints':[{" members "}]}"
 #define METRIC(members) METRICS("", "{'name':'m'," members "}")
 
-static void read_page(struct fixture *f)
+static void read_page_of(struct fixture *f, enum exposition_format format)
 {
 	struct series_cursor cursor;
 
 	series_check(f->table);
 	buffer_clear(&f->page);
-	series_cursor_init(&cursor, f->table, EXPOSITION_TEXT);
+	series_cursor_init(&cursor, f->table, format);
 	assert_int_equal(series_write_some(&cursor, &f->page, PAGE), 0);
 	assert_int_equal(buffer_append(&f->page, "", 1), 0);
 }
 
-static void assert_shows(struct fixture *f, const char *expected)
+static void assert_shows_in(struct fixture *f, enum exposition_format format, const char *expected)
 {
 	size_t before = f->host.collected;
 
 	otlp_meters_collect(f->meters);
 	while (f->host.collected == before)
 		turn(&f->world);
-	read_page(f);
+	read_page_of(f, format);
 	assert_string_equal(f->page.data, expected);
+}
+
+static void assert_shows(struct fixture *f, const char *expected)
+{
+	assert_shows_in(f, EXPOSITION_TEXT, expected);
 }
 
 static void each_kind_of_point_is_on_the_page(void **state)
@@ -276,6 +282,45 @@ static void a_long_value_of_a_resource_costs_itself(void **state)
 	assert_shows(&f, "# TYPE a gauge\na{job=\"s\"} 2\n# HELP target_info What is known of what sends over OTLP.\n"
 			 "# TYPE target_info gauge\ntarget_info{job=\"s\",short=\"1\"} 1\n");
 	end(&f);
+}
+
+/* As many as fit beside job and instance are shown, and the resource is counted once. */
+static void a_resource_of_many_attributes_is_told_in_part(void **state)
+{
+	static const int counts[] = { 60, 61, 63, 64, 100 };
+	char attributes[8192], json[16384], *at;
+	size_t size, labels;
+
+	(void)state;
+	for (size_t k = 0; k < COUNT_OF(counts); k++) {
+		struct fixture f;
+		size = labels = 0;
+		for (int i = 0; i < counts[k]; i++)
+			size += (size_t)snprintf(attributes + size, sizeof attributes - size,
+				"{'key':'a%d','value':{'intValue':%d}},", i, i);
+		snprintf(json, sizeof json,
+			METRICS("%s" TEXT_OF("service.name", "s") "," TEXT_OF("service.instance.id", "i"),
+				"{'name':'a','gauge':" POINT("'asInt':2") "}"),
+			attributes);
+		begin(&f);
+		send_json(&f, json);
+		send_json(&f, json);
+		assert_int_equal(f.refused, 0);
+		meters_show(f.meters->meters, loop_now(f.world.loop));
+		while (meters_show_some(f.meters->meters, 100))
+			;
+		meters_shown(f.meters->meters, &(struct series_counts){ 0 });
+		read_page_of(&f, EXPOSITION_TEXT);
+		at = strstr(f.page.data, "\ntarget_info{a");
+		assert_non_null(at);
+		assert_non_null(strstr(at, "instance=\"i\",job=\"s\""));
+		for (; *at; at++)
+			labels += *at == '=';
+		assert_int_equal(labels, smaller((size_t)counts[k], METER_LABELS_MAX - 2) + 2);
+		assert_int_equal(
+			fake_host_number(&f.host, "metric_resources_cut_total"), counts[k] > METER_LABELS_MAX - 2);
+		end(&f);
+	}
 }
 
 /* In JSON they stand in quotes; whatever size the text for them has, nothing behind it is touched. */
@@ -513,10 +558,151 @@ static void what_is_answered_while_they_are_shown_is_shown(void **state)
 	send_json(&f, METRIC("'gauge':" POINT("'asInt':5,'attributes':[" TEXT_OF("n", "0") "]")));
 	while (f.host.collected == before)
 		turn(&f.world);
-	read_page(&f);
+	read_page_of(&f, EXPOSITION_TEXT);
 	assert_non_null(strstr(f.page.data, "\nm{n=\"0\"} 5\n"));
 	assert_non_null(strstr(f.page.data, "\nm{n=\"1199\"} 1\n"));
 	end(&f);
+}
+
+static struct otlp_meters_options usual(bool scope_labels)
+{
+	return (struct otlp_meters_options){ .ttl = DURATION_S(TTL_S),
+		.limits = { .series = 1000, .family_series = 500, .label = METER_LABEL_MAX },
+		.scope_labels = scope_labels };
+}
+
+/* As by SIGKILL, behind the last answer. */
+static void begin_next_run(struct fixture *f, const struct otlp_meters_options *options)
+{
+	otlp_meters_answer(f->meters, SIZE_MAX);
+	otlp_meters_free(f->meters);
+	series_free(f->table);
+	f->table = f->host.series = series_new(&series_limits_default, 1);
+	assert_int_equal(otlp_meters_new(&f->host, options, &f->meters), 0);
+	otlp_meters_save(f->meters);
+}
+
+#define OF_SHOP(name, data) METRICS(TEXT_OF("service.name", "shop"), "{'name':'" name "'," data "}")
+#define TIMES "'startTimeUnixNano':5,'timeUnixNano':9"
+
+/* Two deltas, and what is sent again in any case. */
+static void send_shop(struct fixture *f)
+{
+	send_json(f, OF_SHOP("m", SUM("true", "1", "'asInt':7," TIMES)));
+	send_json(
+		f, OF_SHOP("h", HISTOGRAM("1", "'count':3,'sum':3,'bucketCounts':[1,2],'explicitBounds':[1]," TIMES)));
+	send_json(f, OF_SHOP("c", SUM("true", "2", "'asInt':7," TIMES)));
+	send_json(f, OF_SHOP("g", "'gauge':" POINT("'asInt':1")));
+}
+
+static void a_delta_that_comes_again_after_a_kill_is_not_added(void **state)
+{
+	static const char sums[] =
+		"# TYPE h histogram\nh_bucket{job=\"shop\",le=\"1\"} 1\nh_bucket{job=\"shop\",le=\"+Inf\"} 3\n"
+		"h_sum{job=\"shop\"} 3\nh_count{job=\"shop\"} 3\n"
+		"# TYPE m_total counter\nm_total{job=\"shop\"} 7\n";
+	const struct otlp_meters_options options = usual(true), others = usual(false);
+	struct scratch scratch;
+	struct fixture f;
+
+	(void)state;
+	scratch_init(&scratch, "otlp");
+	begin_as(&f, &options);
+	f.host.state_path = scratch.path;
+	otlp_meters_save(f.meters);
+	send_shop(&f);
+	begin_next_run(&f, &options);
+	assert_true(otlp_meters_any(f.meters));
+	assert_shows(&f, sums); /* all else is sent again */
+	send_shop(&f);
+	assert_int_equal(fake_host_number(&f.host, "metric_points_repeated_total"), 2);
+	begin_next_run(&f, &others); /* series have other labels now */
+	assert_false(otlp_meters_any(f.meters));
+	end(&f);
+	scratch_done(&scratch);
+}
+
+static void a_restored_series_ends_with_what_sent_it(void **state)
+{
+	const struct otlp_meters_options options = usual(true);
+	struct scratch scratch;
+	struct fixture f;
+
+	(void)state;
+	scratch_init(&scratch, "otlp");
+	begin_as(&f, &options);
+	f.host.state_path = scratch.path;
+	otlp_meters_save(f.meters);
+	for (int i = 0; i < 2; i++)
+		send_json(&f,
+			i ? METRICS(TEXT_OF("service.name", "a"), "{'name':'m'," SUM("true", "1", "'asInt':7") "}")
+			  : METRICS(TEXT_OF("service.name", "b"), "{'name':'m'," SUM("true", "1", "'asInt':7") "}"));
+	begin_next_run(&f, &options);
+	f.world.ahead += DURATION_S(TTL_S - 1).ns;
+	turn(&f.world);
+	send_json(&f, METRICS(TEXT_OF("service.name", "a"), "{'name':'other'," SUM("true", "1", "'asInt':1") "}"));
+	f.world.ahead += DURATION_S(5).ns;
+	while (meters_series(f.meters->meters) > 2)
+		turn(&f.world);
+	assert_shows(&f, "# TYPE m_total counter\nm_total{job=\"a\"} 7\n"
+			 "# TYPE other_total counter\nother_total{job=\"a\"} 1\n");
+	end(&f);
+	scratch_done(&scratch);
+}
+
+#define TRACE "'traceId':'0102030405060708090a0b0c0d0e0f10','spanId':'0102030405060708'"
+#define IDS "trace_id=\"0102030405060708090a0b0c0d0e0f10\",span_id=\"0102030405060708\""
+
+/* The latest of each bucket; what says too much loses attributes and not its ids. */
+static void exemplars_stand_beside_counters_and_buckets(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	send_json(&f, METRIC(SUM("true", "2",
+			      "'asInt':7,'exemplars':[{'asInt':'3','timeUnixNano':'1500000000'," TRACE
+			      ",'filteredAttributes':[" TEXT_OF("http.route", "/a\\\"b") "]}]")));
+	assert_shows_in(
+		&f, EXPOSITION_OPENMETRICS, "# TYPE m counter\nm_total 7 # {" IDS ",http_route=\"/a\\\"b\"} 3 1.500\n");
+	assert_shows(&f, "# TYPE m_total counter\nm_total 7\n");
+	send_json(&f, METRIC(SUM("true", "2", "'asInt':8")));
+	assert_shows_in(
+		&f, EXPOSITION_OPENMETRICS, "# TYPE m counter\nm_total 8 # {" IDS ",http_route=\"/a\\\"b\"} 3 1.500\n");
+	end(&f);
+
+	begin(&f);
+	send_json(&f, METRIC(HISTOGRAM("1", "'count':3,'sum':4,'bucketCounts':[1,0,2],'explicitBounds':[1,5],"
+					    "'exemplars':[{'asDouble':0.5},{'asDouble':9," TRACE "},{'asDouble':1.0,"
+					    "'filteredAttributes':[" TEXT_OF("trace.id", "mine") "," TEXT_OF(
+						    "a", "x") "]},{'asDouble':'NaN'}]")));
+	assert_shows_in(&f, EXPOSITION_OPENMETRICS,
+		"# TYPE m histogram\nm_bucket{le=\"1\"} 1 # {a=\"x\"} 1\nm_bucket{le=\"5\"} 1\n"
+		"m_bucket{le=\"+Inf\"} 3 # {" IDS "} 9\nm_sum 4\nm_count 3\n");
+	end(&f);
+}
+
+/* 63 characters are the ids, and their names; 65 are left. */
+static void an_exemplar_has_128_characters_at_most(void **state)
+{
+	static const char fits[] = "0123456789012345678901234567890123456789012345678901234567890123";
+	char request[2048], page[1024];
+	struct fixture f;
+
+	(void)state;
+	for (int more = 0; more < 2; more++) {
+		snprintf(request, sizeof request,
+			METRIC(SUM("true", "2",
+				"'asInt':7,'exemplars':[{'asInt':'3'," TRACE
+				",'filteredAttributes':[" TEXT_OF("a", "%s%s") "]}]")),
+			fits, more ? "4" : "");
+		snprintf(page, sizeof page, "# TYPE m counter\nm_total 7 # {" IDS "%s%s%s} 3\n", more ? "" : ",a=\"",
+			more ? "" : fits, more ? "" : "\"");
+		begin(&f);
+		send_json(&f, request);
+		assert_shows_in(&f, EXPOSITION_OPENMETRICS, page);
+		end(&f);
+	}
 }
 
 int main(void)
@@ -527,6 +713,7 @@ int main(void)
 		cmocka_unit_test(a_resource_is_told_once),
 		cmocka_unit_test(resources_that_look_alike_take_turns),
 		cmocka_unit_test(a_long_value_of_a_resource_costs_itself),
+		cmocka_unit_test(a_resource_of_many_attributes_is_told_in_part),
 		cmocka_unit_test(bytes_of_any_size_become_a_label),
 		cmocka_unit_test(too_many_attributes_are_no_other_series),
 		cmocka_unit_test(a_bad_point_is_refused_alone),
@@ -537,6 +724,10 @@ int main(void)
 		cmocka_unit_test(a_series_ends_with_what_sends_it),
 		cmocka_unit_test(an_overflow_ends_too),
 		cmocka_unit_test(what_is_answered_while_they_are_shown_is_shown),
+		cmocka_unit_test(a_delta_that_comes_again_after_a_kill_is_not_added),
+		cmocka_unit_test(a_restored_series_ends_with_what_sent_it),
+		cmocka_unit_test(exemplars_stand_beside_counters_and_buckets),
+		cmocka_unit_test(an_exemplar_has_128_characters_at_most),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

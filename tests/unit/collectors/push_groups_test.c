@@ -6,6 +6,7 @@
 
 #include "base/random.h"
 #include "collectors/push_page.h"
+#include "series/table.h"
 #include "series/write.h"
 #include "unit/fake_host.h"
 #include "unit/http/raw.h"
@@ -247,6 +248,130 @@ static void groups_and_their_pages_have_ceilings(void **state)
 	end(&f);
 }
 
+static void delete (struct fixture *f, const char *path)
+{
+	struct push_key key;
+
+	read_key(path, &key);
+	push_groups_delete(&f->groups, &key);
+}
+
+/* Else whoever pushes and deletes in turn has as many as memory takes. */
+static void few_groups_leave_at_a_time(void **state)
+{
+	struct fixture f;
+	struct push_key key;
+	char path[64];
+	int made = 0;
+
+	(void)state;
+	begin(&f, (struct duration){ 0 }, 10);
+	for (;; made++) {
+		snprintf(path, sizeof path, "/metrics/job/j%d", made);
+		read_key(path, &key);
+		if (made > 2 * PUSH_LEAVING_MAX || push_groups_full(&f.groups, &key, true))
+			break;
+		push(&f, path, "a 1\n", true);
+		delete (&f, path);
+	}
+	assert_int_equal(made, PUSH_LEAVING_MAX);
+	while (push_groups_full(&f.groups, &key, true))
+		turn(&f.world);
+	push(&f, path, "a 1\n", true);
+	settle(&f);
+	assert_int_equal(f.groups.count, 1);
+	end(&f);
+}
+
+/* A pull waits for the line. */
+static void the_line_is_short_and_goes_fast(void **state)
+{
+	struct fixture f;
+	struct push_key key;
+	char path[64];
+	int pushed = 0, turns = 0;
+
+	(void)state;
+	begin(&f, (struct duration){ 0 }, 10000);
+	for (;; pushed++) {
+		snprintf(path, sizeof path, "/metrics/job/j%d", pushed);
+		read_key(path, &key);
+		if (pushed > 2 * PUSH_WAITING_MAX || push_groups_full(&f.groups, &key, false))
+			break;
+		push(&f, path, "a 1\n", false);
+	}
+	assert_int_equal(pushed, PUSH_WAITING_MAX);
+	for (assert_false(push_groups_ask(&f.groups)); !push_groups_ready(&f.groups); turns++)
+		turn(&f.world);
+	assert_true(turns < PUSH_WAITING_MAX / 4);
+	assert_null(push_groups_full(&f.groups, &key, false));
+	end(&f);
+}
+
+/* Each of them would have all that the group has read again. */
+static void pages_of_a_group_that_wait_are_applied_as_one(void **state)
+{
+	struct fixture f;
+	struct buffer large;
+	char text[32];
+	int turns = 0;
+
+	(void)state;
+	begin(&f, (struct duration){ 0 }, 10);
+	buffer_init(&large, PAGE);
+	for (int i = 0; i < 3000; i++)
+		assert_int_equal(buffer_printf(&large, "large{x=\"%040d\"} 1\n", i), 0);
+	assert_int_equal(buffer_append(&large, "", 1), 0);
+	push(&f, "/metrics/job/j", large.data, true);
+	settle(&f);
+	for (int i = 0; i < 100; i++) {
+		snprintf(text, sizeof text, "f%d %d\n", i % 50, i);
+		push(&f, "/metrics/job/j", text, false);
+	}
+	for (assert_false(push_groups_ask(&f.groups)); !push_groups_ready(&f.groups); turns++)
+		turn(&f.world);
+	assert_true(turns < 100);
+	for (int i = 50; i < 100; i++) {
+		snprintf(text, sizeof text, "f%d{job=\"j\"}", i - 50);
+		assert_true(shown(&f, text) == i);
+	}
+	snprintf(text, sizeof text, "large{job=\"j\",x=\"");
+	assert_true(shown(&f, text) != -1);
+	buffer_done(&large);
+	end(&f);
+}
+
+/* A page that is staged needs its place, and to free all of it at once takes long. */
+static void what_a_page_leaves_is_freed_bit_by_bit(void **state)
+{
+	struct fixture f;
+	struct buffer large;
+	size_t before, most = 0;
+
+	(void)state;
+	begin(&f, (struct duration){ 0 }, 10);
+	buffer_init(&large, PAGE);
+	for (int i = 0; i < 6000; i++)
+		assert_int_equal(buffer_printf(&large, "large{x=\"%d\"} 1\n", i), 0);
+	assert_int_equal(buffer_append(&large, "", 1), 0);
+	push(&f, "/metrics/job/j", large.data, true);
+	settle(&f);
+	push(&f, "/metrics/job/j", "a 1\n", true);
+	settle(&f);
+	push(&f, "/metrics/job/j", "a 2\n", true);
+	assert_false(push_groups_ask(&f.groups));
+	while (!push_groups_ready(&f.groups)) {
+		before = f.host.series->bytes;
+		turn(&f.world);
+		if (before > f.host.series->bytes + most)
+			most = before - f.host.series->bytes;
+	}
+	assert_true(shown(&f, "a{job=\"j\"}") == 2);
+	assert_true(most > 0 && most < (size_t)300 << 10);
+	buffer_done(&large);
+	end(&f);
+}
+
 static void its_own_times_are_nobody_elses(void **state)
 {
 	struct fixture f;
@@ -307,6 +432,10 @@ int main(void)
 		cmocka_unit_test(a_group_goes_when_nobody_pushes_to_it),
 		cmocka_unit_test(a_failure_shows_and_changes_nothing_else),
 		cmocka_unit_test(groups_and_their_pages_have_ceilings),
+		cmocka_unit_test(few_groups_leave_at_a_time),
+		cmocka_unit_test(the_line_is_short_and_goes_fast),
+		cmocka_unit_test(pages_of_a_group_that_wait_are_applied_as_one),
+		cmocka_unit_test(what_a_page_leaves_is_freed_bit_by_bit),
 		cmocka_unit_test(its_own_times_are_nobody_elses),
 		cmocka_unit_test(each_page_that_is_none_is_refused_with_its_line),
 		cmocka_unit_test(a_page_has_so_many_families),

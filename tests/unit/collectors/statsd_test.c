@@ -130,6 +130,29 @@ static void a_set_shows_how_many_values_it_had(void **state)
 	bench_done(&b);
 }
 
+/* A page has no place for longer ones. */
+static void names_are_as_long_as_those_of_pages(void **state)
+{
+	char line[2 * EXPOSITION_NAME_MAX + 100], shown[EXPOSITION_NAME_MAX + 8];
+	struct bench b;
+
+	(void)state;
+	bench_init(&b, &plain);
+	for (size_t size = EXPOSITION_NAME_MAX; size < sizeof line - 8; size += 100) {
+		memset(line, 'x', size);
+		memcpy(line + size, ":1|c", 5);
+		take(&b, line);
+		line[0] = '9'; /* it becomes _9 */
+		take(&b, line);
+	}
+	memset(shown, 'x', EXPOSITION_NAME_MAX);
+	memcpy(shown + EXPOSITION_NAME_MAX, " 1\n", 4);
+	assert_shows(&b, shown);
+	assert_int_equal(fake_host_number(&b.host, "statsd_values_total"), 1);
+	assert_int_equal(fake_host_number(&b.host, "statsd_refused_total{line_size}"), 2 * 12 - 1);
+	bench_done(&b);
+}
+
 static void a_container_is_no_label_unless_it_is_said(void **state)
 {
 	struct bench b;
@@ -237,6 +260,27 @@ static void stream_text(struct bench *b, const char *text, size_t size, size_t p
 	close(ends[0]);
 }
 
+/* Whole lines, however few bytes are asked for. */
+static void a_datagram_is_taken_in_pieces(void **state)
+{
+	static const char lines[] = "a:1|c\nbb:2|c\r\n\na:3|c\nlast:1|c";
+
+	(void)state;
+	for (size_t piece = 1; piece <= sizeof lines; piece++) {
+		struct bytes text = { lines, sizeof lines - 1 };
+		struct bench b;
+		bench_init(&b, &plain);
+		while (text.size > 0) {
+			size_t size = statsd_events_take_some(&b.events, text, piece);
+			assert_in_range(size, 1, piece + sizeof "bb:2|c\r\n" - 2);
+			text = (struct bytes){ text.data + size, text.size - size };
+		}
+		assert_shows(&b, "a 4\nbb 2\nlast 1\n");
+		assert_int_equal(fake_host_number(&b.host, "statsd_lines_total"), 4);
+		bench_done(&b);
+	}
+}
+
 static void a_stream_may_be_cut_anywhere(void **state)
 {
 	static const char lines[] = "a:1|c\nbb:2|c\r\n\na:3|c\nlast:1|c";
@@ -271,6 +315,27 @@ static void lengths_before_messages_are_told_from_lines(void **state)
 		bench_init(&b, &plain);
 		stream_text(&b, framed, sizeof framed - 1, piece);
 		assert_shows(&b, "a 3\nbb 3\n");
+		assert_int_equal(b.host.warnings, 0);
+		bench_done(&b);
+	}
+}
+
+/* A line feed in one of its first two bytes. */
+static void a_length_may_look_like_an_empty_line(void **state)
+{
+	static const size_t sizes[] = { 10, 10 << 8, (10 << 8) + 5, (10 << 8) + 10 };
+	static const char line[] = "hits:1|c\n";
+	char text[STATSD_LENGTH + (11 << 8)];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+		struct bench b;
+		memset(text, '\n', sizeof text);
+		memcpy(text, (char[STATSD_LENGTH]){ (char)(sizes[i] & 255), (char)(sizes[i] >> 8) }, STATSD_LENGTH);
+		memcpy(text + STATSD_LENGTH, line, sizeof line - 1);
+		bench_init(&b, &plain);
+		stream_text(&b, text, STATSD_LENGTH + sizes[i], 1);
+		assert_shows(&b, "hits 1\n");
 		assert_int_equal(b.host.warnings, 0);
 		bench_done(&b);
 	}
@@ -327,11 +392,14 @@ int main(void)
 		cmocka_unit_test(dogstatsd_gauges_have_no_deltas_if_it_is_said),
 		cmocka_unit_test(a_set_shows_how_many_values_it_had),
 		cmocka_unit_test(a_container_is_no_label_unless_it_is_said),
+		cmocka_unit_test(names_are_as_long_as_those_of_pages),
 		cmocka_unit_test(what_is_refused_is_counted_and_said_once),
 		cmocka_unit_test(a_refused_value_leaves_no_series),
 		cmocka_unit_test(a_flood_of_tags_overflows),
+		cmocka_unit_test(a_datagram_is_taken_in_pieces),
 		cmocka_unit_test(a_stream_may_be_cut_anywhere),
 		cmocka_unit_test(lengths_before_messages_are_told_from_lines),
+		cmocka_unit_test(a_length_may_look_like_an_empty_line),
 		cmocka_unit_test(a_broken_frame_ends_the_connection),
 		cmocka_unit_test(a_line_without_an_end_is_refused_and_left_out),
 	};

@@ -2,113 +2,7 @@
  * Streams of lines over real pipes, with a clock that stands still: whatever pieces the bytes come in, the items are
  * the lines; what is full waits for its patience and not longer, and then every record that came is taken or counted.
  */
-#include "unit/unit.h"
-
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include "collectors/stream.h"
-#include "config/option.h"
-#include "unit/fake_host.h"
-
-enum { STREAMS = 3, LINE_MAX_HERE = 64 << 10, MEMORY = 64 << 20, PATIENCE_MS = 1000, FLUSH_MS_HERE = 500 };
-
-struct bench {
-	struct still_clock clock;
-	struct loop *loop;
-	struct host host;
-	struct lines lines;
-	struct patience patience;
-	struct stream_kind kind;
-	struct stream streams[STREAMS];
-	int writers[STREAMS];
-	unsigned ended, unframed;
-	int error;
-};
-
-static void on_ended(struct stream *s, int error)
-{
-	struct bench *b = CONTAINER_OF(s->kind, struct bench, kind);
-
-	b->ended++;
-	b->error = error;
-}
-
-static void on_unframed(struct stream_kind *kind, unsigned count)
-{
-	CONTAINER_OF(kind, struct bench, kind)->unframed += count;
-}
-
-static void go_on(void *context)
-{
-	struct bench *b = context;
-
-	for (size_t i = 0; i < STREAMS; i++)
-		stream_go_on(&b->streams[i]);
-}
-
-static void bench_init(struct bench *b, enum stream_framing framing)
-{
-	*b = (struct bench){ .clock = STILL_CLOCK };
-	assert_int_equal(loop_new(&b->clock.clock, &b->loop), 0);
-	fake_host_init(&b->host, b->loop, NULL, MEMORY);
-	b->host.signals = SIGNAL_LOGS;
-	lines_init(&b->lines, &b->host, LINES_AUTO, LINE_MAX_HERE);
-	patience_init(&b->patience, &b->host, DURATION_MS(PATIENCE_MS), go_on, b);
-	stream_kind_init(&b->kind, &b->host, &b->lines, &b->patience, STREAMS);
-	b->kind.flush = DURATION_MS(FLUSH_MS_HERE);
-	b->kind.framing = framing;
-	b->host.unfinished.most = 64 << 10;
-	b->kind.ended = on_ended;
-	b->kind.unframed = on_unframed;
-	for (size_t i = 0; i < STREAMS; i++) {
-		int ends[2];
-		assert_int_equal(pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
-		assert_true(fcntl(ends[1], F_SETPIPE_SZ, 1 << 20) > 0);
-		b->writers[i] = ends[1];
-		stream_init(&b->streams[i], &b->kind, ends[0]);
-	}
-}
-
-static void bench_done(struct bench *b)
-{
-	for (size_t i = 0; i < STREAMS; i++) {
-		int fd = b->streams[i].fd;
-		stream_done(&b->streams[i]);
-		close(fd);
-		if (b->writers[i] >= 0)
-			close(b->writers[i]);
-	}
-	assert_int_equal(b->host.unfinished.held, 0);
-	stream_kind_done(&b->kind);
-	patience_done(&b->patience);
-	lines_done(&b->lines);
-	fake_host_done(&b->host);
-	loop_free(b->loop);
-}
-
-static void pass(struct bench *b, int64_t ms)
-{
-	for (int i = 0; i < 8; i++)
-		loop_turn(b->loop, DURATION_MS(0));
-	b->clock.ns += ms * 1000000;
-	for (int i = 0; i < 8; i++)
-		loop_turn(b->loop, DURATION_MS(0));
-}
-
-static void put(struct bench *b, size_t stream, const char *data, size_t size)
-{
-	assert_int_equal(write(b->writers[stream], data, size), size);
-}
-
-static void put_text(struct bench *b, size_t stream, const char *text)
-{
-	put(b, stream, text, strlen(text));
-}
+#include "unit/collectors/stream_bench.h"
 
 /* Lines of random sizes in pieces of random sizes. */
 static void test_pieces(void **state)
@@ -343,6 +237,35 @@ static void test_room_within_the_patience(void **state)
 	bench_done(&b);
 }
 
+/* One finds room, and another needs more than there is: that one goes on waiting, and is told like before. */
+static void test_room_for_one_of_two(void **state)
+{
+	static char text[60000];
+	struct batch *filler;
+	struct bench b;
+
+	(void)state;
+	bench_init(&b, STREAM_LINES);
+	fake_host_memory(&b.host, 256 << 10);
+	filler = host_batch_new(&b.host, SIGNAL_LOGS);
+	assert_true(filler && batch_block(filler, 150 << 10));
+	memset(text, 'x', sizeof text);
+	for (size_t i = 99; i < sizeof text; i += 100)
+		text[i] = '\n';
+	put(&b, 0, text, sizeof text);
+	put_text(&b, 1, "{\"n\":1}\n");
+	pass(&b, 25);
+	patience_resume(&b.patience);
+	pass(&b, 25);
+	assert_int_equal(b.host.count, 1);
+	assert_true(patience_waits(&b.patience));
+	batch_free(filler);
+	patience_resume(&b.patience);
+	pass(&b, 25);
+	assert_int_equal(b.host.count, 1 + sizeof text / 100);
+	bench_done(&b);
+}
+
 /* The process ends while it waits: nothing waits any more, and nothing is forgotten. */
 static void test_the_end_of_one_that_waits(void **state)
 {
@@ -560,6 +483,7 @@ int main(void)
 		cmocka_unit_test(test_collectors_share),
 		cmocka_unit_test(test_patience),
 		cmocka_unit_test(test_room_within_the_patience),
+		cmocka_unit_test(test_room_for_one_of_two),
 		cmocka_unit_test(test_the_end_of_one_that_waits),
 		cmocka_unit_test(test_frames),
 		cmocka_unit_test(test_frames_and_what_is_none),

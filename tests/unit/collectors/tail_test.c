@@ -28,7 +28,7 @@
 
 extern const struct collector_type collector_tail;
 
-enum { FOLDER_MAX = 64, PATHS_MAX = 4, MEMORY = 64 << 20, PATIENCE_S = 20 };
+enum { FOLDER_MAX = 64, PATHS_MAX = 4, MEMORY = 64 << 20, PATIENCE_S = 120 };
 
 struct bench {
 	struct loop *loop;

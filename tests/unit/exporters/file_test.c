@@ -13,7 +13,7 @@
 #include "unit/fake_host.h"
 #include "unit/scratch.h"
 
-enum { MEMORY = 16 << 20, LARGE = 200000, PIECE = 4096, ITEMS_MAX = 4, DEADLINE_S = 30 };
+enum { MEMORY = 16 << 20, LARGE = 200000, PIECE = 4096, ITEMS_MAX = 4, DEADLINE_S = 120 };
 
 extern const struct exporter_type exporter_file;
 

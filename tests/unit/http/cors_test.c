@@ -52,7 +52,7 @@ static void start(struct fixture *f, enum http_speaker engine, const char *const
 	const struct http_server_options options = { .name = "test",
 		.body_max = 1 << 10,
 		.connections_max = 8,
-		.idle = DURATION_S(1),
+		.idle = DURATION_S(75),
 		.priority = LOOP_NORMAL,
 		.engine = engine,
 		.origins = { origins, origins ? 1 : 0, "test.origins" },

@@ -55,7 +55,7 @@ static int setup(void **state)
 	struct http_server_options o = { .name = "test",
 		.body_max = BODY_MAX,
 		.connections_max = SEATS,
-		.idle = DURATION_S(5),
+		.idle = DURATION_S(75),
 		.priority = LOOP_PROBES,
 		.engine = HTTP_2,
 		.refused = &f->refused };

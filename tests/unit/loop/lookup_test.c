@@ -11,7 +11,7 @@
 
 #include "unit/unit.h"
 
-enum { PATIENCE_SECONDS = 20, SLICE_MAX_NS = 1000000, QUESTION_AT = 2, HUGE = 60000 };
+enum { PATIENCE_SECONDS = 120, SLICE_MAX_NS = 1000000, QUESTION_AT = 2, HUGE = 60000 };
 enum mood { IN_BITS, FLOOD, SILENT, HANGS_UP, NOT_THERE };
 
 struct fixture {

@@ -933,6 +933,35 @@ static void growing_takes_what_is_more(void **state)
 	batch_free(b);
 }
 
+/* What was taken at once is all there is: the budget stays as it is, whatever is added. */
+static void what_is_reserved_needs_no_budget(void **state)
+{
+	struct world *w = *state;
+	struct budget *budget = &w->pipeline.budget;
+	struct batch *b = source_batch_new(w->source);
+	size_t before = budget_used(budget), used;
+	char *data;
+
+	assert_true(batch_reserve(b, 10000));
+	used = budget_used(budget);
+	assert_int_equal(used, before + 10000);
+	data = batch_block(b, 4000);
+	memset(data, 'x', 4000);
+	data[7] = '\n';
+	assert_int_equal(batch_add(b, &(struct batch_item){ .data = data, .size = 4000, .records = 1 }), 0);
+	assert_null(batch_block(b, 4000));
+	assert_int_equal(budget_used(budget), used);
+	batch_check(b);
+	batch_unreserve(b);
+	assert_in_range(budget_used(budget), before + 8000, before + 9999);
+	assert_non_null(batch_block(b, 4000));
+	batch_check(b);
+	assert_false(batch_reserve(b, budget->limit));
+	batch_check(b);
+	batch_free(b);
+	assert_int_equal(budget_used(budget), 0);
+}
+
 /* Items that stand in a block go with it when it moves, in whatever order they were added; others stay. */
 static void items_move_with_their_block(void **state)
 {
@@ -1055,6 +1084,7 @@ int main(void)
 		CASE(merging_keeps_items_and_charge),
 		CASE(trimming_gives_back),
 		CASE(growing_takes_what_is_more),
+		CASE(what_is_reserved_needs_no_budget),
 		CASE(items_move_with_their_block),
 		CASE(an_item_is_one_line),
 		CASE(without_room_no_item_enters),

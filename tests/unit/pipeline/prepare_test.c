@@ -64,7 +64,7 @@ static const struct step_type marker = {
 };
 
 struct exporter {
-	size_t count, marked;
+	size_t count, marked, twos, threes; /* the last two: what stands for so many lines */
 };
 
 static void take(struct exporter *e, const struct batch *b, struct send *s)
@@ -72,6 +72,8 @@ static void take(struct exporter *e, const struct batch *b, struct send *s)
 	for (size_t i = send_first(s); i < send_end(s); i++) {
 		const struct batch_item *item = batch_item(b, i);
 		e->marked += memmem(item->data, item->size, "added", 5) != NULL;
+		e->twos += memmem(item->data, item->size, "\"times\":2", 9) != NULL;
+		e->threes += memmem(item->data, item->size, "\"times\":3", 9) != NULL;
 		e->count++;
 	}
 	batch_check(b);
@@ -381,6 +383,101 @@ static void a_long_line_is_shown_in_the_lane(void **state)
 	assert_int_equal(budget_used(&w->pipeline.budget), 0);
 }
 
+/* Folds lines of equal size, as far as the books of one batch go. */
+struct folder {
+	size_t size, count, runs;
+	unsigned on_loop; /* long lines that it saw there */
+	pthread_t loop;
+};
+
+static void note_thread(struct folder *f)
+{
+	f->on_loop += pthread_equal(f->loop, pthread_self()) != 0;
+}
+
+static bool folds(struct step *s, struct record *record)
+{
+	struct folder *f = (struct folder *)s;
+
+	note_thread(f);
+	f->count += f->size == record->edit->text.size;
+	return f->size == record->edit->text.size;
+}
+
+static enum step_answer begin_run(struct step *s, struct record *record)
+{
+	struct folder *f = (struct folder *)s;
+
+	note_thread(f);
+	f->size = record->edit->text.size;
+	f->count = 1;
+	return STEP_KEEP;
+}
+
+static void folded(struct step *s, struct record *record)
+{
+	static const char *const digits[] = { "0", "1", "2", "3", "4" };
+	struct folder *f = (struct folder *)s;
+
+	note_thread(f);
+	f->runs++;
+	assert_int_equal(json_edit_append(record->edit, bytes_of("times"), bytes_of(digits[f->count])), 0);
+}
+
+static void end_folding(struct step *s, bool taken)
+{
+	(void)taken;
+	((struct folder *)s)->size = 0;
+}
+
+static const struct step_type folder_type = { .name = "folder",
+	.signals = SIGNAL_LOGS,
+	.folds = folds,
+	.folded = folded,
+	.apply = begin_run,
+	.ended = end_folding,
+	.destroy = no_destroy };
+
+/* Lines of that many bytes beyond LONG, each a text of its own. */
+static struct batch *long_lines(struct world *w, const size_t *more, size_t count)
+{
+	struct batch *b = source_batch_new(w->source);
+
+	for (size_t i = 0; i < count; i++) {
+		size_t size = LONG + more[i];
+		char *data = batch_block(b, size);
+		assert_non_null(data);
+		memset(data, 'x', size);
+		memcpy(data, "{\"a\":\"", 6);
+		memcpy(data + size - 2, "\"}", 2);
+		assert_int_equal(batch_add(b, &(struct batch_item){ .data = data, .size = size, .records = 1 }), 0);
+	}
+	return b;
+}
+
+/* Beside a step that folds, too: it is asked in the lane, and what stands for a run is edited and written there, at the
+ * next line and at the end. */
+static void long_lines_beside_a_step_that_folds_are_shown_in_the_lane(void **state)
+{
+	static const size_t more[] = { 0, 0, 0, 5, 7, 7 };
+	struct folder folder = { .loop = pthread_self() };
+	struct world *w = *state;
+	struct batch *b;
+
+	assert_int_equal(chain_add(w->chain, &folder_type, (struct step *)&folder, &w->host.dropped), 0);
+	b = long_lines(w, more, COUNT_OF(more));
+	assert_int_equal(source_offer_long(w->source, &b, on_done, w), ADMIT_WAITS);
+	wait_until_ended(w);
+	assert_int_equal(w->ended[0], 0);
+	assert_int_equal(folder.on_loop, 0);
+	assert_int_equal(folder.runs, 2);
+	deliver(w);
+	assert_int_equal(w->exporter.count, 3);
+	assert_int_equal(w->exporter.threes, 1);
+	assert_int_equal(w->exporter.twos, 1);
+	assert_int_equal(budget_used(&w->pipeline.budget), 0);
+}
+
 /* Two offers, of which nothing has happened. */
 static void both_are_cancelled(const struct world *w)
 {
@@ -446,6 +543,7 @@ int main(void)
 		WORLD(what_is_withdrawn_has_not_happened),
 		WORLD(what_waits_at_the_end_has_not_happened),
 		WORLD(a_long_line_is_shown_in_the_lane),
+		WORLD(long_lines_beside_a_step_that_folds_are_shown_in_the_lane),
 		WORLD(what_is_in_the_lane_at_the_end_has_not_happened),
 		WORLD(without_room_for_a_long_line_nothing_has_happened),
 	};

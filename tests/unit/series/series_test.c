@@ -94,6 +94,32 @@ static void what_is_scraped_no_more_is_gone(void **state)
 	series_free(t.series);
 }
 
+/* Nothing of them is written, but a slice takes no more of them than of others. */
+static void families_that_are_left_behind_take_their_part_of_a_slice(void **state)
+{
+	enum { FAMILIES = 90, BUDGET = 100, HIDDEN = 16 };
+	struct table t = table_of(&limits);
+	struct series_cursor c;
+	struct buffer page;
+	size_t slices = 1;
+
+	(void)state;
+	buffer_init(&page, 1 << 20);
+	for (int i = 0; i < FAMILIES; i++)
+		assert_int_equal(buffer_printf(&page, "f%04d 1\n", i), 0);
+	assert_int_equal(buffer_append(&page, "", 1), 0);
+	scrape(&t, t.app, page.data);
+	scrape(&t, t.app, "a 1\nz 2\n");
+	page.size = 0;
+	series_cursor_init(&c, t.series, EXPOSITION_TEXT);
+	for (; series_write_some(&c, &page, BUDGET) == 1; slices++)
+		assert_true(c.spent <= BUDGET + HIDDEN);
+	assert_in_range(slices, FAMILIES * HIDDEN / (BUDGET + HIDDEN), FAMILIES);
+	assert_page(&t, "# TYPE a untyped\na 1\n# TYPE z untyped\nz 2\n");
+	buffer_done(&page);
+	series_free(t.series);
+}
+
 static void a_target_may_go_down_while_it_is_scraped(void **state)
 {
 	struct table t = table_of(&limits);
@@ -605,6 +631,47 @@ static void a_page_that_does_not_fit_fails(void **state)
 }
 
 /* Many scrapes of ever changing pages, two targets, some abandoned: the table never loses count. */
+/* As Prometheus reads it; else it would see a series twice. */
+static void a_label_without_a_value_is_none(void **state)
+{
+	const struct series_label own = { "part", "" };
+	struct table t = table_of(&limits);
+	struct series_target *other;
+	struct series_counts counts;
+
+	(void)state;
+	counts = scrape(&t, t.app, "a{x=\"\",y=\"1\"} 1\na{y=\"1\"} 2\nb{x=\"\"} 3\n{\"c.d\",x=\"\"} 4\n{\"c.d\"} 5\n");
+	assert_int_equal(counts.dropped[SERIES_DROP_DUPLICATE], 2);
+	assert_page(&t, "# TYPE a untyped\na{y=\"1\"} 1\n# TYPE b untyped\nb 3\n# TYPE c_d untyped\nc_d 4\n");
+	assert_int_equal(series_target_new(t.series, &own, 1, &other), 0);
+	counts = scrape(&t, other, "b 6\nb{part=\"q\"} 7\n");
+	assert_int_equal(counts.dropped[SERIES_DROP_DUPLICATE], 1);
+	assert_page(&t, "# TYPE a untyped\na{y=\"1\"} 1\n# TYPE b untyped\nb 3\nb{exported_part=\"q\"} 7\n"
+		"# TYPE c_d untyped\nc_d 4\n");
+	series_free(t.series);
+}
+
+/* Collectors that read no pages stage names of their own. */
+static void a_name_that_no_page_has_is_refused(void **state)
+{
+	struct table t = table_of(&limits);
+	char name[3 * SERIES_NAME_MAX];
+	struct exposition_sample sample = { .name = { name, 0 }, .value_text = { "1", 1 }, .value = 1 };
+	struct series_counts counts;
+
+	(void)state;
+	memset(name, 'x', sizeof name);
+	for (sample.name.size = SERIES_NAME_MAX - 1; sample.name.size <= sizeof name; sample.name.size++) {
+		series_begin(t.app);
+		assert_int_equal(series_events.sample(t.app, &sample), 0);
+		counts = commit(&t, t.app);
+		assert_int_equal(counts.dropped[SERIES_DROP_SAMPLE_SIZE], sample.name.size > SERIES_NAME_MAX);
+		assert_int_equal(counts.merged, sample.name.size <= SERIES_NAME_MAX);
+		(void)page_size(&t, EXPOSITION_OPENMETRICS);
+	}
+	series_free(t.series);
+}
+
 static void a_long_life(void **state)
 {
 	struct table t = table_of(&limits);
@@ -713,6 +780,7 @@ int main(void)
 		cmocka_unit_test(a_scrape_is_visible_when_it_is_committed),
 		cmocka_unit_test(an_abandoned_scrape_leaves_no_trace),
 		cmocka_unit_test(what_is_scraped_no_more_is_gone),
+		cmocka_unit_test(families_that_are_left_behind_take_their_part_of_a_slice),
 		cmocka_unit_test(a_target_may_go_down_while_it_is_scraped),
 		cmocka_unit_test(two_targets_share_a_page),
 		cmocka_unit_test(types_that_clash_are_refused_by_family),
@@ -738,6 +806,8 @@ int main(void)
 		cmocka_unit_test(a_page_is_consistent_by_family),
 		cmocka_unit_test(a_page_that_does_not_fit_fails),
 		cmocka_unit_test(a_long_life),
+		cmocka_unit_test(a_name_that_no_page_has_is_refused),
+		cmocka_unit_test(a_label_without_a_value_is_none),
 		cmocka_unit_test(series_that_stay_cost_nothing_at_a_commit),
 		cmocka_unit_test(a_series_may_change_its_family),
 		cmocka_unit_test(reasons_have_names),

@@ -93,3 +93,20 @@ int lane_run(struct lane *lane, struct job *job)
 		plan(lane);
 	return 0;
 }
+
+void lane_take_back(struct lane *lane, struct job *job)
+{
+	struct job **at = &lane->first;
+
+	while (*at != job)
+		at = &(*at)->next;
+	if (!lane->worked || job != lane->first)
+		job->work(job);
+	if (job == lane->first)
+		lane->worked = false;
+	*at = job->next;
+	if (!*at)
+		lane->last = at;
+	if (--lane->waiting == 0)
+		loop_timer_clear(&lane->next);
+}
