@@ -554,6 +554,8 @@ int series_write_some(struct series_cursor *c, struct buffer *to, size_t budget)
 		failed = write_part(c, to, end);
 	if (failed)
 		return failed;
+	if (!c->group)
+		c->family = NULL; /* one that nothing is shown of may go before the next slice; its name is known */
 	if (c->part == SERIES_PART_END)
 		seen_done(&c->series->seen);
 	return c->part != SERIES_PART_END;
