@@ -412,6 +412,7 @@ static void init_parts(struct agent *a)
 	overview_init(&a->overview, core, &a->pipeline.budget, a->config->state.max);
 	report_add(&a->overview.report, "sources", intakes_report, &a->intakes);
 	report_add(&a->overview.report, "destinations", destinations_report, &a->destinations);
+	report_add(&a->overview.report, "families", overview_families, &a->overview);
 	report_add(&a->overview.report, "checks", health_report, &a->health);
 	report_add(&a->overview.report, "state", overview_state, &a->overview);
 	report_add(&a->overview.report, "parked", parked_report, &a->parked);

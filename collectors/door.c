@@ -166,14 +166,31 @@ enum http_take door_expect(struct door_request *r, int64_t announced)
 	return HTTP_TAKEN;
 }
 
+/* Whether it waited behind others that are applied, and does so no more: nothing of it is taken. */
+static bool leaves_line(struct door_request *r)
+{
+	struct door *door = r->door;
+	struct door_request **at = &door->applied;
+
+	if (!r->applies || r->begun)
+		return false;
+	while (*at != r)
+		at = &(*at)->next;
+	*at = r->next;
+	if (door->applied_last == &r->next)
+		door->applied_last = at;
+	r->applies = false;
+	return true;
+}
+
 void door_expire(struct door_request *r)
 {
 	if (r->in_lane)
 		r->late = true;
+	else if (leaves_line(r) || (!r->offered && !r->applies))
+		door_refuse(r, 504, too_late);
 	else if (r->applies)
 		return; /* some of it is taken */
-	else if (!r->offered)
-		door_refuse(r, 504, too_late);
 	else
 		(void)host_withdraw(r->door->host, r->type->signal, r);
 }
@@ -330,6 +347,7 @@ static void apply_some(void *context)
 
 	if (!r)
 		return; /* door_stop() has done it */
+	r->begun = true;
 	if (!r->type->apply(r)) {
 		(void)take_applied(door);
 		r->applies = false;

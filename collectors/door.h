@@ -99,7 +99,7 @@ struct door_type {
 	bool (*fill)(struct door_request *);
 	/* On the loop, for a type whose bodies are not offered, in place of that: does some of the work that a body is,
 	 * for about half a millisecond. True: there is more of it. Bodies are worked on one after another, each to its
-	 * end, even if its peer leaves. NULL: they are offered. */
+	 * end, even if its peer leaves; one that was not begun has a deadline. NULL: they are offered. */
 	bool (*apply)(struct door_request *);
 	/* The items are taken: counts them, and ends with door_answered(). */
 	void (*taken)(struct door_request *);
@@ -154,7 +154,8 @@ struct door_request {
 	struct door_body body;
 	struct door_reply reply;
 	enum packing packing; /* what the body is packed with */
-	bool in_lane, offered, applies; /* the latter: it is in door.applied */
+	bool in_lane, offered;
+	bool applies, begun; /* it is in door.applied; some of it is taken */
 	bool late; /* to be answered 504 as soon as the lane is done with it */
 	atomic_bool gone; /* for the lane, which then does nothing */
 	bool short_of_room; /* inflated it is larger than `body.room`, which is less than body_max */

@@ -9,7 +9,9 @@
 #include "collectors/otlp_door.h"
 
 enum {
-	POINTS_AT_ONCE = 200, /* a third of a millisecond; as much again if all are deltas, which are saved */
+	POINTS_AT_ONCE = 200, /* a third of a millisecond, and as much if all are saved. As that many of these: */
+	BYTES_OF_POINT = 256, /* that are read */
+	POINTS_OF_RESOURCE = 20, /* to tell what is known of it takes as long */
 	STEPS_AT_ONCE = 20000, /* fields around them */
 };
 
@@ -61,20 +63,34 @@ static void take(struct door_request *r, const struct otlp_point *p)
 	text_one_line(m->name);
 }
 
+/* How many points it is as good as. The scope is read with each of its points. */
+static size_t cost(const struct otlp_point *p, bool other_resource)
+{
+	size_t bytes = p->message.size + p->scope.size + p->scope_schema.size;
+
+	if (otlp_point_is_large(p))
+		return 1;
+	if (other_resource)
+		bytes += p->resource.size;
+	return 1 + bytes / BYTES_OF_POINT + (other_resource ? POINTS_OF_RESOURCE : 0);
+}
+
 static bool apply(struct door_request *r)
 {
 	struct otlp_metrics_request *m = &otlp_of(r)->metrics;
 	enum otlp_points_next next = OTLP_POINTS_POINT;
-	size_t steps = STEPS_AT_ONCE;
+	size_t steps = STEPS_AT_ONCE, done = 0;
 
 	if (!m->begun)
 		otlp_meters_begin(otlp_door_of(r)->meters);
 	m->begun = true;
-	for (int i = 0; i < POINTS_AT_ONCE; i++) {
+	while (done < POINTS_AT_ONCE) {
+		uint64_t resource = m->points.point.resources;
 		next = otlp_points_next(&m->points, &steps);
 		if (next != OTLP_POINTS_POINT)
 			break;
 		take(r, &m->points.point);
+		done += cost(&m->points.point, m->points.point.resources != resource);
 	}
 	otlp_meters_answer(otlp_door_of(r)->meters, POINTS_AT_ONCE);
 	OXP_ASSERT(next != OTLP_POINTS_BROKEN); /* as look() saw */

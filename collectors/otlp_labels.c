@@ -244,6 +244,15 @@ bool otlp_labels_put(struct otlp_labels *l, const char *name, struct bytes value
 	return true;
 }
 
+bool otlp_labels_cut(struct otlp_labels *l, size_t count)
+{
+	if (l->count <= count)
+		return false;
+	l->count = l->sorted = count;
+	l->more = false;
+	return true;
+}
+
 size_t otlp_labels_make(struct otlp_labels *l)
 {
 	size_t count = 0;

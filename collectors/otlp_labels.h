@@ -35,6 +35,8 @@ bool otlp_labels_read(struct otlp_labels *, struct bytes message, unsigned field
 	const char *const *but) MUST_CHECK;
 /* Adds one, in place of an earlier one of that name. False: no memory. */
 bool otlp_labels_put(struct otlp_labels *, const char *name, struct bytes value) MUST_CHECK;
+/* Leaves out what is beyond so many. False: nothing was. */
+bool otlp_labels_cut(struct otlp_labels *, size_t count);
 /* Makes `labels`, and returns how many there are. They are valid until it is cleared. */
 size_t otlp_labels_make(struct otlp_labels *) MUST_CHECK;
 

@@ -17,6 +17,7 @@
 enum {
 	LOOK_MS = 2000, /* how often it looks for meters whose time is over */
 	AGED_AT_ONCE = 4000, /* meters that are looked at then: less than a millisecond */
+	OWN_LABELS = 2, /* job and instance */
 	LATE_MAX_S = 300, /* a time that is before the latest by more than that: a clock was set back */
 };
 
@@ -37,7 +38,7 @@ static const char *const identifying[] = { "service.namespace", "service.name", 
 /* A word for labels and logs. */
 static const char *fault_name(enum otlp_point_fault fault)
 {
-	static const char *const names[] = { "broken", "name", "temporality", "value", "bounds", "resources" };
+	static const char *const names[] = { "broken", "name", "temporality", "value", "bounds", "resources", "size" };
 
 	return fault < OTLP_POINT_BROKEN ? meter_refusal_name((enum meter_refusal)fault)
 					 : names[fault - OTLP_POINT_BROKEN];
@@ -60,6 +61,7 @@ const char *otlp_point_fault_reason(enum otlp_point_fault fault)
 		[OTLP_POINT_BOUNDS_BAD] = "its bounds or quantiles are over 512 or not ascending numbers, or there is "
 					  "not one bucket more than bounds",
 		[OTLP_POINT_RESOURCES] = "there are 1,000 resources with a job and an instance of their own",
+		[OTLP_POINT_SIZE] = "it, its scope or its resource has more than 256 KiB",
 	};
 
 	return reasons[fault];
@@ -179,6 +181,8 @@ static size_t leave_out_long(struct meter_label *labels, size_t count)
 static void show_resource(struct otlp_meters *m, struct otlp_resource *r, struct bytes message)
 {
 	struct meter *before = r->owner.main, *info;
+	size_t count;
+	bool cut;
 	struct meter_wanted w = { .name = { "target_info", 11 },
 		.kind = METER_GAUGE,
 		.help = "What is known of what sends over OTLP.",
@@ -189,10 +193,14 @@ static void show_resource(struct otlp_meters *m, struct otlp_resource *r, struct
 		.labels = m->labels.labels };
 
 	otlp_labels_clear(&m->labels);
-	if (!otlp_labels_read(&m->labels, message, 1, "", identifying) || m->labels.count == 0 ||
-		!add_resource_labels(m, r))
+	if (!otlp_labels_read(&m->labels, message, 1, "", identifying) || m->labels.count == 0)
 		return;
-	w.label_count = leave_out_long(m->labels.labels, otlp_labels_make(&m->labels));
+	cut = otlp_labels_cut(&m->labels, METER_LABELS_MAX - OWN_LABELS);
+	if (!add_resource_labels(m, r))
+		return;
+	count = otlp_labels_make(&m->labels);
+	w.label_count = leave_out_long(m->labels.labels, count);
+	*m->cut += cut || w.label_count < count;
 	info = meters_get(m->meters, &w, now(m), NULL);
 	if (before && before != info)
 		meters_end(m->meters, before);
@@ -459,6 +467,10 @@ enum otlp_point_fault otlp_meters_take(struct otlp_meters *m, const struct otlp_
 
 	if (!loop_timer_pending(&m->look))
 		loop_timer_set(&m->look, DURATION_MS(LOOK_MS));
+	if (otlp_point_is_large(p)) {
+		refuse(m, OTLP_POINT_SIZE, p->metric.name);
+		return OTLP_POINT_SIZE;
+	}
 	if (p->resources != m->resource_number)
 		begin_resource(m, p->resource);
 	if (p->metrics != m->metric_number) {
@@ -553,6 +565,9 @@ static void count_in(struct otlp_meters *m, struct host *host)
 		host, "metric_points_repeated_total", "Deltas with the times of the one before, which were not added.");
 	m->parts = host_counter(host, "metric_points_not_whole_total",
 		"Points of exponential histograms, of which only count and sum are shown.");
+	m->cut = host_counter(host, "metric_resources_cut_total",
+		"Times target_info of a resource was made without some of its attributes: those beyond 62, or a value "
+		"of over 1 KiB.");
 	m->overflow = host_counter(
 		host, "metric_points_overflow_total", "Deltas that went into the overflow of their family.");
 	m->series = host_gauge(host, "metric_series", "Series that there are, without overflows.");

@@ -55,6 +55,7 @@ enum otlp_point_fault {
 	OTLP_POINT_VALUE,
 	OTLP_POINT_BOUNDS_BAD, /* or its buckets */
 	OTLP_POINT_RESOURCES, /* too many of them */
+	OTLP_POINT_SIZE, /* of it, its scope or its resource: beyond OTLP_POINT_MAX */
 	OTLP_POINT_FAULTS,
 };
 
@@ -90,7 +91,7 @@ struct otlp_meters {
 
 	char latest[OTLP_POINT_FAULTS][SERIES_NAME_SHOWN]; /* the metric */
 	bool told[OTLP_POINT_FAULTS];
-	uint64_t *points, *late, *repeated, *parts, *overflow, *refused[OTLP_POINT_FAULTS], *series;
+	uint64_t *points, *late, *repeated, *parts, *cut, *overflow, *refused[OTLP_POINT_FAULTS], *series;
 };
 
 /* For people: what was wrong, or what was expected. */

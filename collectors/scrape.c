@@ -68,11 +68,44 @@ static const struct option scrape_options[] = {
 	{ .name = NULL },
 };
 
+/* Returns its length, which may be more than fits. */
+static size_t write_url(const struct scrape_config *c, char to[URL_MAX])
+{
+	const char *target = c->target;
+
+	return (size_t)snprintf(to, URL_MAX, "http%s://%s%s%s%s", c->tls ? "s" : "",
+		target[0] == ':' ? "127.0.0.1" : "", strncmp(target, "unix:", 5) == 0 ? "localhost" : target,
+		c->path[0] == '/' ? "" : "/", c->path);
+}
+
+/* Any other character is asked for as it is. */
+static bool has_blanks(const char *path)
+{
+	while ((unsigned char)*path > ' ' && *path != 0x7f)
+		path++;
+	return *path;
+}
+
+static bool check_path(const struct scrape_config *c, char *why, size_t room)
+{
+	char url[URL_MAX];
+
+	if (has_blanks(c->path))
+		snprintf(why, room, "path: has a blank or a control character; expected %%20 and the like");
+	else if (write_url(c, url) >= sizeof url)
+		snprintf(why, room, "path: with `target` it makes a URL of more than %d bytes", URL_MAX - 1);
+	else
+		return true;
+	return false;
+}
+
 static bool scrape_check(const void *config, char *why, size_t room)
 {
 	const struct scrape_config *c = config;
 	const struct access_config *a = &c->access;
 
+	if (!check_path(c, why, room))
+		return false;
 	if (c->tls || (!a->ca && !a->cert && a->verify))
 		return access_check(a, why, room);
 	snprintf(why, room, "%s: is for TLS; set tls: true, too", a->ca ? "ca" : a->cert ? "cert" : "verify");
@@ -431,15 +464,11 @@ static int new_target(struct collector *c)
 static int scrape_create(const void *config, struct host *host, struct collector **ret)
 {
 	struct collector *c = oxp_new(sizeof *c);
-	const char *target;
 	int failed;
 
 	c->host = host;
 	c->config = config;
-	target = c->config->target;
-	snprintf(c->url, sizeof c->url, "http%s://%s%s%s%s", c->config->tls ? "s" : "",
-		target[0] == ':' ? "127.0.0.1" : "", strncmp(target, "unix:", 5) == 0 ? "localhost" : target,
-		c->config->path[0] == '/' ? "" : "/", c->config->path);
+	(void)write_url(c->config, c->url); /* which check() found to fit */
 	protocols_accept(c->config->scrape_protocols, c->accept);
 	loop_timer_init(&c->timer, host_loop(host), on_timer, c);
 	loop_soon_init(&c->tidy, host_loop(host), on_tidy, c);

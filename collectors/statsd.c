@@ -3,11 +3,13 @@
  *
  * What events add up to is kept as meters (series/meters.h), and shown whenever the metrics are wanted. Datagrams are
  * read as fast as they come: there is nothing that could be full, but what the kernel drops meanwhile is counted as
- * lost. Connections are bounded; a further one waits in the kernel.
+ * lost. Connections are bounded: a further one replaces the one that has been silent for longest, once that is for
+ * SILENT_S; until then it waits in the kernel.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -35,6 +37,7 @@ enum {
 	PACE_LEAST = 2 << 10, /* where they take long */
 	LAST_DATAGRAMS = 512, /* that are read of a socket whose file is gone */
 	ACCEPTS = 16, /* in one callback */
+	SILENT_S = 5, /* a connection is not closed for others before */
 	AGAIN_MS = 100, /* then descriptors may be had again */
 	LOOK_MS = 2000, /* how often it looks for removed socket files, and for meters whose time is over */
 	AGED_AT_ONCE = 4000, /* meters that are looked at then: less than a millisecond */
@@ -84,7 +87,8 @@ static const struct option statsd_options[] = {
 		.help = "Labels added to each series." },
 	RELABELLING_ROW(struct statsd_config, relabel),
 	{ OPT_COUNT(struct statsd_config, connections), .name = "connections", .text = "64", .min = 1, .max = 1024,
-		.help = "Most connections at a time; a further one waits." },
+		.help = "Most connections at a time. A further one replaces the one that has been silent for "
+			"longest, if that is for 5 s; otherwise it waits." },
 	{ OPT_SIZE(struct statsd_config, buffer), .name = "buffer", .zero = "auto", .text = "auto", .min = 4096,
 		.max = 1 << 30,
 		.help = "Unread bytes that the kernel is asked to hold for each socket; at most net.core.rmem_max." },
@@ -131,7 +135,7 @@ struct collector {
 	bool stopped, full, full_told, starved_told;
 	struct series_label labels[SERIES_TARGET_LABELS_MAX];
 	struct relabelling relabel;
-	uint64_t *open, *accepted, *fulls, *series, *families;
+	uint64_t *open, *accepted, *fulls, *evicted, *series, *families;
 };
 
 /* The page. */
@@ -207,16 +211,37 @@ static void on_more(void *context)
 
 /* Connections. */
 
+/* What was written and is not read yet would be lost with its connection. */
+static bool is_silent(const struct collector *c, const struct connection *peer)
+{
+	int unread = 0;
+
+	return mono_since(loop_now(c->loop), peer->stream.last).ns >= DURATION_S(SILENT_S).ns &&
+	       ioctl(peer->stream.fd, FIONREAD, &unread) == 0 && unread == 0;
+}
+
+/* For longest; NULL: there is none. */
+static struct connection *silent_one(const struct collector *c)
+{
+	struct connection *peer, *found = NULL;
+
+	TAILQ_FOREACH(peer, &c->connections, entry)
+		if ((!found || peer->stream.last.ns < found->stream.last.ns) && is_silent(c, peer))
+			found = peer;
+	return found;
+}
+
 static void watch_listeners(struct collector *c)
 {
 	bool full = c->count >= c->config->connections;
-	bool room = !full && !loop_timer_pending(&c->again) && !c->stopped;
+	bool room = (!full || silent_one(c)) && !loop_timer_pending(&c->again) && !c->stopped;
 
 	if (full && !c->full) {
 		++*c->fulls;
 		if (!c->full_told)
 			host_log(c->host, LOG_LEVEL_WARN,
-				"%zu connections are open, as many as `connections` allows: further ones wait",
+				"%zu connections are open, as many as `connections` allows: further ones wait until "
+				"one of them is silent",
 				c->count);
 		c->full_told = true;
 	}
@@ -277,6 +302,20 @@ static void wait_for_descriptors(struct collector *c, int why)
 	loop_timer_set(&c->again, DURATION_MS(AGAIN_MS));
 }
 
+static int accept_one(struct collector *c, int fd)
+{
+	struct connection *silent = c->count < c->config->connections ? NULL : silent_one(c);
+	int peer = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (peer >= 0 && silent) {
+		++*c->evicted;
+		connection_free(silent);
+	}
+	if (peer >= 0)
+		connection_new(c, peer);
+	return peer;
+}
+
 static void on_peer(void *context, int fd, unsigned what)
 {
 	struct listener *l = context;
@@ -284,11 +323,8 @@ static void on_peer(void *context, int fd, unsigned what)
 	int peer = 0;
 
 	(void)what;
-	for (int i = 0; i < ACCEPTS && peer >= 0 && c->count < c->config->connections; i++) {
-		peer = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (peer >= 0)
-			connection_new(c, peer);
-	}
+	for (int i = 0; i < ACCEPTS && peer >= 0 && (c->count < c->config->connections || silent_one(c)); i++)
+		peer = accept_one(c, fd);
 	if (peer < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))
 		wait_for_descriptors(c, errno);
 	watch_listeners(c);
@@ -526,6 +562,8 @@ static void count_in(struct collector *c, struct host *host)
 	c->accepted = host_counter(host, "connections_total", "Connections accepted.");
 	c->fulls = host_counter(
 		host, "connections_full_total", "Times a connection had to wait because `connections` were open.");
+	c->evicted = host_counter(host, "connections_evicted_total",
+		"Connections closed to make room for others because they had been silent for longest.");
 	c->series = host_gauge(host, "statsd_series", "Series that there are, without overflows.");
 	c->families = host_gauge(host, "statsd_families", "Metrics that there are.");
 }

@@ -85,14 +85,11 @@ static bool read_length(struct statsd_stream *s, struct bytes *text)
 	return !take_length(s, text, b) || set_length(s, b);
 }
 
+/* By the first four bytes. A line that says something has more than three; a line feed may be part of a length. */
 static bool tell_framing(struct statsd_stream *s, struct bytes *text)
 {
 	unsigned char b[STATSD_LENGTH];
 
-	if (memchr(text->data, '\n', text->size) && s->pending.size + text->size < STATSD_LENGTH) {
-		s->framing = STATSD_LINES;
-		return true;
-	}
 	if (!take_length(s, text, b))
 		return true;
 	s->framing = memchr(b, '\0', sizeof b) ? STATSD_LENGTHS : STATSD_LINES;
@@ -142,6 +139,7 @@ static void on_ready(void *context, int fd, unsigned what)
 	ssize_t count = read(fd, chunk, sizeof chunk);
 
 	(void)what;
+	s->last = loop_now(host_loop(s->events->host));
 	if (count > 0 && !feed(s, (struct bytes){ chunk, (size_t)count }))
 		s->ended(s);
 	else if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR))
@@ -153,6 +151,7 @@ void statsd_stream_init(
 {
 	*s = (struct statsd_stream){ .events = events, .fd = fd, .ended = ended };
 	buffer_init(&s->pending, STATSD_LINE_MAX);
+	s->last = loop_now(host_loop(events->host));
 	loop_watch_init(&s->watch, host_loop(events->host), fd, on_ready, s);
 	loop_watch_set(&s->watch, WATCH_READ);
 }

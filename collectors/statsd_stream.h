@@ -29,6 +29,7 @@ struct statsd_stream {
 	struct statsd_events *events;
 	struct loop_watch watch;
 	int fd;
+	struct mono_time last; /* when something came, or it began */
 	enum statsd_framing framing;
 	size_t left;
 	bool skipping; /* the line under way is too long */

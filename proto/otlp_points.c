@@ -18,6 +18,7 @@ enum {
 	EXEMPLAR_SPAN,
 	EXEMPLAR_TRACE,
 	EXEMPLAR_INT,
+	BYTES_OF_STEP = 64,
 };
 
 /* What each kind of data is called in a Metric, and where its points have what. */
@@ -146,6 +147,11 @@ static void read_64(struct otlp_point *p, uint32_t number, uint64_t value)
 	}
 }
 
+bool otlp_point_is_large(const struct otlp_point *p)
+{
+	return p->message.size > OTLP_POINT_MAX || p->scope.size > OTLP_POINT_MAX || p->resource.size > OTLP_POINT_MAX;
+}
+
 static void read_point(struct otlp_point *p, struct bytes message)
 {
 	struct wire w = wire_of(message);
@@ -156,6 +162,9 @@ static void read_point(struct otlp_point *p, struct bytes message)
 	p->start_ns = p->time_ns = p->flags = p->count = 0;
 	p->has_value = p->has_sum = false;
 	p->value = p->sum = 0;
+	p->broken = false;
+	if (otlp_point_is_large(p))
+		return;
 	while ((more = wire_next(&w, &f)) > 0) {
 		if (f.type == WIRE_64)
 			read_64(p, f.number, f.value);
@@ -191,6 +200,7 @@ enum otlp_points_next otlp_points_next(struct otlp_points *p, size_t *steps)
 		}
 		if (!descend(p, f.bytes))
 			return OTLP_POINTS_BROKEN;
+		*steps -= smaller(*steps, f.bytes.size / BYTES_OF_STEP); /* it was gone through once */
 	}
 	return OTLP_POINTS_LATER;
 }

@@ -34,7 +34,12 @@ struct otlp_point {
 	double value, sum;
 };
 
-enum { OTLP_POINT_LEVELS = 4 };
+enum {
+	OTLP_POINT_LEVELS = 4,
+	OTLP_POINT_MAX = 256 << 10, /* bytes of a point, of its scope, of its resource: beyond, nobody need read it */
+};
+/* Whether it is to be left unread; then the point has its message and what it stands in, and nothing else. */
+bool otlp_point_is_large(const struct otlp_point *);
 
 /* Invariant: levels[0 … depth] are the messages that the walk is in: the request, a ResourceMetrics, a ScopeMetrics,
  * and the data of a Metric; each stands behind what was read of it. */
@@ -48,7 +53,8 @@ struct otlp_points {
 enum otlp_points_next { OTLP_POINTS_END, OTLP_POINTS_POINT, OTLP_POINTS_LATER, OTLP_POINTS_BROKEN };
 
 void otlp_points_init(struct otlp_points *, struct bytes body);
-/* The next one is in `point`. *steps falls by one for each field that it passes; at 0 it stops with OTLP_POINTS_LATER.
+/* The next one is in `point`. *steps falls by one for each field that it passes, and by more for a
+ * large message around points; at 0 it stops with OTLP_POINTS_LATER.
  * OTLP_POINTS_BROKEN: the message from `begins` on cannot be read. */
 enum otlp_points_next otlp_points_next(struct otlp_points *, size_t *steps) MUST_CHECK;
 

@@ -6,6 +6,7 @@
 #include "http/server.h"
 #include "loop/loop.h"
 #include "pipeline/budget.h"
+#include "series/series.h"
 #include "state/state.h"
 #include "state_tell.h"
 
@@ -54,6 +55,24 @@ void overview_state(void *context, const char *name, struct json_writer *w)
 	json_put_u64(w, "spool_bytes", state_spool_bytes_all(state));
 	json_put_u64(w, "failed_commits", state_failures(state));
 	json_put_string(w, "error", trouble ? strerror(-trouble) : "");
+	json_put_end(w);
+}
+
+void overview_families(void *context, const char *name, struct json_writer *w)
+{
+	const struct overview *o = context;
+	struct series_worst rows[SERIES_WORST_MAX];
+	size_t count = o->core->series ? series_worst(o->core->series, rows) : 0;
+
+	json_put_array(w, name);
+	for (size_t i = 0; i < count; i++) {
+		json_put_object(w, NULL);
+		json_put_string(w, "family", rows[i].name);
+		json_put_u64(w, "series", rows[i].series);
+		json_put_u64(w, "dropped", rows[i].dropped);
+		json_put_string(w, "reason", rows[i].why);
+		json_put_end(w);
+	}
 	json_put_end(w);
 }
 

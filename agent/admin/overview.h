@@ -21,6 +21,8 @@ struct overview {
 void overview_init(struct overview *, struct core *, const struct budget *, uint64_t state_max);
 /* The section "state"; the context is the struct overview. */
 void overview_state(void *context, const char *name, struct json_writer *);
+/* The section "families": those with the most series, and those of which samples were dropped. */
+void overview_families(void *context, const char *name, struct json_writer *);
 /* The handler of the route; its context is the same. */
 void overview_answer(void *context, struct http_request *);
 

@@ -12,7 +12,7 @@
 #include "cli/member.h"
 #include "cli/screen.h"
 
-enum { NAME_WIDTH = 30 };
+enum { NAME_WIDTH = 30, FAMILIES_SHOWN = 5 };
 
 struct options {
 	bool json;
@@ -232,6 +232,28 @@ static void print_conflicts(const struct screen *s, const json_t *conflicts)
 	}
 }
 
+/* The first of the ranking, and whatever loses samples. */
+static void print_families(const struct screen *s, const json_t *families)
+{
+	bool first = true;
+	size_t i;
+	json_t *row;
+
+	json_array_foreach(families, i, row) {
+		long long dropped = member_number(row, "dropped");
+		if (i >= FAMILIES_SHOWN && dropped == 0)
+			continue;
+		screen_head(s, &first, "METRICS WITH MOST SERIES                 SERIES     DROPPED  REASON");
+		screen_name(member_text(row, "family"), 36);
+		printf(" %10lld  %10lld", member_number(row, "series"), dropped);
+		if (dropped > 0) {
+			fputs("  ", stdout);
+			screen_bad(s, member_text(row, "reason"));
+		}
+		putchar('\n');
+	}
+}
+
 static void print_state(const json_t *state)
 {
 	char words[512], spool[SCREEN_WORDS], max[SCREEN_WORDS];
@@ -289,6 +311,7 @@ static int print_report(const json_t *report)
 	print_destinations(&s, json_object_get(report, "destinations"));
 	print_scrapes(&s, json_object_get(report, "sources"), ledger);
 	print_troubles(&s, json_object_get(report, "sources"));
+	print_families(&s, json_object_get(report, "families"));
 	print_checks(&s, json_object_get(report, "checks"));
 	print_conflicts(&s, json_object_get(report, "mapping_conflicts"));
 	print_recorder(json_object_get(report, "recorder"));

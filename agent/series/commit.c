@@ -90,6 +90,7 @@ void series_begin(struct series_target *t)
 {
 	series_abandon(t);
 	(void)tidy_all(t);
+	worst_refresh(&t->series->worst);
 	t->staged = ++t->series->scrapes;
 	t->groups[staged_slot(t)].scrape = t->staged;
 	t->source = NULL;

@@ -78,6 +78,15 @@ static int insert_target(struct head *h, const struct target_label *own)
 	return head_insert(h, &label);
 }
 
+/* A label without a value is none, as Prometheus reads it. */
+static bool has_empty(const struct exposition_sample *sample)
+{
+	for (size_t i = 0; i < sample->label_count; i++)
+		if (sample->labels[i].value.size == 0)
+			return true;
+	return false;
+}
+
 int head_prepare(struct series_target *t, const struct exposition_sample *sample, bool whole, struct head *h)
 {
 	size_t own = whole ? 0 : t->label_count;
@@ -87,7 +96,7 @@ int head_prepare(struct series_target *t, const struct exposition_sample *sample
 	h->quoted = false;
 	h->labels = sample->labels;
 	h->count = sample->label_count;
-	if (own == 0 && !sample->quoted && !sample->quoted_label)
+	if (own == 0 && !sample->quoted && !sample->quoted_label && !has_empty(sample))
 		return 0;
 	if (!names_room(t->series, sample))
 		return -ENOMEM;
@@ -97,9 +106,11 @@ int head_prepare(struct series_target *t, const struct exposition_sample *sample
 		h->name = copy_quoted(t->series, sample->name);
 	h->quoted = sample->quoted && !exposition_name_valid(h->name, false);
 	for (size_t i = 0; i < sample->label_count && !failed; i++)
-		failed = insert_scraped(t, h, &sample->labels[i], !whole);
+		if (sample->labels[i].value.size > 0)
+			failed = insert_scraped(t, h, &sample->labels[i], !whole);
 	for (size_t i = 0; i < own && !failed; i++)
-		failed = insert_target(h, &t->labels[i]);
+		if (t->labels[i].value.size > 0)
+			failed = insert_target(h, &t->labels[i]);
 	return failed;
 }
 

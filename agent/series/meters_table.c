@@ -581,6 +581,7 @@ static struct meter *count(struct meters *m, enum meter_refusal why, struct byte
 	m->counts.by[why]++;
 	snprintf(m->counts.latest[why], SERIES_NAME_SHOWN, "%.*s", (int)smaller(name.size, SERIES_NAME_SHOWN),
 		name.data);
+	worst_drop(&m->series->worst, name, meter_refusal_name(why), 1);
 	return ret;
 }
 

@@ -22,6 +22,7 @@ struct family {
 	size_t weight;
 	uint32_t size;
 	bool quoted; /* the name is not classic */
+	bool ranked; /* among those with the most series (worst.h) */
 	char name[];
 };
 

@@ -76,6 +76,17 @@ void series_free(struct series *); /* with its targets; NULL is fine */
 
 size_t series_page_max(const struct series *); /* no page is larger */
 
+/* Families with the most series, and those of which the most samples were dropped since the start, also by meters,
+ * whose overflow counts as that. Most series first. */
+enum { SERIES_WORST_MAX = 26 };
+struct series_worst {
+	char name[SERIES_NAME_SHOWN]; /* maybe cut; of dropped samples what their target calls it */
+	size_t series;
+	uint64_t dropped;
+	const char *why; /* the latest reason; "" if nothing was dropped */
+};
+size_t series_worst(const struct series *, struct series_worst ret[SERIES_WORST_MAX]) MUST_CHECK;
+
 /* A label that every series of a target gets. A label of that name in the scrape becomes exported_NAME, as in
  * Prometheus. */
 struct series_label {

@@ -237,6 +237,7 @@ static void group_stage(struct series_target *t, struct group *g, struct origin 
 	*(t->groups[slot].last ? &t->groups[slot].last->slot[slot].next : &t->groups[slot].first) = g;
 	t->groups[slot].last = g;
 	t->doubts += !group_visible(g) || group_type(g, t->slot) != group_type(g, slot);
+	worst_look(&t->series->worst, g->family);
 }
 
 /* Finds the group of a source in that role for the first time. 0, or -1 with the reason. */
@@ -327,6 +328,7 @@ static void entry_stage(struct series_target *t, struct group *g, struct entry *
 	if (++g->slot[slot].count > g->weight) {
 		g->weight++;
 		g->family->weight++;
+		worst_look(&t->series->worst, g->family);
 	}
 	if (++t->groups[slot].count > t->weight) {
 		t->weight++;

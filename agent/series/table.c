@@ -210,6 +210,7 @@ void family_drop_empty(struct series *s, struct family *f)
 	if (f->groups)
 		return;
 	OXP_ASSERT(f->weight == 0);
+	worst_forget(&s->worst, f);
 	order_remove(&s->order, f);
 	map_remove(&s->families, &f->node);
 	s->quoted -= f->quoted;
@@ -425,6 +426,7 @@ void count_dropped(struct series_target *t, enum series_drop why, struct bytes n
 	if (t->counts.dropped[why] == 0)
 		snprintf(t->counts.first[why], SERIES_NAME_SHOWN, "%.*s", (int)name.size, name.data ? name.data : "");
 	t->counts.dropped[why] += samples;
+	worst_drop(&t->series->worst, name, series_drop_name(why), samples);
 }
 
 struct series *series_new(const struct series_limits *limits, uint64_t seed)
@@ -457,6 +459,11 @@ void series_free(struct series *s)
 	seen_done(&s->seen);
 	series_steps(s, NULL);
 	free(s);
+}
+
+size_t series_worst(const struct series *s, struct series_worst ret[SERIES_WORST_MAX])
+{
+	return worst_list(&s->worst, ret);
 }
 
 size_t series_page_max(const struct series *s)

@@ -21,6 +21,7 @@
 #include "series/seen.h"
 #include "series/series.h"
 #include "series/steps.h"
+#include "series/worst.h"
 
 enum { SLOTS = 2, VALUE_TEXT_MAX = 22 };
 
@@ -162,6 +163,7 @@ struct series {
 	struct span_table *spans;	/* what is counted here; NULL: nothing */
 	size_t counted;			/* series of that */
 	struct seen seen;		/* of the page under way */
+	struct worst worst;
 	struct series_steps steps;	/* step: NULL if there are none */
 	struct edited *edited;		/* by them (stepping.h); NULL if there are none */
 	struct buffer scratch, names;	/* for what is being built, and for names that are copied */

@@ -10,7 +10,7 @@
 #include "status/counters.h"
 #include "status/ledger.h"
 
-enum { REPORT_SECTIONS_MAX = 8, REPORT_MAX = 4 << 20 };
+enum { REPORT_SECTIONS_MAX = 12, REPORT_MAX = 4 << 20 };
 
 /* Writes one value, the member `name` of the report. */
 typedef void report_section(void *context, const char *name, struct json_writer *);

@@ -658,7 +658,7 @@ def on_terminal(words, **env):
 def test_status_says_of_metrics_what_people_look_for(oxpecker, tmp_path, fault_server):
     page = fault_server(unix=str(tmp_path / "app.sock"))
     page.plan(lambda handler, request: handler.answer(
-        200, b"# TYPE demo counter\ndemo 4\nmore 5\n" if request.path == "/metrics" else b"}\n",
+        200, b"# TYPE demo counter\ndemo 4\nmore 5\noxpecker_x 1\n" if request.path == "/metrics" else b"}\n",
         "text/plain; version=0.0.4", {}))
     agent = oxpecker({"metrics": {"collect": {
         "scrape": {"target": f"unix:{tmp_path}/app.sock", "timeout": "60s"},
@@ -681,6 +681,9 @@ def test_status_says_of_metrics_what_people_look_for(oxpecker, tmp_path, fault_s
     said = agents.run("status", "--config", agent.config_path).stdout
     assert re.search(r"^metrics.collect.scrape +2 +\d+ s ago +up$", said, re.M), said
     assert re.search(r"^metrics.collect.other +0 +\d+ s ago +down$", said, re.M), said
+    ranked = {row["family"]: (row["series"], row["dropped"], row["reason"]) for row in agent.status()["families"]}
+    assert ranked == {"demo": (1, 0, ""), "more": (1, 0, ""), "oxpecker_x": (0, 1, "reserved")}
+    assert re.search(r"^demo +1 +0$", said, re.M) and re.search(r"^oxpecker_x +0 +1 +reserved$", said, re.M), said
     in_a_row = "".join(said.split())  # a path may be cut wherever its line ends
     assert "none.sock:nosuchsocket" in in_a_row and "metrics.collect.scrape →" not in said
 

@@ -13,7 +13,7 @@ import pytest
 from lib import backends, fault, fixtures
 from lib.agent import HURRIED, run
 from lib.lines import Writer, assert_same
-from lib.shipped import documents_of, wait_delivered
+from lib.shipped import documents_of, largest_bulk, wait_delivered
 from test_logs import as_they_stand, config
 
 each_search = fixtures.each_backend(backends.OpenSearch, backends.OpenSearch3, backends.Elasticsearch, name="search")
@@ -141,7 +141,7 @@ def test_a_line_without_a_time_goes_to_today(oxpecker, fault_server, tmp_path, p
     agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url, index="a-%{+yyyy-MM-dd.HH}-z", gzip=packed,
                                    days="off"))
     wait_delivered(agent, 7)
-    request = server.taken("_bulk")[0]
+    request = largest_bulk(server)
     assert request.path.startswith("/_bulk?")
     if not packed:
         assert int(request.headers["Content-Length"]) == len(request.raw)
@@ -181,7 +181,7 @@ def test_the_bytes_of_a_line_without_a_time(oxpecker, fault_server, tmp_path, pa
     path.write_text("\n".join(lines) + "\n")
     agent = oxpecker(as_they_stand(elasticsearch(path, server.url, data_stream="logs-app-default", gzip=packed)))
     wait_delivered(agent, len(lines))
-    request = server.taken("_bulk")[0]
+    request = largest_bulk(server)
     assert request.path.startswith("/logs-app-default/_bulk?")
     assert packed or int(request.headers["Content-Length"]) == len(request.raw)
     sent = request.body.decode().split("\n")[1::2]
@@ -207,7 +207,7 @@ def test_what_the_failure_store_took_is_counted(oxpecker, fault_server, tmp_path
     agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url, data_stream="logs-app-default"))
     wait_delivered(agent, 10)
     assert agent.metric("oxpecker_failure_store_total") == 1
-    assert "items.*.failure_store" in server.taken("_bulk")[0].path
+    assert "items.*.failure_store" in largest_bulk(server).path
     agent.assert_balanced()
 
 
@@ -238,7 +238,7 @@ def test_a_line_says_when_it_was_in_many_ways(oxpecker, fault_server, tmp_path):
         server = fault_server()
         agent = oxpecker(as_they_stand(elasticsearch(path, server.url, days="off", **options)))
         wait_delivered(agent, len(WRITTEN))
-        for action, document in server.taken("_bulk")[0].documents():
+        for action, document in largest_bulk(server).documents():
             fields, moment = WRITTEN[document["n"]]
             extra = {"@timestamp": moment} if "data_stream" in options or "timestamp" in options else {}
             assert document == {"n": document["n"], **fields, **extra}
@@ -259,7 +259,7 @@ def test_there_is_one_reader_of_times(oxpecker, fault_server, tmp_path):
     path.write_text("\n".join(ONE_DAY) + "\n")
     agent = oxpecker(as_they_stand(elasticsearch(path, server.url, index="a-%{+yyyy.MM.dd}", days="off")))
     wait_delivered(agent, len(ONE_DAY))
-    found = [(action["create"]["_index"], document) for action, document in server.taken("_bulk")[0].documents()]
+    found = [(action["create"]["_index"], document) for action, document in largest_bulk(server).documents()]
     assert found == [("a-2001.02.03", json.loads(line)) for line in ONE_DAY]
 
 
@@ -343,7 +343,7 @@ def test_ids_can_be_left_out(oxpecker, fault_server, tmp_path):
     writer.write(3)
     agent = oxpecker(as_they_stand(elasticsearch(tmp_path / "*.log", server.url, ids=False, gzip=False)))
     wait_delivered(agent, 3)
-    body = server.taken("_bulk")[0].body.decode().split("\n")
+    body = largest_bulk(server).body.decode().split("\n")
     assert body[:-1:2] == ['{"create":{}}'] * 3 and body[1::2] == list(writer.lines.values())
 
 
@@ -487,5 +487,5 @@ def test_ids_cost_little_on_the_wire(oxpecker, fault_server, tmp_path):
         agent = oxpecker(elasticsearch(tmp_path / f"{ids}.log", server.url, ids=ids))
         wait_delivered(agent, 3000)
         sizes[ids] = sum(len(request.raw) for request in server.taken("_bulk"))
-        assert gzip.decompress(server.taken("_bulk")[0].raw)
+        assert gzip.decompress(largest_bulk(server).raw)
     assert sizes[False] < sizes[True] < sizes[False] + 3000 * 10, sizes

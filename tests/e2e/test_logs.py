@@ -10,7 +10,7 @@ import pytest
 from lib import backends, fault, fixtures
 from lib.agent import HURRIED
 from lib.lines import Writer, as_written, assert_same
-from lib.shipped import documents_of, wait_delivered
+from lib.shipped import documents_of, largest_bulk, wait_delivered
 from lib.wait import wait_until
 
 each_search = fixtures.each_backend(backends.OpenSearch, backends.OpenSearch3, backends.Elasticsearch,
@@ -68,7 +68,7 @@ def test_the_bytes_of_a_bulk(oxpecker, fault_server, tmp_path):
     writer.write(5)
     agent = oxpecker(as_they_stand(config(tmp_path / "app.log", server.url, gzip=False)))
     wait_delivered(agent, 5)
-    request = server.taken("_bulk")[0]
+    request = largest_bulk(server)
     assert request.path.startswith("/logs/_bulk?filter_path=")
     assert request.headers["Content-Type"] == "application/x-ndjson"
     assert int(request.headers["Content-Length"]) == len(request.raw) and "Expect" not in request.headers

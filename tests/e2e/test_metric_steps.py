@@ -57,7 +57,8 @@ def test_steps_see_the_samples_of_every_way_in(oxpecker, fault_server, tmp_path)
         assert not parsers.read(kind, running.get("/metrics", headers={"Accept": kind}).content).error
     page = running.page()
     assert "# TYPE wait_seconds histogram" in page and "# HELP wait_seconds Some." in page
-    assert page.count('oxpecker_step_dropped_records_total{component="metrics.steps') == len({name for step in STEPS for name in step})
+    names = {name for step in STEPS for name in step}
+    assert page.count('oxpecker_step_dropped_records_total{component="metrics.steps') == len(names)
     running.assert_balanced()
 
 

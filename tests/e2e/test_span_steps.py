@@ -79,8 +79,8 @@ def test_steps_of_spans_between_a_real_sdk_and_jaeger(oxpecker, jaeger, host_pyt
     assert host.stop() == 0
     agent.wait_until(lambda: not agent.booked("held", signal="traces"), 60, "all settled")
     agent.assert_balanced()
-    spans = jaeger.spans("e2e-span-steps")
-    assert len(spans) == agent.booked("delivered", signal="traces")
+    count = agent.booked("delivered", signal="traces")
+    spans = wait_until(lambda: len(s := jaeger.spans("e2e-span-steps")) == count and s, 60, "what Jaeger has taken")
     assert agent.booked("dropped", signal="traces") > 0
     assert all(span["attributes"]["checked"] == "yes" and span["attributes"]["span.kind"] == "server" for span in spans)
     assert all(span["resource"]["team"] == "payments" for span in spans)

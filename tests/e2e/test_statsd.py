@@ -307,6 +307,31 @@ def test_a_series_that_nothing_is_sent_for_ends(oxpecker, tmp_path):
     wait_until(begins_anew, 60, "it is there again, without the 1 that it had")
 
 
+def test_whoever_is_silent_longest_gives_its_place_up(oxpecker, tmp_path):
+    path = f"{tmp_path}/statsd.sock"
+    agent = oxpecker(config("unix:" + path, kind="stream", connections=3))
+
+    def connected():
+        peer = socket.socket(socket.AF_UNIX)
+        peer.settimeout(60)
+        peer.connect(path)
+        return peer
+
+    talked, *silent = [connected() for _ in range(3)]
+    wait_until(lambda: agent.metric("oxpecker_connections", component="metrics.collect.statsd") == 3, 60,
+               "all have their place")
+    talked.sendall(b"talked:1|c\n")
+    agent.wait_metric(1, "talked", 60)
+    late = [connected() for _ in range(2)]
+    for peer in late:
+        peer.sendall(b"late:1|c\n")
+    agent.wait_metric(2, "late", 60)
+    assert [peer.recv(1) for peer in silent] == [b"", b""]
+    talked.sendall(b"talked:1|c\n")
+    agent.wait_metric(2, "talked", 60)
+    assert agent.metric("oxpecker_connections_evicted_total", component="metrics.collect.statsd") == 2
+
+
 def test_hostile_streams_cost_themselves(oxpecker, tmp_path):
     path = f"{tmp_path}/dsd.sock"
     agent = oxpecker(config(f"unix:{path}", kind="stream", connections=2))

@@ -342,8 +342,9 @@ def test_the_index_of_a_database_that_is_cut_ends_nobody(oxpecker, fault_server,
         agent.wait_until(lambda: agent.booked("delivered", signal="logs") == len(writer.lines))
         if size == 0:
             agent.wait_until(lambda: agent.booked("delivered", signal="traces") == spans)  # noqa: B023
-        for name in ("state.db-shm", "store.db-shm"):
-            os.truncate(state_file(agent, name), size)
+        for index in (state_file(agent, "state.db-shm"), state_file(agent, "store.db-shm")):
+            wait_until(lambda: os.path.exists(index), 60, index)  # noqa: B023
+            os.truncate(index, size)
     assert agent.pid == pid and agent.process.alive()
     agent.expected_exit = {0, 1}
     agent.stop()

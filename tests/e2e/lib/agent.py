@@ -41,6 +41,20 @@ def start(*words, env=None):
                             stdin=subprocess.DEVNULL, env={**os.environ, **{k: str(v) for k, v in (env or {}).items()}})
 
 
+def patiently(ask):
+    """`listen` and `control` close a connection that says nothing for five seconds. A test may stand still for as long
+    between two calls, and asks again then."""
+    while True:
+        began = time.monotonic()
+        try:
+            return ask()
+        except (requests.Timeout, TimeoutError):
+            raise
+        except (OSError, http.client.HTTPException):
+            if time.monotonic() - began < 4:
+                raise
+
+
 class Oxpecker:
     """A running agent.
 
@@ -95,6 +109,9 @@ class Oxpecker:
 
     def ask(self, path, timeout=60):
         """Status and body, without what `requests` does for each request: tests ask again and again."""
+        return patiently(lambda: self.ask_once(path, timeout))
+
+    def ask_once(self, path, timeout):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         try:
             connection.request("GET", path)
@@ -116,13 +133,13 @@ class Oxpecker:
         return self.process.pid
 
     def get(self, path, timeout=60, **more):
-        return requests.get(self.url + path, timeout=timeout, **more)
+        return patiently(lambda: requests.get(self.url + path, timeout=timeout, **more))
 
     def status(self):
         """The full status, from the control socket."""
         if self.seen_status:
             return self.seen_status
-        code, _, body = unix_http.request(self.control, "GET", "/status")
+        code, _, body = patiently(lambda: unix_http.request(self.control, "GET", "/status"))
         assert code == 200, body
         status = json.loads(body)
         self.seen_status = status if self.one_status else None
@@ -152,7 +169,7 @@ class Oxpecker:
         return sum(destination["scouts"] for destination in self.status()["destinations"])
 
     def sent_again(self):
-        """Lines, and requests of spans, that went out more than once in this run: as scouts, behind them, after failures.
+        """Lines, and requests of spans, that went out again in this run: as scouts, behind them, after failures.
 
         At least once is what is promised. So where a test counts what a server was sent, this is how much more it may
         be: nothing, unless the machine was so busy that the server did not answer within a second.

@@ -33,7 +33,7 @@ class Backend:
         self.process.kill9()
 
     def get(self, url, **more):
-        answer = requests.get(url, timeout=60, **more)
+        answer = requests.get(url, timeout=300, **more)
         answer.raise_for_status()
         return answer.json()
 
@@ -169,7 +169,7 @@ class OpenSearch(Backend):
     def request(self, method, path, body=None, headers=None):
         data = json.dumps(body) if isinstance(body, (dict, list)) else body
         headers = headers or {"Content-Type": "application/json"}
-        return requests.request(method, f"{self.url}/{path}", data=data, headers=headers, timeout=60)
+        return requests.request(method, f"{self.url}/{path}", data=data, headers=headers, timeout=300)
 
     def create_index(self, name, mappings, dynamic=True):
         """`mappings` as {"field": {"type": "long"}}; a document that does not fit is refused with 400.

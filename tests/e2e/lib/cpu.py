@@ -5,7 +5,6 @@ import os
 import threading
 import time
 
-TICK, HICCUP = 0.02, 0.1
 
 
 def cpu_seconds(pid):
@@ -29,21 +28,22 @@ class Ticker(threading.Thread):
     """Notices when this process stands still for whatever reason: the machine stops, a page has to come from disk,
     other threads of it do not let go of the interpreter. `lost` are the seconds of that."""
 
-    def __init__(self):
+    def __init__(self, tick, hiccup):
         super().__init__(daemon=True)
-        self.lost, self.never = 0, threading.Event()
+        self.lost, self.never, self.tick, self.hiccup = 0, threading.Event(), tick, hiccup
         self.start()
 
     def run(self):
         now = time.monotonic()
-        while not self.never.wait(TICK):
+        while not self.never.wait(self.tick):
             before, now = now, time.monotonic()
-            self.lost += now - before - TICK if now - before > HICCUP else 0
+            self.lost += now - before - self.tick if now - before > self.hiccup else 0
 
 
 @functools.cache
-def ticker():
-    return Ticker()
+def ticker(tick=0.02, hiccup=0.1):
+    """The one of this process, from the first time on that somebody asks for it."""
+    return Ticker(tick, hiccup)
 
 
 class Waits:

@@ -24,7 +24,7 @@ class Host:
         assert not options, f"unknown options {options}"
         self.name = name
         self.process = Process(name, [*argv, *(["--traffic", rate] if rate else [])], folder, env)
-        self.port = self.process.wait_until(self.announced, 60, f"{name} is ready")
+        self.port = self.process.wait_until(self.announced, 180, f"{name} is ready")
 
     def announced(self):
         """The port of its ready line; the last one, as a restart appends another."""

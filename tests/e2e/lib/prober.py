@@ -5,11 +5,17 @@ nobody's delay. Run as a program, this file is what the class starts.
 """
 
 import json
+import os
 import select
 import socket
 import subprocess
 import sys
 import time
+
+if __name__ == "__main__":
+    sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from lib.cpu import ticker  # noqa: E402
 
 PAUSE = 0.02
 # A flood fills the queue of connections (BACKLOG of agent/http/listen.c) in about that many seconds, if nobody lets
@@ -48,13 +54,14 @@ def kept_waiting(pid):
 
 class Clock:
     """Times what peers of a process get: the seconds less those in which it or we were ready to run and the machine ran
-    others, and without the kernel's pause where the queue was full since the process had been kept from emptying it."""
+    others, or stood still, and without the kernel's pause where the queue was full since the process had been kept from
+    emptying it."""
 
     def __init__(self, pid):
-        self.pid, self.waited_at_last = pid, kept_waiting(pid)
+        self.pid, self.waited_at_last, self.ticker = pid, kept_waiting(pid), ticker(0.005, 0.03)
 
     def now(self):
-        return time.monotonic() - kept_waiting(self.pid) - kept_waiting("self")
+        return time.monotonic() - kept_waiting(self.pid) - kept_waiting("self") - self.ticker.lost
 
     def took(self, connect, ask):
         """(seconds, what ask() made of the connection that connect() made)"""

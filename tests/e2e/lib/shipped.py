@@ -17,6 +17,11 @@ def documents_of(server):
     return dict(sorted(found.items()))
 
 
+def largest_bulk(server):
+    """The one with all lines, where they are few: another may have one of them beside it (Oxpecker.sent_again)."""
+    return max(server.taken("_bulk"), key=lambda request: len(request.documents()))
+
+
 def sent_to(server):
     """Every document of every bulk as the app wrote it, whatever became of it, as often as it came."""
     return [as_written(document) for request in server.taken("_bulk") for _, document in request.documents()]

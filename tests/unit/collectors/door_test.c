@@ -21,6 +21,8 @@ struct fixture {
 
 /* Of the bodies that were applied. */
 static size_t slices, taken_count;
+static bool holds; /* the first is never done */
+static struct door_request *newest; /* that was filled */
 
 static void look(struct door_request *r)
 {
@@ -29,14 +31,14 @@ static void look(struct door_request *r)
 
 static bool fill(struct door_request *r)
 {
-	(void)r;
+	newest = r;
 	return true;
 }
 
 static bool apply(struct door_request *r)
 {
 	(void)r;
-	return ++slices % SLICES != 0;
+	return ++slices % SLICES != 0 || holds;
 }
 
 static void taken(struct door_request *r)
@@ -67,6 +69,8 @@ static void begin(struct fixture *f)
 {
 	*f = (struct fixture){ .address = f->path };
 	slices = taken_count = 0;
+	holds = false;
+	newest = NULL;
 	snprintf(f->path, sizeof f->path, "unix:/tmp/oxp-door-test-%d.sock", (int)getpid());
 	f->addresses = (struct option_list){ 1, &f->address };
 	world_init(&f->world);
@@ -138,11 +142,50 @@ static void what_is_being_applied_when_the_door_stops_is_applied_once(void **sta
 	end(&f);
 }
 
+/* The one that waits for the first; the first has begun. */
+static struct door_request *waiting(struct fixture *f, struct raw *one, struct raw *two)
+{
+	struct door_request *first;
+
+	holds = true;
+	post(f, one);
+	while (slices == 0)
+		turn(&f->world);
+	first = newest;
+	door_expire(first);
+	post(f, two);
+	while (newest == first)
+		turn(&f->world);
+	return newest;
+}
+
+/* One that was begun is applied to its end, and answered for. */
+static void what_waits_beyond_its_deadline_is_not_applied(void **state)
+{
+	struct fixture f;
+	struct raw one, two;
+
+	(void)state;
+	begin(&f);
+	door_expire(waiting(&f, &one, &two));
+	raw_expect_end(&two);
+	assert_true(raw_has(&two, "HTTP/1.1 504 "));
+	assert_int_equal(f.door.open, 1);
+	holds = false;
+	raw_expect_end(&one);
+	assert_true(raw_has(&one, "HTTP/1.1 200 "));
+	assert_int_equal(taken_count, 1);
+	raw_done(&one);
+	raw_done(&two);
+	end(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bodies_are_applied_one_after_another),
 		cmocka_unit_test(what_is_being_applied_when_the_door_stops_is_applied_once),
+		cmocka_unit_test(what_waits_beyond_its_deadline_is_not_applied),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

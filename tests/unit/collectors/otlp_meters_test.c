@@ -284,6 +284,45 @@ static void a_long_value_of_a_resource_costs_itself(void **state)
 	end(&f);
 }
 
+/* As many as fit beside job and instance are shown, and the resource is counted once. */
+static void a_resource_of_many_attributes_is_told_in_part(void **state)
+{
+	static const int counts[] = { 60, 61, 63, 64, 100 };
+	char attributes[8192], json[16384], *at;
+	size_t size, labels;
+
+	(void)state;
+	for (size_t k = 0; k < COUNT_OF(counts); k++) {
+		struct fixture f;
+		size = labels = 0;
+		for (int i = 0; i < counts[k]; i++)
+			size += (size_t)snprintf(attributes + size, sizeof attributes - size,
+				"{'key':'a%d','value':{'intValue':%d}},", i, i);
+		snprintf(json, sizeof json,
+			METRICS("%s" TEXT_OF("service.name", "s") "," TEXT_OF("service.instance.id", "i"),
+				"{'name':'a','gauge':" POINT("'asInt':2") "}"),
+			attributes);
+		begin(&f);
+		send_json(&f, json);
+		send_json(&f, json);
+		assert_int_equal(f.refused, 0);
+		meters_show(f.meters->meters, loop_now(f.world.loop));
+		while (meters_show_some(f.meters->meters, 100))
+			;
+		meters_shown(f.meters->meters, &(struct series_counts){ 0 });
+		read_page_of(&f, EXPOSITION_TEXT);
+		at = strstr(f.page.data, "\ntarget_info{a");
+		assert_non_null(at);
+		assert_non_null(strstr(at, "instance=\"i\",job=\"s\""));
+		for (; *at; at++)
+			labels += *at == '=';
+		assert_int_equal(labels, smaller((size_t)counts[k], METER_LABELS_MAX - 2) + 2);
+		assert_int_equal(
+			fake_host_number(&f.host, "metric_resources_cut_total"), counts[k] > METER_LABELS_MAX - 2);
+		end(&f);
+	}
+}
+
 /* In JSON they stand in quotes; whatever size the text for them has, nothing behind it is touched. */
 static void bytes_of_any_size_become_a_label(void **state)
 {
@@ -674,6 +713,7 @@ int main(void)
 		cmocka_unit_test(a_resource_is_told_once),
 		cmocka_unit_test(resources_that_look_alike_take_turns),
 		cmocka_unit_test(a_long_value_of_a_resource_costs_itself),
+		cmocka_unit_test(a_resource_of_many_attributes_is_told_in_part),
 		cmocka_unit_test(bytes_of_any_size_become_a_label),
 		cmocka_unit_test(too_many_attributes_are_no_other_series),
 		cmocka_unit_test(a_bad_point_is_refused_alone),

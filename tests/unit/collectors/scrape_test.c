@@ -61,6 +61,13 @@ uint64_t *host_common_gauge(struct host *h, const char *name, const char *help)
 	return host_gauge(h, name, help);
 }
 
+static const struct option_map none;
+static const struct scrape_options usual = { .target = "unix:/app.sock",
+	.path = "/metrics",
+	.timeout = { 5000000000 },
+	.labels = &none,
+	.access = { .headers = &none, .verify = true } };
+
 struct bench {
 	struct still_clock clock;
 	struct loop *loop;
@@ -70,16 +77,12 @@ struct bench {
 
 static void bench_init(struct bench *b)
 {
-	static const struct option_map none;
 	static const char *const text = "PrometheusText0.0.4";
 	static const struct option_list protocols = { .count = 1, .items = &text };
-	static const struct scrape_options options = { .target = "unix:/app.sock",
-		.path = "/metrics",
-		.timeout = { 5000000000 },
-		.labels = &none,
-		.scrape_protocols = &protocols,
-		.access = { .headers = &none, .verify = true } };
+	static struct scrape_options options;
 
+	options = usual;
+	options.scrape_protocols = &protocols;
 	memset(&world, 0, sizeof world);
 	*b = (struct bench){ .clock = STILL_CLOCK };
 	assert_int_equal(sizeof options, collector_scrape.config_size);
@@ -162,11 +165,37 @@ static void the_end_may_come_before_it_is_asked(void **state)
 	assert_int_equal(world.asks, 2);
 }
 
+static void a_page_that_cannot_be_asked_for_is_refused(void **state)
+{
+	static const struct {
+		const char *path;
+		bool fine;
+	} rows[] = { { "/metrics", true }, { "metrics?a=%20b&c[]=\xc3\xa9", true }, { "", true }, { "/a b", false },
+		{ "/a\r\nX-Y: z", false }, { "/a\t", false }, { "/a\x7f", false } };
+	struct scrape_options o = usual;
+	char path[2000], why[256] = "";
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		o.path = rows[i].path;
+		assert_int_equal(collector_scrape.check(&o, why, sizeof why), rows[i].fine);
+	}
+	assert_non_null(strstr(why, "path: has a blank"));
+	memset(path, 'x', sizeof path);
+	o.path = path;
+	for (size_t size = sizeof path - 1; size > 0; size /= 2) {
+		path[size] = '\0';
+		assert_int_equal(collector_scrape.check(&o, why, sizeof why), size < 1000);
+	}
+	assert_non_null(strstr(why, "path: with `target`"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_target_is_asked_once_what_it_left_is_freed),
 		cmocka_unit_test(the_end_may_come_before_it_is_asked),
+		cmocka_unit_test(a_page_that_cannot_be_asked_for_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -299,6 +299,27 @@ static void lengths_before_messages_are_told_from_lines(void **state)
 	}
 }
 
+/* A line feed in one of its first two bytes. */
+static void a_length_may_look_like_an_empty_line(void **state)
+{
+	static const size_t sizes[] = { 10, 10 << 8, (10 << 8) + 5, (10 << 8) + 10 };
+	static const char line[] = "hits:1|c\n";
+	char text[STATSD_LENGTH + (11 << 8)];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+		struct bench b;
+		memset(text, '\n', sizeof text);
+		memcpy(text, (char[STATSD_LENGTH]){ (char)(sizes[i] & 255), (char)(sizes[i] >> 8) }, STATSD_LENGTH);
+		memcpy(text + STATSD_LENGTH, line, sizeof line - 1);
+		bench_init(&b, &plain);
+		stream_text(&b, text, STATSD_LENGTH + sizes[i], 1);
+		assert_shows(&b, "hits 1\n");
+		assert_int_equal(b.host.warnings, 0);
+		bench_done(&b);
+	}
+}
+
 static void a_broken_frame_ends_the_connection(void **state)
 {
 	static const struct {
@@ -356,6 +377,7 @@ int main(void)
 		cmocka_unit_test(a_flood_of_tags_overflows),
 		cmocka_unit_test(a_stream_may_be_cut_anywhere),
 		cmocka_unit_test(lengths_before_messages_are_told_from_lines),
+		cmocka_unit_test(a_length_may_look_like_an_empty_line),
 		cmocka_unit_test(a_broken_frame_ends_the_connection),
 		cmocka_unit_test(a_line_without_an_end_is_refused_and_left_out),
 	};

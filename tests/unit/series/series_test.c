@@ -605,6 +605,26 @@ static void a_page_that_does_not_fit_fails(void **state)
 }
 
 /* Many scrapes of ever changing pages, two targets, some abandoned: the table never loses count. */
+/* As Prometheus reads it; else it would see a series twice. */
+static void a_label_without_a_value_is_none(void **state)
+{
+	const struct series_label own = { "part", "" };
+	struct table t = table_of(&limits);
+	struct series_target *other;
+	struct series_counts counts;
+
+	(void)state;
+	counts = scrape(&t, t.app, "a{x=\"\",y=\"1\"} 1\na{y=\"1\"} 2\nb{x=\"\"} 3\n{\"c.d\",x=\"\"} 4\n{\"c.d\"} 5\n");
+	assert_int_equal(counts.dropped[SERIES_DROP_DUPLICATE], 2);
+	assert_page(&t, "# TYPE a untyped\na{y=\"1\"} 1\n# TYPE b untyped\nb 3\n# TYPE c_d untyped\nc_d 4\n");
+	assert_int_equal(series_target_new(t.series, &own, 1, &other), 0);
+	counts = scrape(&t, other, "b 6\nb{part=\"q\"} 7\n");
+	assert_int_equal(counts.dropped[SERIES_DROP_DUPLICATE], 1);
+	assert_page(&t, "# TYPE a untyped\na{y=\"1\"} 1\n# TYPE b untyped\nb 3\nb{exported_part=\"q\"} 7\n"
+		"# TYPE c_d untyped\nc_d 4\n");
+	series_free(t.series);
+}
+
 /* Collectors that read no pages stage names of their own. */
 static void a_name_that_no_page_has_is_refused(void **state)
 {
@@ -760,6 +780,7 @@ int main(void)
 		cmocka_unit_test(a_page_that_does_not_fit_fails),
 		cmocka_unit_test(a_long_life),
 		cmocka_unit_test(a_name_that_no_page_has_is_refused),
+		cmocka_unit_test(a_label_without_a_value_is_none),
 		cmocka_unit_test(series_that_stay_cost_nothing_at_a_commit),
 		cmocka_unit_test(a_series_may_change_its_family),
 		cmocka_unit_test(reasons_have_names),
