@@ -196,7 +196,7 @@ static void check_targets(struct agent_config *c, enum part part, const struct c
 
 static void check_ways_back(struct agent_config *c, const struct own_address *all)
 {
-	static const enum part parts[] = { PART_LOGS_OUT, PART_TRACES_OUT, PART_METRICS };
+	static const enum part parts[] = { PART_METRICS_OUT, PART_LOGS_OUT, PART_TRACES_OUT, PART_METRICS };
 
 	for (size_t i = 0; i < COUNT_OF(parts); i++)
 		for (const struct config_component *k = c->components[parts[i]]; k; k = k->next)

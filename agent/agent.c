@@ -46,7 +46,7 @@ static void on_look(void *context)
 {
 	struct agent *a = context;
 
-	if (intakes_are_quiet(&a->intakes) && pipeline_idle(&a->pipeline))
+	if (intakes_are_quiet(&a->intakes) && outgoing_has_ended(&a->outgoing) && pipeline_idle(&a->pipeline))
 		end_now(a);
 	else
 		loop_timer_set(&a->look, DURATION_MS(LOOK_MS));
@@ -104,6 +104,7 @@ static void drain(struct agent *a, struct duration patience)
 	core_move(&a->core, AGENT_DRAINING);
 	intakes_drain(&a->intakes);
 	pipeline_drain(&a->pipeline);
+	outgoing_drain(&a->outgoing);
 	loop_timer_set(&a->look, DURATION_MS(LOOK_MS));
 	loop_timer_set(&a->leave, DURATION_MS(LEAVE_MS));
 	loop_timer_set(&a->deadline, patience);
@@ -383,7 +384,9 @@ static void init_parts(struct agent *a)
 					    .log = core->log,
 					    .ledger = &core->ledger,
 					    .memory = allowed_memory(a),
-					    .cpu = core->cpu });
+					    .cpu = core->cpu,
+					    .disk = core->disk,
+					    .folder = core->state_path });
 	spool_init(&a->spool, &(struct spool_options){ .loop = core->loop,
 				      .state = core->state,
 				      .log = core->log,
@@ -408,8 +411,9 @@ static void init_parts(struct agent *a)
 	metrics_init(&a->metrics,
 		&(struct metrics_options){ core, &a->pipeline.budget, &a->intakes,
 			assemble_wants_store(a->config) ? a->config->store.snapshot : (struct duration){ 0 } });
+	outgoing_init(&a->outgoing, &(struct outgoing_options){ core, &a->pipeline.budget, &a->metrics, &a->spool });
 	a->destinations = (struct destinations){ &a->outlets, core->loop };
-	overview_init(&a->overview, core, &a->pipeline.budget, a->config->state.max);
+	overview_init(&a->overview, core, &a->pipeline, a->config->state.max);
 	report_add(&a->overview.report, "sources", intakes_report, &a->intakes);
 	report_add(&a->overview.report, "destinations", destinations_report, &a->destinations);
 	report_add(&a->overview.report, "families", overview_families, &a->overview);
@@ -465,6 +469,7 @@ int agent_start(struct agent *a, const struct agent_config *config, struct log *
 		return failed;
 	recorder_start(&a->recorder);
 	metrics_start(&a->metrics, a->servers.listen);
+	outgoing_start(&a->outgoing);
 	health_start(&a->health);
 	loop_timer_set(&a->tell_held, DURATION_S(TELL_HELD_S));
 	loop_timer_set(&a->settled_in, DURATION_MS(TRIM_AFTER_MS));
@@ -624,6 +629,7 @@ static void stop_collectors(struct agent *a)
 {
 	servers_close(&a->servers);
 	metrics_stop(&a->metrics);
+	outgoing_stop(&a->outgoing);
 	pipeline_end_waiting(&a->pipeline);
 	intakes_stop(&a->intakes);
 }
@@ -658,6 +664,7 @@ static uint64_t stop_parts(struct agent *a)
 	spool_done(&a->spool);
 	recorder_done(&a->recorder);
 	destroy_components(a);
+	outgoing_done(&a->outgoing);
 	metrics_done(&a->metrics);
 	if (was_running)
 		say_goodbye(a, lost);

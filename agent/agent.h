@@ -13,6 +13,7 @@
 #include "admin/conflicts.h"
 #include "admin/destinations.h"
 #include "admin/metrics.h"
+#include "admin/outgoing.h"
 #include "admin/overview.h"
 #include "admin/servers.h"
 #include "agent_config.h"
@@ -47,6 +48,7 @@ struct agent {
 	struct destinations destinations;
 	struct overview overview;
 	struct metrics metrics;
+	struct outgoing outgoing;
 	struct servers servers;
 	struct loop_signal signals[AGENT_SIGNALS];
 	struct loop_timer settled_in; /* gives back what the start needed */

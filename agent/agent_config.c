@@ -139,10 +139,12 @@ static const struct option recorder_rows[] = {
 			.max = 64,                                                                                   \
 			.help = "Most requests under way at a time; fewer if the destination refuses or slows "      \
 				"down. Above 1, the order is not kept." },                                           \
-		{ OPT_DURATION(struct export_config, limits.retry_first), .name = "retry_first", .text = "500ms",    \
-			.min = 1,                                                                                    \
-			.help = "Longest wait after a first failure. It doubles with each further failure, up to "   \
-				"a second." },                                                                       \
+		PATIENCE_ROWS
+
+#define PATIENCE_ROWS                                                                                                \
+	{ OPT_DURATION(struct export_config, limits.retry_first), .name = "retry_first", .text = "500ms", .min = 1,  \
+		.help = "Longest wait after a first failure. It doubles with each further failure, up to "           \
+			"a second." },                                                                               \
 		{ OPT_DURATION(struct export_config, limits.retry_last), .name = "retry_last", .text = "30s",        \
 			.min = 1,                                                                                    \
 			.help = "Longest wait ever. In the first ten minutes of an outage, waits stay within a "     \
@@ -153,6 +155,21 @@ static const struct option recorder_rows[] = {
 		.name = NULL                                                                                         \
 	}
 
+static const struct option metrics_export_rows[] = {
+	{ OPT_DURATION(struct export_config, metrics.interval), .name = "interval", .text = "15s", .min = 100,
+		.max = 86400000,
+		.help = "How often all series go out. Targets are scraped then, and once more when the agent ends." },
+	{ OPT_COUNT(struct export_config, metrics.samples), .name = "samples", .text = "2000", .min = 1, .max = 20000,
+		.help = "Most samples in one request. One request is under way at a time, so that the samples of a "
+			"series stay in their order." },
+	{ OPT_BOOL(struct export_config, metrics.spool), .name = "spool", .text = "true",
+		.help = "Whether samples that wait are also on disk, below state.path, so that they survive kill -9." },
+	{ OPT_SIZE(struct export_config, metrics.queue), .name = "queue", .text = "8MiB", .min = 64 << 10,
+		.help = "Most bytes of samples that wait, within `memory`; beyond that the oldest are dropped." },
+	{ OPT_DURATION(struct export_config, metrics.age), .name = "age", .text = "2h", .min = 1000, .zero = "off",
+		.help = "Samples that have waited for longer are dropped." },
+	PATIENCE_ROWS
+};
 static const struct option logs_export_rows[] = { EXPORT_ROWS("[tail]") };
 static const struct option traces_export_rows[] = { EXPORT_ROWS("[otlp]") };
 
@@ -220,6 +237,13 @@ static const struct {
 		  .kind = SECTION_STEPS,
 		  .help = "What is done to samples of all collectors and doors before they are shown, in this order." },
 		PART_METRICS_STEPS },
+	{ { .path = "metrics.export",
+		  .noun = "exporter",
+		  .kind = SECTION_COMPONENTS,
+		  .help = "Where series are pushed to. They are served on /metrics in any case.",
+		  .options = metrics_export_rows,
+		  .common_size = sizeof(struct export_config) },
+		PART_METRICS_OUT },
 	{ { .path = "logs.batch", .options = logs_batch_rows, .help = "How log lines are batched." }, PARTS },
 	{ { .path = "logs.collect", .noun = "collector", .kind = SECTION_COMPONENTS, .help = "Where logs come from." },
 		PART_LOGS },
@@ -314,6 +338,8 @@ static void add_exporters(struct agent_config *c)
 			add_type(&c->types[PART_LOGS_OUT], &row);
 		if ((*t)->signals & SIGNAL_TRACES)
 			add_type(&c->types[PART_TRACES_OUT], &row);
+		if ((*t)->signals & SIGNAL_METRICS)
+			add_type(&c->types[PART_METRICS_OUT], &row);
 	}
 }
 
@@ -675,6 +701,7 @@ static void fill_from_variables(struct tree *tree, const struct config_world *wo
 {
 	otlp_variables_fill(tree, world, part_path(PART_TRACES_OUT), "TRACES");
 	otlp_variables_fill(tree, world, part_path(PART_LOGS_OUT), "LOGS");
+	otlp_variables_fill(tree, world, part_path(PART_METRICS_OUT), "METRICS");
 }
 
 int agent_config_load(struct agent_config *c, const struct config_input *input)
@@ -702,6 +729,7 @@ int agent_config_load(struct agent_config *c, const struct config_input *input)
 	check_collectors(c, PART_METRICS);
 	check_collectors(c, PART_LOGS);
 	check_line_max(c);
+	check_together(c, PART_METRICS_OUT);
 	check_together(c, PART_LOGS_OUT);
 	check_together(c, PART_TRACES_OUT);
 	check_steps(c, PART_METRICS_STEPS, "metrics");

@@ -17,6 +17,7 @@ enum part {
 	PART_RECEIVE,
 	PART_METRICS,
 	PART_METRICS_STEPS,
+	PART_METRICS_OUT,
 	PART_LOGS,
 	PART_LOGS_STEPS,
 	PART_LOGS_OUT,
@@ -26,10 +27,20 @@ enum part {
 	PARTS
 };
 
+/* What every exporter of metrics has: how series go out. */
+struct metrics_export {
+	struct duration interval; /* between two rounds */
+	struct duration age; /* what has waited longer is dropped; 0: nothing is */
+	uint64_t queue; /* bytes that may wait */
+	uint64_t samples; /* in one request */
+	bool spool;
+};
+
 /* What every exporter has, whatever its type. */
 struct export_config {
-	const struct option_list *from; /* names of collectors; empty: the whole signal */
+	const struct option_list *from; /* names of collectors; empty: the whole signal. Of metrics NULL */
 	struct sender_limits limits;
+	struct metrics_export metrics;
 };
 
 struct recorder_config {

@@ -37,6 +37,45 @@ static struct source_options source_options(const struct agent *a, struct intake
 	};
 }
 
+static void open_books(struct agent *a, struct ledger_row *row, struct books_disk *disk);
+
+static enum signal signal_out(enum part part)
+{
+	return part == PART_METRICS_OUT ? SIGNAL_METRICS : part == PART_LOGS_OUT ? SIGNAL_LOGS : SIGNAL_TRACES;
+}
+
+/* The hooks of what goes out of the series. What is refused is not parked: sent again later, it would be out of
+ * order. */
+static void on_series_unspool(void *context, const struct batch_row *rows, size_t count)
+{
+	spool_unspool(context, rows, count);
+}
+
+static const struct source_hooks series_hooks = { .unspool = on_series_unspool };
+
+/* Adds the source of what goes out of the series to this exporter. */
+static int add_series_source(struct agent *a, const struct outlet *o, bool any_names)
+{
+	struct source *s = pipeline_source(&a->pipeline,
+		&(struct source_options){ .name = "series",
+			.signal = SIGNAL_METRICS,
+			.rewind = REWIND_NONE,
+			.limits = { .bytes = 1, .records = 1, .age = DURATION_S(1) }, /* each offer goes at once */
+			.generation = state_generation_next(a->core.state),
+			.hooks = &series_hooks,
+			.context = &a->spool });
+	struct books_disk disk;
+	int failed;
+
+	source_route(s, o->sender);
+	failed = spool_restore(&a->spool, s, &disk);
+	if (failed)
+		return failed;
+	open_books(a, source_row(s, 0), &disk);
+	outgoing_add(&a->outgoing, o, s, any_names);
+	return 0;
+}
+
 static int add_exporter(struct agent *a, enum part part, const struct config_component *c)
 {
 	const struct exporter_type *type = c->type->type;
@@ -45,7 +84,7 @@ static int add_exporter(struct agent *a, enum part part, const struct config_com
 	struct outlet *o =
 		outlet_new(&a->outlets, &(struct outlet){ .host = h,
 						.sender = pipeline_sender(&a->pipeline, h->name, type, &common->limits),
-						.signal = part == PART_LOGS_OUT ? SIGNAL_LOGS : SIGNAL_TRACES,
+						.signal = signal_out(part),
 						.config = common,
 						.within = a->config->delivery.within });
 	struct exporter *exporter;
@@ -57,7 +96,9 @@ static int add_exporter(struct agent *a, enum part part, const struct config_com
 	if (type->send_max)
 		sender_send_max(o->sender, type->send_max(c->options));
 	destinations_count(&a->core.counters, o);
-	return 0;
+	if (part != PART_METRICS_OUT)
+		return 0;
+	return add_series_source(a, o, type->any_names && type->any_names(c->options));
 }
 
 static void open_books(struct agent *a, struct ledger_row *row, struct books_disk *disk)
@@ -207,9 +248,10 @@ int assemble(struct agent *a)
 	static const struct {
 		enum part part;
 		int (*add)(struct agent *, enum part, const struct config_component *);
-	} order[] = { { PART_LOGS_OUT, add_exporter }, { PART_TRACES_OUT, add_exporter }, { PART_LOGS_STEPS, add_step },
-		{ PART_TRACES_STEPS, add_step }, { PART_METRICS_STEPS, add_step }, { PART_LOGS, add_collector },
-		{ PART_METRICS, add_collector }, { PART_RECEIVE, add_collector }, { PART_CHECKS, add_check } };
+	} order[] = { { PART_METRICS_OUT, add_exporter }, { PART_LOGS_OUT, add_exporter },
+		{ PART_TRACES_OUT, add_exporter }, { PART_LOGS_STEPS, add_step }, { PART_TRACES_STEPS, add_step },
+		{ PART_METRICS_STEPS, add_step }, { PART_LOGS, add_collector }, { PART_METRICS, add_collector },
+		{ PART_RECEIVE, add_collector }, { PART_CHECKS, add_check } };
 
 	for (size_t i = 0; i < COUNT_OF(order); i++)
 		for (const struct config_component *c = a->config->components[order[i].part]; c; c = c->next) {

@@ -339,9 +339,16 @@ struct exporter_type {
 	/* A send of no items is a request, too, and is DELIVERED, SPLIT or REJECTED if the destination answers it. With
 	 * these the sender asks whether it answers at all. False: no send is without items. */
 	bool empty_sends;
+	/* What came first goes out first, whatever happens: one send at a time, and none goes past one that failed, so
+	 * UNANSWERED and FAILED mean RETRY. */
+	bool in_order;
 	/* The most bytes of items that a send has, unless it is of a single item. May be NULL: as many as a batch
 	 * has. */
 	size_t (*send_max)(const void *config);
+	/* Of metrics: it is told which series have ended. */
+	bool tells_ends;
+	/* Of metrics: whether it takes names that are not classic. May be NULL: it does not. */
+	bool (*any_names)(const void *config);
 	/* The file or FIFO that it appends to; NULL: none. May be NULL: it never does. */
 	const char *(*writes)(const void *config);
 	/* As of a collector; only for options that check() found fine. */

@@ -14,7 +14,7 @@ static const char *const state_names[] = { "state.db", "store.db", "ledger", "lo
 static const char *const state_tails[] = { "", "-wal", "-shm" };
 
 static const enum part readers[] = { PART_LOGS, PART_METRICS, PART_RECEIVE };
-static const enum part writers[] = { PART_LOGS_OUT, PART_TRACES_OUT };
+static const enum part writers[] = { PART_METRICS_OUT, PART_LOGS_OUT, PART_TRACES_OUT };
 
 /* The configuration. */
 

@@ -9,7 +9,7 @@
 #include "collectors/otlp_door.h"
 
 enum {
-	POINTS_AT_ONCE = 200, /* a third of a millisecond, and as much if all are saved. As that many of these: */
+	POINTS_AT_ONCE = 200, /* a third of a millisecond, twice that if all are deltas, as that many of these: */
 	BYTES_OF_POINT = 256, /* that are read */
 	POINTS_OF_RESOURCE = 20, /* to tell what is known of it takes as long */
 	STEPS_AT_ONCE = 20000, /* fields around them */

@@ -77,9 +77,16 @@ static bool put_name(struct buffer *to, struct bytes name, unsigned flags)
 	return buffer_append(to, &first, 1) == 0 && put(to, name);
 }
 
+/* Quotes that a name need not have do not make it another. */
+static unsigned quotes(struct bytes name, bool quoted, bool label)
+{
+	return quoted && !exposition_name_valid(name, label) ? QUOTED : 0;
+}
+
 static bool put_label(struct buffer *to, const struct exposition_label *l)
 {
-	return put_name(to, l->name, (l->quoted ? QUOTED : 0) | (l->escaped ? ESCAPED : 0)) && put(to, l->value);
+	return put_name(to, l->name, quotes(l->name, l->quoted, true) | (l->escaped ? ESCAPED : 0)) &&
+	       put(to, l->value);
 }
 
 static bool put_worker(struct buffer *to, const char *worker)
@@ -147,6 +154,7 @@ void push_key_sample(struct bytes key, struct exposition_label *labels, struct e
 		l->name = take_name(&key, &flags);
 		l->value = take(&key);
 		l->quoted = flags & QUOTED;
+		ret->quoted_label |= l->quoted;
 		l->escaped = flags & ESCAPED;
 	}
 }
@@ -192,7 +200,7 @@ static bool make_key(struct push_walk *w, const struct exposition_sample *s, str
 
 	buffer_clear(&w->key);
 	buffer_clear(&w->group);
-	if (!put_name(&w->key, s->name, s->quoted ? QUOTED : 0) || !put_labels(&w->key, s, NULL, worker))
+	if (!put_name(&w->key, s->name, quotes(s->name, s->quoted, false)) || !put_labels(&w->key, s, NULL, worker))
 		return false;
 	p->key = buffer_bytes(&w->key);
 	if (many && (!put(&w->group, p->family) || !put_labels(&w->group, s, "le", NULL)))

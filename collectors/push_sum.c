@@ -5,7 +5,13 @@
 
 #include <xxhash.h>
 
-enum { SLOTS_FIRST = 64, BLOCK_FIRST = 4 << 10, BLOCK_MAX = 64 << 10, NAME_SHORT = 256 };
+enum {
+	SLOTS_FIRST = 64,
+	BLOCK_FIRST = 4 << 10,
+	BLOCK_MAX = 64 << 10,
+	NAME_SHORT = 256,
+	MOVES = 8 /* places, for each new item */
+};
 
 /* The first character of a key says what it is of: '0' to '3' are those of push_point.c. */
 enum { FAMILY = 'F', LONG_FAMILY = 'L', MARK = 'M' };
@@ -52,38 +58,53 @@ static uint64_t hash_of(const struct push_sum *s, struct bytes key)
 }
 
 /* The slot with that key, or a free one. NULL in place of a key: a free one. */
-static struct push_item **slot_of(struct push_item **slots, size_t room, uint64_t hash, const struct bytes *key)
+static struct push_item **slot_of(const struct push_slots *slots, uint64_t hash, const struct bytes *key)
 {
-	size_t at = hash & (room - 1);
+	struct push_item **all = slots->at;
+	size_t at = hash & (slots->room - 1);
 
-	while (slots[at] && !(key && slots[at]->hash == hash && bytes_equal(slots[at]->key, *key)))
-		at = (at + 1) & (room - 1);
-	return &slots[at];
+	while (all[at] && !(key && all[at]->hash == hash && bytes_equal(all[at]->key, *key)))
+		at = (at + 1) & (slots->room - 1);
+	return &all[at];
 }
 
 static struct push_item *find(const struct push_sum *s, struct bytes key)
 {
-	return s->room ? *slot_of(s->slots, s->room, hash_of(s, key), &key) : NULL;
+	uint64_t hash = hash_of(s, key);
+	struct push_item *found = s->wide.room ? *slot_of(&s->wide, hash, &key) : NULL;
+
+	return found || !s->narrow.room ? found : *slot_of(&s->narrow, hash, &key);
+}
+
+/* They stay in the narrow table, too, where they are passed on the way to others. */
+static void move_some(struct push_sum *s, size_t count)
+{
+	for (; s->moved < s->narrow.room && count > 0; count--) {
+		struct push_item *item = s->narrow.at[s->moved++];
+		if (item)
+			*slot_of(&s->wide, item->hash, NULL) = item;
+	}
+	if (s->narrow.room == 0 || s->moved < s->narrow.room)
+		return;
+	batch_free(s->narrow.batch);
+	s->narrow = (struct push_slots){ .room = 0 };
 }
 
 static bool grow(struct push_sum *s)
 {
-	size_t room = s->room ? 2 * s->room : SLOTS_FIRST;
-	struct batch *index = host_batch_new(s->host, SIGNAL_METRICS);
-	struct push_item **slots = index ? (void *)batch_block(index, room * sizeof *slots) : NULL;
+	struct push_slots wider = { .room = s->wide.room ? 2 * s->wide.room : SLOTS_FIRST };
 
-	if (!slots) {
-		batch_free(index);
+	move_some(s, SIZE_MAX); /* there is none: each new item has moved more than there are for it */
+	wider.batch = host_batch_new(s->host, SIGNAL_METRICS);
+	wider.at = wider.batch ? (void *)batch_block(wider.batch, wider.room * sizeof *wider.at) : NULL;
+	if (!wider.at) {
+		batch_free(wider.batch);
 		return false;
 	}
-	memset(slots, 0, room * sizeof *slots);
-	for (size_t i = 0; i < s->room; i++)
-		if (s->slots[i])
-			*slot_of(slots, room, s->slots[i]->hash, NULL) = s->slots[i];
-	batch_free(s->index);
-	s->index = index;
-	s->slots = slots;
-	s->room = room;
+	memset(wider.at, 0, wider.room * sizeof *wider.at);
+	s->narrow = s->wide;
+	s->wide = wider;
+	s->moved = 0;
 	return true;
 }
 
@@ -92,7 +113,7 @@ static void *make(struct push_sum *s, struct bytes key, size_t size)
 {
 	struct push_item *item;
 
-	if (2 * (s->count + 1) > s->room && !grow(s))
+	if (2 * (s->count + 1) > s->wide.room && !grow(s))
 		return NULL;
 	key = copy(s, key);
 	item = key.data ? allocate(s, size) : NULL;
@@ -100,8 +121,9 @@ static void *make(struct push_sum *s, struct bytes key, size_t size)
 		return NULL;
 	item->hash = hash_of(s, key);
 	item->key = key;
-	*slot_of(s->slots, s->room, item->hash, NULL) = item;
+	*slot_of(&s->wide, item->hash, NULL) = item;
 	s->count++;
+	move_some(s, MOVES);
 	return item;
 }
 
@@ -295,6 +317,7 @@ void push_sum_init(struct push_sum *s, struct host *host, uint64_t seed)
 void push_sum_done(struct push_sum *s)
 {
 	batch_free(s->batch);
-	batch_free(s->index);
+	batch_free(s->wide.batch);
+	batch_free(s->narrow.batch);
 	*s = (struct push_sum){ 0 };
 }

@@ -40,13 +40,24 @@ struct push_family_total {
 	struct bytes name, help;
 };
 
-/* Invariant: `series` totals are in the lists of their families; at most half of `slots` are taken. */
+/* A power of two of places to find items at. */
+struct push_slots {
+	struct batch *batch; /* their memory */
+	struct push_item **at;
+	size_t room;
+};
+
+/*
+ * Invariant: `series` totals are in the lists of their families; at most half of `wide` is taken. While the table
+ * grows, `narrow` is what it was before, and an item is there alone if its place is not among the `moved` first ones:
+ * no callback has to move all of them.
+ */
 struct push_sum {
 	struct host *host;
 	uint64_t seed;
-	struct batch *batch, *index; /* of items and their texts; of `slots` */
-	struct push_item **slots;
-	size_t room, count, series, families;
+	struct batch *batch; /* of items and their texts */
+	struct push_slots wide, narrow;
+	size_t moved, count, series, families;
 	char *free; /* the rest of a block */
 	size_t left, block;
 	struct push_family_total *first, **last;

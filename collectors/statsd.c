@@ -33,6 +33,8 @@ enum {
 	LISTENERS_MAX = 8,
 	DATAGRAM_MAX = 64 << 10,
 	DATAGRAM_COST = 100, /* reading one costs as much as so many bytes of it */
+	PIECE = 2 << 10, /* bytes of one that are taken before the clock is looked at */
+	SLICE_US = 400, /* what a callback takes at most, and a piece */
 	PACE_MOST = 64 << 10, /* bytes of one callback, */
 	PACE_LEAST = 2 << 10, /* where they take long */
 	LAST_DATAGRAMS = 512, /* that are read of a socket whose file is gone */
@@ -103,16 +105,33 @@ struct connection {
 	struct statsd_stream stream;
 };
 
-/* One address. Of the datagrams that were read last, those before `at` are handled. */
+/* Of the datagrams that were read last, those before `at` are handled, and `done` bytes of that one. */
+struct arrivals {
+	struct datagram_reader reader;
+	size_t at, done;
+};
+
+/* A socket whose file was removed: what came through it, until it is empty, LAST_DATAGRAMS are read, or the next is
+ * gone, too. */
+struct leaving {
+	struct collector *collector;
+	bool open;
+	struct listening listening;
+	struct arrivals in;
+	size_t read;
+	struct loop_soon more;
+};
+
+/* One address. */
 struct listener {
 	struct collector *collector;
 	const char *address;
 	int trouble; /* why it cannot be opened again, which was logged; 0 */
 	struct listening listening;
 	struct loop_watch watch;
-	struct datagram_reader reader;
-	size_t at;
+	struct arrivals in;
 	struct loop_soon more;
+	struct leaving leaving;
 };
 
 struct collector {
@@ -157,22 +176,38 @@ static void statsd_collect(struct collector *c, struct mono_time deadline)
 
 /* Datagrams. */
 
-static bool read_more(struct listener *l)
+static bool read_more(struct arrivals *in)
 {
-	l->at = 0;
-	return datagram_reader_next(&l->reader) > 0;
+	in->at = in->done = 0;
+	return datagram_reader_next(&in->reader) > 0;
 }
 
-/* Returns how many bytes it is, with what reading it costs. */
-static size_t take_datagram(struct collector *c, const struct datagram_reader *r, size_t i)
+/* Some lines of the datagram at hand, or all. Returns how many bytes they are, with what reading it costs. */
+static size_t take_piece(struct collector *c, struct arrivals *in)
 {
-	struct bytes datagram = datagram_bytes(r, i);
+	struct bytes datagram = datagram_bytes(&in->reader, in->at);
+	size_t size = datagram.size - in->done;
 
-	if (datagram_size(r, i) > datagram.size)
+	if (datagram_size(&in->reader, in->at) > datagram.size)
 		statsd_events_refuse(&c->events, STATSD_REFUSED_SIZE, datagram);
 	else
-		statsd_events_take(&c->events, datagram);
-	return datagram.size + DATAGRAM_COST;
+		size = statsd_events_take_some(
+			&c->events, (struct bytes){ datagram.data + in->done, datagram.size - in->done }, PIECE);
+	in->done += size;
+	if (in->done < datagram.size)
+		return size;
+	in->at++;
+	in->done = 0;
+	return size + DATAGRAM_COST;
+}
+
+/* Whether a callback that began then, and has taken that much, may take more. */
+static bool has_time(const struct collector *c, struct mono_time began, size_t size)
+{
+	const struct clock *clock = loop_clock(c->loop);
+
+	return size == 0 ||
+	       (size < c->pace.most && mono_since(clock->mono(clock), began).ns < DURATION_MS(1).ns * SLICE_US / 1000);
 }
 
 /* Some of those that were read; as long as a read brings as many as it can, the next ones, too. */
@@ -181,17 +216,18 @@ static void handle(struct listener *l)
 	struct collector *c = l->collector;
 	const struct clock *clock = loop_clock(c->loop);
 	struct mono_time began = clock->mono(clock);
+	struct arrivals *in = &l->in;
 	size_t size = 0;
 
 	do {
-		for (; l->at < l->reader.count && (size == 0 || size < c->pace.most); l->at++)
-			size += take_datagram(c, &l->reader, l->at);
-	} while (l->at == l->reader.count && l->reader.count == l->reader.at_once && size < c->pace.most &&
-		 read_more(l));
+		while (in->at < in->reader.count && has_time(c, began, size))
+			size += take_piece(c, in);
+	} while (in->at == in->reader.count && in->reader.count == in->reader.at_once && has_time(c, began, size) &&
+		 read_more(in));
 	pace_learn(&c->pace, size, mono_since(clock->mono(clock), began));
-	if (l->at < l->reader.count)
+	if (in->at < in->reader.count)
 		loop_soon_run(&l->more);
-	loop_watch_set(&l->watch, l->at < l->reader.count ? 0 : WATCH_READ);
+	loop_watch_set(&l->watch, in->at < in->reader.count ? 0 : WATCH_READ);
 }
 
 static void on_datagrams(void *context, int fd, unsigned what)
@@ -200,7 +236,7 @@ static void on_datagrams(void *context, int fd, unsigned what)
 
 	(void)fd;
 	(void)what;
-	if (read_more(l))
+	if (read_more(&l->in))
 		handle(l);
 }
 
@@ -358,19 +394,30 @@ static void start_listener(struct listener *l)
 		return;
 	}
 	set_buffer(c, fd);
-	l->at = 0;
-	datagram_reader_init(&l->reader, c->host, SIGNAL_METRICS, fd, DATAGRAM_MAX);
+	l->in.at = l->in.done = 0;
+	datagram_reader_init(&l->in.reader, c->host, SIGNAL_METRICS, fd, DATAGRAM_MAX);
 	loop_soon_init(&l->more, c->loop, on_more, l);
 	loop_watch_init(&l->watch, c->loop, fd, on_datagrams, l);
 	loop_watch_set(&l->watch, WATCH_READ);
+}
+
+static void end_leaving(struct leaving *old)
+{
+	if (!old->open)
+		return;
+	old->open = false;
+	loop_soon_done(&old->more);
+	datagram_reader_done(&old->in.reader);
+	listening_close(&old->listening);
 }
 
 static void stop_listener(struct listener *l)
 {
 	loop_watch_done(&l->watch);
 	loop_soon_done(&l->more);
-	datagram_reader_done(&l->reader);
+	datagram_reader_done(&l->in.reader);
 	listening_close(&l->listening);
+	end_leaving(&l->leaving);
 }
 
 static int open_listener(struct collector *c, const char *address)
@@ -389,23 +436,53 @@ static int open_listener(struct collector *c, const char *address)
 	return 0;
 }
 
-/* What came through the old file is read first. */
+/* Whoever waits at the old file is accepted first. */
 static void finish(struct listener *l)
 {
 	struct collector *c = l->collector;
-	size_t count = 1;
 
-	for (size_t before = SIZE_MAX; c->config->kind == KIND_STREAM && before != c->count;) {
+	for (size_t before = SIZE_MAX; before != c->count;) {
 		before = c->count;
 		on_peer(l, l->listening.fd, WATCH_READ);
 	}
-	if (c->config->kind == KIND_STREAM)
-		return;
-	for (size_t read = 0; read < LAST_DATAGRAMS && count > 0; read += count) {
-		count = datagram_reader_next(&l->reader);
-		for (size_t i = 0; i < count; i++)
-			(void)take_datagram(c, &l->reader, i);
+}
+
+static void on_leaving(void *context)
+{
+	struct leaving *old = context;
+	struct collector *c = old->collector;
+	const struct clock *clock = loop_clock(c->loop);
+	struct mono_time began = clock->mono(clock);
+	struct arrivals *in = &old->in;
+	size_t size = 0;
+
+	while (has_time(c, began, size)) {
+		if (in->at == in->reader.count) {
+			if (old->read >= LAST_DATAGRAMS || !read_more(in)) {
+				end_leaving(old);
+				return;
+			}
+			old->read += in->reader.count;
+		}
+		size += take_piece(c, in);
 	}
+	loop_soon_run(&old->more);
+}
+
+/* The old socket is read to its end beside the new one. */
+static void leave(struct listener *l)
+{
+	struct collector *c = l->collector;
+	struct leaving *old = &l->leaving;
+
+	end_leaving(old);
+	*old = (struct leaving){ .collector = c, .open = true, .listening = l->listening };
+	loop_watch_done(&l->watch);
+	loop_soon_done(&l->more);
+	datagram_reader_done(&l->in.reader);
+	datagram_reader_init(&old->in.reader, c->host, SIGNAL_METRICS, old->listening.fd, DATAGRAM_MAX);
+	loop_soon_init(&old->more, c->loop, on_leaving, old);
+	loop_soon_run(&old->more);
 }
 
 static void open_anew(struct listener *l)
@@ -417,8 +494,12 @@ static void open_anew(struct listener *l)
 	l->trouble = failed;
 	if (failed)
 		return;
-	finish(l);
-	stop_listener(l);
+	if (l->collector->config->kind == KIND_STREAM) {
+		finish(l);
+		stop_listener(l);
+	} else {
+		leave(l);
+	}
 	l->listening = fresh;
 	start_listener(l);
 }
@@ -428,7 +509,8 @@ static void on_look(void *context)
 	struct collector *c = context;
 
 	for (size_t i = 0; i < c->listener_count; i++)
-		if (c->listeners[i].at == c->listeners[i].reader.count && listening_is_lost(&c->listeners[i].listening))
+		if (c->listeners[i].in.at == c->listeners[i].in.reader.count &&
+			listening_is_lost(&c->listeners[i].listening))
 			open_anew(&c->listeners[i]);
 	watch_listeners(c);
 	meters_age(c->meters, loop_now(c->loop), AGED_AT_ONCE);
@@ -629,6 +711,7 @@ static void statsd_stop(struct collector *c)
 	for (size_t i = 0; i < c->listener_count; i++) {
 		loop_watch_set(&c->listeners[i].watch, 0);
 		loop_soon_done(&c->listeners[i].more);
+		end_leaving(&c->listeners[i].leaving);
 	}
 	saving_end(&c->saving);
 }

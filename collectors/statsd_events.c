@@ -370,18 +370,25 @@ static void take_line(struct statsd_events *e, struct bytes line)
 			take_sample(e, &l, &s);
 }
 
-void statsd_events_take(struct statsd_events *e, struct bytes text)
+size_t statsd_events_take_some(struct statsd_events *e, struct bytes text, size_t bytes)
 {
-	while (text.size > 0) {
-		const char *end = memchr(text.data, '\n', text.size);
-		size_t size = end ? (size_t)(end - text.data) : text.size, whole = size + (end != NULL);
-		struct bytes line = { text.data, size };
+	size_t at = 0;
+
+	while (at < text.size && at < bytes) {
+		const char *end = memchr(text.data + at, '\n', text.size - at);
+		struct bytes line = { text.data + at, end ? (size_t)(end - text.data) - at : text.size - at };
+		at += line.size + (end != NULL);
 		while (line.size > 0 && (line.data[line.size - 1] == '\r' || line.data[line.size - 1] == '\0'))
 			line.size--;
 		if (line.size > 0)
 			take_line(e, line);
-		text = (struct bytes){ text.data + whole, text.size - whole };
 	}
+	return at;
+}
+
+void statsd_events_take(struct statsd_events *e, struct bytes text)
+{
+	(void)statsd_events_take_some(e, text, text.size);
 }
 
 /* Life. */

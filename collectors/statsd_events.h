@@ -58,6 +58,8 @@ void statsd_events_init(struct statsd_events *, struct host *, struct meters *, 
 bool statsd_events_want(void *events, struct bytes owner, struct meter_wanted *);
 void statsd_events_done(struct statsd_events *); /* fine on zeroed memory */
 /* Each line of the text; the last may have no line end. */
+/* The first lines of it, until they are that many bytes or more; returns how many they are, with their ends. */
+size_t statsd_events_take_some(struct statsd_events *, struct bytes text, size_t bytes);
 void statsd_events_take(struct statsd_events *, struct bytes text);
 /* Something is refused that was not read as a line. */
 void statsd_events_refuse(struct statsd_events *, enum statsd_refusal, struct bytes text);

@@ -133,20 +133,10 @@ static void refuse_key(struct statsd_rules *r, const struct node *map, const cha
 		key_complain(&r->file.errors, n, "%s", why);
 }
 
-static void read_bounds(struct statsd_rules *r, const struct node *options, struct statsd_bounds *ret)
+static void read_buckets(struct statsd_rules *r, const struct node *list, struct statsd_bounds *ret)
 {
-	static const char *const known[] = { "buckets", "native_histogram_bucket_factor",
-		"native_histogram_max_buckets" };
-	static const char native[] = "native histograms are not made here; expected buckets";
-	const struct node *list;
 	double *values;
 
-	if (!options)
-		return;
-	list = node_get(options, "buckets");
-	check_keys(r, options, known, COUNT_OF(known));
-	refuse_key(r, options, known[1], native);
-	refuse_key(r, options, known[2], native);
 	if (!list || list->empty)
 		return;
 	if (list->kind != NODE_LIST || list->count > METER_BOUNDS_MAX) {
@@ -162,15 +152,38 @@ static void read_bounds(struct statsd_rules *r, const struct node *options, stru
 	}
 }
 
-/* What observers become. */
+/* Bounds of a rule or of the defaults, by their name, or by that of older files, `buckets` beside it. */
+static void read_bounds(struct statsd_rules *r, const struct node *map, struct statsd_bounds *ret)
+{
+	static const char *const known[] = { "buckets", "native_histogram_bucket_factor",
+		"native_histogram_max_buckets" };
+	static const char native[] = "native histograms are not made here; expected buckets";
+	const struct node *options = node_get(map, "histogram_options");
+	struct statsd_bounds old = { 0 };
+
+	if (options) {
+		check_keys(r, options, known, COUNT_OF(known));
+		refuse_key(r, options, known[1], native);
+		refuse_key(r, options, known[2], native);
+		read_buckets(r, node_get(options, "buckets"), ret);
+	}
+	read_buckets(r, node_get(map, "buckets"), &old);
+	if (ret->count == 0)
+		*ret = old;
+}
+
+/* What observers become. Older files call them timers. */
 static void check_observer(struct statsd_rules *r, const struct node *map)
 {
-	const char *type = text_of(r, map, "observer_type");
+	static const char *const keys[] = { "observer_type", "timer_type" };
 
 	refuse_key(r, map, "summary_options", "summaries are not made here; expected histogram_options");
-	if (type && strcmp(type, "histogram") != 0)
-		node_complain(&r->file.errors, node_get(map, "observer_type"),
-			"%s is not made here; expected histogram", config_quote(r->file.arena, type));
+	for (size_t i = 0; i < COUNT_OF(keys); i++) {
+		const char *type = text_of(r, map, keys[i]);
+		if (type && strcmp(type, "histogram") != 0)
+			node_complain(&r->file.errors, node_get(map, keys[i]),
+				"%s is not made here; expected histogram", config_quote(r->file.arena, type));
+	}
 }
 
 static bool is_regex(struct statsd_rules *r, const struct node *map)
@@ -184,7 +197,7 @@ static bool is_regex(struct statsd_rules *r, const struct node *map)
 static void read_defaults(struct statsd_rules *r, const struct node *map)
 {
 	static const char *const known[] = { "observer_type", "match_type", "glob_disable_ordering", "ttl",
-		"summary_options", "histogram_options" };
+		"summary_options", "histogram_options", "timer_type", "buckets", "quantiles" };
 
 	if (!map)
 		return;
@@ -192,7 +205,7 @@ static void read_defaults(struct statsd_rules *r, const struct node *map)
 	check_observer(r, map);
 	r->regex = is_regex(r, map);
 	r->ttl = duration_of(r, map, "ttl");
-	read_bounds(r, node_get(map, "histogram_options"), &r->bounds);
+	read_bounds(r, map, &r->bounds);
 	if (flag_of(r, map, "glob_disable_ordering"))
 		key_complain(&r->file.errors, node_get(map, "glob_disable_ordering"),
 			"rules are tried in their order here; expected false");
@@ -300,8 +313,10 @@ static void read_labels(struct statsd_rules *r, const struct node *map, struct s
 static void read_rule(struct statsd_rules *r, const struct node *map, struct statsd_rule *rule)
 {
 	static const char *const known[] = { "match", "name", "labels", "honor_labels", "observer_type", "match_type",
-		"help", "action", "match_metric_type", "ttl", "summary_options", "histogram_options", "scale" };
+		"help", "action", "match_metric_type", "ttl", "summary_options", "histogram_options", "scale",
+		"timer_type", "buckets", "quantiles" };
 	static const char *const actions[] = { "map", "drop" };
+	struct statsd_bounds own = { 0 };
 	unsigned drops = 0;
 
 	check_keys(r, map, known, COUNT_OF(known));
@@ -312,17 +327,14 @@ static void read_rule(struct statsd_rules *r, const struct node *map, struct sta
 	read_kinds(r, map, rule);
 	read_labels(r, node_get(map, "labels"), rule);
 	check_observer(r, map);
+	refuse_key(r, map, "quantiles", "summaries are not made here; expected histogram_options");
 	rule->drops = choice_of(r, map, "action", actions, &drops) && drops;
 	rule->honor_labels = flag_of(r, map, "honor_labels");
 	rule->help = text_of(r, map, "help");
 	rule->ttl = duration_of(r, map, "ttl");
 	rule->scale = number_of(r, node_get(map, "scale"), 1);
-	rule->bounds = r->bounds;
-	if (node_get(map, "histogram_options")) {
-		struct statsd_bounds own = { 0 };
-		read_bounds(r, node_get(map, "histogram_options"), &own);
-		rule->bounds = own.count > 0 ? own : r->bounds;
-	}
+	read_bounds(r, map, &own);
+	rule->bounds = own.count > 0 ? own : r->bounds;
 }
 
 static uint64_t digest_text(uint64_t before, const char *text)

@@ -1,11 +1,11 @@
 /*
- * The `otlp` exporter: spans and log lines to Jaeger, the Collector or any other receiver of OTLP, as protobuf over
- * HTTP or gRPC.
+ * The `otlp` exporter: spans, log lines and samples to Jaeger, the Collector or any other receiver of OTLP, as protobuf
+ * over HTTP or gRPC.
  *
  * A batch of spans consists of several checked requests, and their bytes one after another are one request: a repeated
  * field merges by concatenation (Protocol Buffers, "Encoding", Last One Wins). What stands in several of them goes out
- * once (proto/otlp_group.h). Log lines are made into one request by otlp_logs.h. What an answer means is told by
- * otlp_answer.h.
+ * once (proto/otlp_group.h). Log lines are made into one request by otlp_logs.h. An item of samples is a request of its
+ * own (proto/otlp_samples.h). What an answer means is told by otlp_answer.h.
  *
  * Many servers take no message of gRPC over 4 MiB, so a send stays below; over HTTP it is the specification that asks
  * for a ceiling.
@@ -22,13 +22,16 @@
 #include "exporters/hosts.h"
 #include "exporters/otlp_answer.h"
 #include "exporters/otlp_logs.h"
+#include "exporters/otlp_resource.h"
 #include "exporters/post.h"
 #include "proto/otlp_group.h"
+#include "proto/otlp_samples.h"
 
 enum {
 	ANSWER_MAX = 4 << 20, /* the specification's ceiling for a response */
 	HTTP_SEND_MAX = 64 << 20,
 	GRPC_SEND_MAX = 7 << 19, /* 3.5 MiB */
+	METRICS_ROOM = 64 << 20, /* that the request of an item may take */
 };
 
 enum protocol { PROTOCOL_HTTP, PROTOCOL_GRPC };
@@ -47,13 +50,14 @@ static const char *const http_schemes[] = { "http", "https", NULL };
 static const struct option otlp_options[] = {
 	{ OPT_URLS(struct otlp_config, endpoint), .choices = http_schemes, .name = "endpoint", .main = true,
 		.required = true, .example = "[http://jaeger:4318]",
-		.help = "Addresses of the receiver; /v1/traces or /v1/logs is added to one that does not end with it. "
+		.help = "Addresses of the receiver; /v1/traces, /v1/logs or /v1/metrics is added to one that does not "
+			"end with it. "
 			"Over gRPC: http://jaeger:4317. They are used in turn; one that fails is left out for a while. "
 			"Without "
 			"it, "
 			"OTEL_EXPORTER_OTLP_ENDPOINT and the other variables of that name count." },
 	{ OPT_BOOL(struct otlp_config, add_path), .name = "add_path", .text = "true",
-		.help = "Whether /v1/traces or /v1/logs is added. Over gRPC the path is fixed." },
+		.help = "Whether /v1/traces, /v1/logs or /v1/metrics is added. Over gRPC the path is fixed." },
 	{ OPT_CHOICE(struct otlp_config, protocol, protocols), .name = "protocol", .text = "http/protobuf",
 		.help = "How requests are sent." },
 	ACCESS_ROWS(struct otlp_config, access),
@@ -68,12 +72,15 @@ static const struct endpoint_path traces = { "/v1/traces",
 	"/opentelemetry.proto.collector.trace.v1.TraceService/Export", "spans" };
 static const struct endpoint_path logs = { "/v1/logs", "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
 	"log records" };
+static const struct endpoint_path metrics = { "/v1/metrics",
+	"/opentelemetry.proto.collector.metrics.v1.MetricsService/Export", "samples" };
 
 struct exporter {
 	struct host *host;
 	struct poster *poster;
 	struct hosts *hosts;
-	struct otlp_logs *logs; /* NULL: what is sent is OTLP already */
+	struct otlp_logs *logs; /* of lines */
+	struct bytes resource; /* of samples */
 	const struct endpoint_path *path;
 	struct access access;
 	bool grpc;
@@ -85,6 +92,7 @@ struct ask {
 	uint64_t sealed; /* when the batch was, in nanoseconds since 1970 */
 	size_t chosen; /* which of the hosts it goes to */
 	struct otlp_asked asked;
+	bool unreadable; /* what was kept on disk; the lane's while the request is made */
 	struct grpc_answer answer;
 };
 
@@ -99,6 +107,7 @@ static void *otlp_begin(void *exporter, const struct batch *batch, struct send *
 			ask->asked.items++;
 			ask->asked.bytes += batch_item(batch, i)->size;
 		}
+	ask->unreadable = false;
 	grpc_answer_init(&ask->answer);
 	return ask;
 }
@@ -151,6 +160,10 @@ static void otlp_ended(void *exporter, struct send *send, void *reader, const st
 		otlp_judge_grpc(reply, &ask->answer, &ask->asked, &v);
 	else
 		otlp_judge_http(reply, &v);
+	if (ask->unreadable && v.outcome == DELIVERED) {
+		v.outcome = REJECTED;
+		snprintf(v.reason, sizeof v.reason, "samples that were kept on disk cannot be read any more");
+	}
 	access_answered(&e->access, v.refusal);
 	access_hide(&e->access, v.reason);
 	note_host(e, send, ask, &v);
@@ -188,6 +201,7 @@ static void otlp_destroy(struct exporter *e)
 	poster_free(e->poster);
 	hosts_free(e->hosts);
 	otlp_logs_free(e->logs);
+	free((char *)e->resource.data);
 	access_done(&e->access);
 	free(e);
 }
@@ -216,6 +230,11 @@ static bool logs_check(const void *config, char *why, size_t room)
 	return check(config, &logs, why, room);
 }
 
+static bool metrics_check(const void *config, char *why, size_t room)
+{
+	return check(config, &metrics, why, room);
+}
+
 static size_t otlp_send_max(const void *config)
 {
 	const struct otlp_config *c = config;
@@ -227,6 +246,19 @@ static size_t otlp_send_max(const void *config)
 static size_t logs_send_max(const void *config)
 {
 	return otlp_send_max(config) / 2;
+}
+
+/* An item is a request, and goes out alone. */
+static size_t metrics_send_max(const void *config)
+{
+	(void)config;
+	return 1;
+}
+
+static bool metrics_any_names(const void *config)
+{
+	(void)config;
+	return true;
 }
 
 static bool group_spans(const struct post_items *items, struct pieces *ret)
@@ -249,6 +281,22 @@ static int logs_build(
 	const struct ask *ask = reader;
 
 	return otlp_logs_body(e->logs, items, ask->sealed, to, ret_start);
+}
+
+/* In the CPU lane. What cannot be read is not sent for ever. */
+static int metrics_build(
+	void *exporter, void *reader, const struct post_items *items, struct buffer *to, size_t *ret_start)
+{
+	const struct exporter *e = exporter;
+	const struct batch_item *item = post_items_at(items, 0);
+	struct ask *ask = reader;
+	int failed;
+
+	OXP_ASSERT(items->count == 1);
+	*ret_start = to->size;
+	failed = otlp_samples_build(e->resource, (struct bytes){ item->data, item->size }, to);
+	ask->unreadable = failed == -EBADMSG;
+	return ask->unreadable ? 0 : failed;
 }
 
 static int new_hosts(struct exporter *e, const struct otlp_config *c)
@@ -281,8 +329,11 @@ static int new_poster(struct exporter *e, const struct otlp_config *c)
 				  .grpc = e->grpc,
 				  .timeout = c->timeout,
 				  .answer_max = ANSWER_MAX,
-				  .build = e->logs ? logs_build : NULL,
-				  .gather = e->logs ? NULL : group_spans,
+				  .build = e->path == &logs      ? logs_build
+					   : e->path == &metrics ? metrics_build
+								 : NULL,
+				  .build_room = e->path == &metrics ? METRICS_ROOM : 0,
+				  .gather = e->path == &traces ? group_spans : NULL,
 				  .begin = otlp_begin,
 				  .line = e->grpc ? otlp_line : NULL,
 				  .ended = otlp_ended,
@@ -306,6 +357,8 @@ static int create(
 	failed = access_init(&e->access, &c->access, host);
 	if (!failed && path == &logs)
 		failed = otlp_logs_new(host_resource(host), &e->logs);
+	if (!failed && path == &metrics)
+		failed = otlp_resource_new(host_resource(host), &e->resource);
 	if (!failed)
 		failed = new_hosts(e, c);
 	if (!failed)
@@ -326,6 +379,11 @@ static int traces_create(const void *config, struct host *host, struct exporter 
 static int logs_create(const void *config, struct host *host, struct exporter **ret)
 {
 	return create(config, &logs, host, ret);
+}
+
+static int metrics_create(const void *config, struct host *host, struct exporter **ret)
+{
+	return create(config, &metrics, host, ret);
 }
 
 const struct exporter_type exporter_otlp = {
@@ -356,6 +414,23 @@ const struct exporter_type exporter_otlp_logs = {
 	.send_max = logs_send_max,
 	.check = logs_check,
 	.create = logs_create,
+	.send = otlp_send,
+	.cancel = otlp_cancel,
+	.report = otlp_report,
+	.destroy = otlp_destroy,
+};
+
+const struct exporter_type exporter_otlp_metrics = {
+	.name = "otlp",
+	.summary = "Sends samples to any receiver of OTLP, as protobuf over HTTP or gRPC.",
+	.signals = SIGNAL_METRICS,
+	.options = otlp_options,
+	.config_size = sizeof(struct otlp_config),
+	.in_order = true,
+	.send_max = metrics_send_max,
+	.any_names = metrics_any_names,
+	.check = metrics_check,
+	.create = metrics_create,
 	.send = otlp_send,
 	.cancel = otlp_cancel,
 	.report = otlp_report,

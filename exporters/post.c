@@ -11,7 +11,7 @@
 
 enum {
 	FRAME_CHUNK = 64 << 10,
-	HEADERS = 6,
+	HEADERS = 6 + POST_HEADERS_MAX,
 	SAID_SHOWN = 240,
 	GRPC_TIMEOUT_MAX = 99999999,
 	BUILT_GROWTH = 8,
@@ -86,7 +86,7 @@ static void build_body(struct post *p)
 	size_t start = 0;
 	struct buffer plain;
 
-	buffer_init(&plain, BUILT_GROWTH * p->body_size + BUILT_ROOM);
+	buffer_init(&plain, BUILT_GROWTH * p->body_size + (o->build_room ? o->build_room : BUILT_ROOM));
 	p->failed = o->build(o->exporter, p->reader, &p->items, &plain, &start);
 	if (!o->gzip) {
 		p->packed = plain;
@@ -219,6 +219,8 @@ static void list_headers(const struct poster *poster, const char *headers[HEADER
 	}
 	if (poster->o.gzip)
 		headers[n++] = poster->o.grpc ? "grpc-encoding: gzip" : "Content-Encoding: gzip";
+	for (size_t i = 0; poster->o.headers && poster->o.headers[i]; i++)
+		headers[n++] = poster->o.headers[i];
 	if (poster->o.access)
 		n += access_list(poster->o.access, headers + n);
 	headers[n] = NULL;

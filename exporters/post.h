@@ -19,6 +19,8 @@
 
 struct poster;
 
+enum { POST_HEADERS_MAX = 4 };
+
 /* The items that a post is about. */
 struct post_items {
 	const struct batch *batch;
@@ -40,6 +42,7 @@ struct poster_options {
 	const char *(*target)(void *exporter, void *reader);
 	struct access *access; /* as it is when a post starts; may be NULL */
 	const char *content_type;
+	const char *const *headers; /* up to POST_HEADERS_MAX more, "Name: value"; ends with NULL; may be NULL */
 	bool gzip, grpc;
 	struct duration timeout; /* of the transfer; the sender's own comes on top */
 	size_t answer_max;
@@ -50,6 +53,7 @@ struct poster_options {
 	/* In place of `form`: appends the body of these items, which begins at *ret_start of the buffer. In the CPU
 	 * lane. 0, -ENOSPC or -ENOMEM. May be NULL. */
 	int (*build)(void *exporter, void *reader, const struct post_items *, struct buffer *, size_t *ret_start);
+	size_t build_room; /* bytes that it may need beside eight times the items; 0: a MiB */
 	/* A send begins: reset what reads the answer. May be NULL. */
 	void *(*begin)(void *exporter, const struct batch *, struct send *);
 	/* A line of the head, or behind the body. May be NULL. */

@@ -33,7 +33,7 @@ struct shown {
 	struct buffer bytes;
 	size_t charge;
 	struct mono_time since;
-	bool storing; /* the embedded store is reading it, and cannot be cut off */
+	size_t takers; /* that keep it, and cannot be cut off */
 	bool plain;
 };
 
@@ -108,8 +108,8 @@ static bool has_room(struct metrics *m)
 	bool room = true;
 
 	for (struct shown *s = m->shown; s; s = s->next) {
-		held += s->storing ? 0 : s->bytes.size;
-		if ((s->storing || held <= most) && pay(m, s))
+		held += s->takers ? 0 : s->bytes.size;
+		if ((s->takers || held <= most) && pay(m, s))
 			continue;
 		room = false;
 		if (m->listen && mono_since(loop_now(m->in.core->loop), s->since).ns > DURATION_MS(HOLD_MIN_MS).ns)
@@ -135,9 +135,12 @@ static struct duration time_left(const struct http_request *request)
 static void end_round(struct metrics *m)
 {
 	const struct pull *p = m->pulls.first;
+	const struct page_taker *t = m->takers;
 
 	m->state = METRICS_IDLE;
-	if (p || m->snapshot_due)
+	while (t && !t->due)
+		t = t->next;
+	if (p || t)
 		begin_round(m, time_left(p ? p->request : NULL));
 }
 
@@ -151,13 +154,15 @@ static int write_own(void *context, struct buffer *to)
 /* Which page is made next. False: none. */
 static bool choose_page(struct metrics *m)
 {
-	static const struct page_wish snapshot = { .format = EXPOSITION_TEXT };
 	const struct pull *p = pulls_due(&m->pulls);
+	const struct page_taker *t = m->takers;
 
+	while (t && !t->now)
+		t = t->next;
 	series_only_release(m->wish.only);
-	m->wish = p ? p->wish : snapshot;
+	m->wish = p ? p->wish : t ? t->wish : (struct page_wish){ .format = EXPOSITION_TEXT };
 	series_only_hold(m->wish.only);
-	return p || m->snapshot_now;
+	return p || t;
 }
 
 static void begin_page(void *context)
@@ -194,7 +199,9 @@ static void begin_pages(void *context)
 
 	loop_timer_clear(&m->late);
 	pulls_make_due(&m->pulls);
-	m->snapshot_now = m->snapshot_due;
+	m->collected = loop_wall(m->in.core->loop);
+	for (struct page_taker *t = m->takers; t; t = t->next)
+		t->now = t->due;
 	m->most_clashes = 0;
 	begin_page(m);
 }
@@ -263,25 +270,68 @@ static struct shown *show_packed(struct metrics *m)
 	return small;
 }
 
+/* Takers. */
+
+void metrics_add_taker(struct metrics *m, struct page_taker *t)
+{
+	t->next = m->takers;
+	m->takers = t;
+}
+
+void metrics_want(struct metrics *m, struct page_taker *t, struct duration within)
+{
+	t->due = true;
+	if (m->state == METRICS_IDLE && !m->stopped)
+		begin_round(m, within);
+}
+
+void metrics_left(struct page_taker *t)
+{
+	OXP_ASSERT(t->kept && t->kept->takers > 0);
+	t->kept->takers--;
+	t->kept = NULL;
+}
+
+static bool is_of(const struct page_taker *t, const struct page_wish *wish)
+{
+	return t->wish.format == wish->format && t->wish.escaping == wish->escaping &&
+	       series_only_same(t->wish.only, wish->only);
+}
+
+/* The taker may leave the page before it is back here. */
+static void give(struct metrics *m, struct page_taker *t, struct shown *plain)
+{
+	bool may_keep = !m->failed && !t->kept && pay(m, plain);
+
+	t->due = t->now = false;
+	if (!may_keep) {
+		(void)!t->take(t, NULL, m->collected);
+		return;
+	}
+	t->kept = plain;
+	plain->takers++;
+	if (!t->take(t, plain->page, m->collected))
+		metrics_left(t);
+}
+
+static void give_all(struct metrics *m, struct shown *plain)
+{
+	for (struct page_taker *t = m->takers; t; t = t->next)
+		if (t->now && is_of(t, &m->wish))
+			give(m, t, plain);
+}
+
 static void on_stored(void *context)
 {
-	((struct shown *)context)->storing = false;
+	metrics_left(context);
 }
 
-static bool is_storing(const struct metrics *m)
+static bool store(struct page_taker *t, struct http_page *page, struct wall_time at)
 {
-	const struct shown *s = m->shown;
+	const struct metrics *m = CONTAINER_OF(t, struct metrics, store);
 
-	while (s && !s->storing)
-		s = s->next;
-	return s;
-}
-
-static void store(struct metrics *m, struct shown *plain)
-{
-	if (!m->failed && !is_storing(m) && pay(m, plain))
-		plain->storing = snapshot_take(m->in.core, plain->page, on_stored, plain);
-	m->snapshot_due = m->snapshot_now = false;
+	(void)at;
+	return page && snapshot_take(m->in.core, page, on_stored, t);
 }
 
 static void show_page(struct metrics *m)
@@ -293,8 +343,7 @@ static void show_page(struct metrics *m)
 	plain = show(m, &m->page, 0);
 	plain->plain = true;
 	answer_all(m, plain, small);
-	if (m->snapshot_now && m->wish.format == EXPOSITION_TEXT && !m->wish.escaping && !m->wish.only)
-		store(m, plain);
+	give_all(m, plain);
 	if (small)
 		http_page_release(small->page);
 	http_page_release(plain->page);
@@ -414,11 +463,8 @@ static void on_snapshot(void *context)
 	struct metrics *m = context;
 
 	loop_timer_set(&m->snapshot, m->in.snapshot);
-	if (!has_series(m))
-		return;
-	m->snapshot_due = true;
-	if (m->state == METRICS_IDLE)
-		begin_round(m, DURATION_S(TIME_LEFT_MAX_S));
+	if (has_series(m))
+		metrics_want(m, &m->store, DURATION_S(TIME_LEFT_MAX_S));
 }
 
 void metrics_init(struct metrics *m, const struct metrics_options *o)
@@ -433,6 +479,8 @@ void metrics_init(struct metrics *m, const struct metrics_options *o)
 	loop_timer_init(&m->room, loop, begin_page, m);
 	loop_timer_init(&m->snapshot, loop, on_snapshot, m);
 	loop_soon_init(&m->slice, loop, write_slice, m);
+	m->store = (struct page_taker){ .wish = { .format = EXPOSITION_TEXT }, .take = store };
+	metrics_add_taker(m, &m->store);
 	m->gzip = gzip_new();
 	OXP_ASSERT(m->gzip && "out of memory");
 }
@@ -475,4 +523,5 @@ void metrics_start(struct metrics *m, struct http_server *listen)
 void metrics_stop(struct metrics *m)
 {
 	m->listen = NULL;
+	m->stopped = true;
 }

@@ -5,7 +5,7 @@
 #include "core.h"
 #include "http/server.h"
 #include "loop/loop.h"
-#include "pipeline/budget.h"
+#include "pipeline/pipeline.h"
 #include "series/series.h"
 #include "state/state.h"
 #include "state_tell.h"
@@ -15,17 +15,25 @@ static double read_memory(void *context)
 	return (double)budget_used(((struct overview *)context)->budget);
 }
 
+static double read_shelf(void *context)
+{
+	return (double)((const struct shelf *)context)->bytes;
+}
+
 static double read_damaged(void *context)
 {
 	return (double)state_spool_damaged(((struct overview *)context)->core->state);
 }
 
-void overview_init(struct overview *o, struct core *core, const struct budget *budget, uint64_t state_max)
+void overview_init(struct overview *o, struct core *core, struct pipeline *pipeline, uint64_t state_max)
 {
 	struct counter *damaged = counter_row(&core->counters, COUNTER_GROWS, "spool_damaged_rows_total", "",
 		"Spool rows found damaged when they were read, which were set aside instead of sent.");
 	struct counter *memory = counter_row(
 		&core->counters, COUNTER_GAUGE, "memory_used_bytes", "", "Bytes of memory that telemetry takes now.");
+	struct counter *shelf = counter_row(&core->counters, COUNTER_GAUGE, "memory_on_disk_bytes", "",
+		"Bytes of these that stand in files on disk, because they have waited for half a second.");
+	const struct budget *budget = &pipeline->budget;
 
 	*o = (struct overview){ .core = core, .budget = budget, .state_max = state_max };
 	o->report = (struct report){ .ledger = &core->ledger,
@@ -36,6 +44,8 @@ void overview_init(struct overview *o, struct core *core, const struct budget *b
 	damaged->context = o;
 	memory->read = read_memory;
 	memory->context = o;
+	shelf->read = read_shelf;
+	shelf->context = &pipeline->shelf;
 	counter_row(&core->counters, COUNTER_GAUGE, "memory_limit_bytes", "",
 		"Most bytes of memory that telemetry may take.")
 		->value = budget->limit;

@@ -9,6 +9,7 @@
 struct budget;
 struct core;
 struct http_request;
+struct pipeline;
 
 struct overview {
 	const struct core *core;
@@ -18,7 +19,7 @@ struct overview {
 };
 
 /* Adds the numbers to the core's counters. */
-void overview_init(struct overview *, struct core *, const struct budget *, uint64_t state_max);
+void overview_init(struct overview *, struct core *, struct pipeline *, uint64_t state_max);
 /* The section "state"; the context is the struct overview. */
 void overview_state(void *context, const char *name, struct json_writer *);
 /* The section "families": those with the most series, and those of which samples were dropped. */

@@ -1,7 +1,8 @@
 /*
  * Outlives files that are cut while they are mapped. SQLite maps its index of the WAL (`state.db-shm`, `store.db-shm`).
  * If somebody who may write to the folder cuts that file, the next look at a page that is gone is SIGBUS, which would
- * end the process. Nothing else of ours is mapped for writing.
+ * end the process. Nothing else of ours is mapped for writing. What waits for a destination is mapped for reading, from
+ * files that nobody else can open (pipeline/shelf.h); only a disk that breaks takes pages of these away.
  *
  * A page that is gone becomes one of our own, all of it 0xff: no index that SQLite takes for whole. Its header then has
  * the wrong checksum, so the index is read again from the WAL; a table of frames without an end is a database that is

@@ -369,6 +369,44 @@ void batch_take_tokens(struct batch *to, struct batch *from)
 	from->token_count = from->token_room = 0;
 }
 
+void batch_wait(struct batch *b, struct batch_list *list, struct mono_time now)
+{
+	OXP_ASSERT(!b->waits_in);
+	b->waits_in = list;
+	b->waits_since = now;
+	TAILQ_INSERT_TAIL(list, b, entry);
+}
+
+void batch_wait_end(struct batch *b)
+{
+	if (b->waits_in)
+		TAILQ_REMOVE(b->waits_in, b, entry);
+	b->waits_in = NULL;
+}
+
+static size_t free_blocks(struct batch *b)
+{
+	size_t freed = 0;
+
+	for (struct batch_block *block; (block = b->blocks);) {
+		b->blocks = block->next;
+		freed += sizeof *block + block->size + BATCH_PADDING;
+		free(block);
+	}
+	return freed;
+}
+
+void batch_move(struct batch *b, const struct batch_map *map)
+{
+	const char *at = map->data;
+
+	OXP_ASSERT(!b->map.data && map->size == b->size + BATCH_PADDING);
+	for (size_t i = 0; i < b->count; at += b->items[i++].size)
+		b->items[i].data = at;
+	b->map = *map;
+	b->mapped_charge = free_blocks(b);
+}
+
 void batch_unref(struct batch *b)
 {
 	struct budget *budget = b->budget;
@@ -379,16 +417,21 @@ void batch_unref(struct batch *b)
 	if (--b->refs > 0)
 		return;
 	end_notes(b, false);
-	for (struct batch_block *block; (block = b->blocks);) {
-		b->blocks = block->next;
-		free(block);
-	}
+	batch_wait_end(b);
+	free_blocks(b);
+	if (b->map.data)
+		b->map.unmap(b->map.context, &b->map);
 	batch_free(b->aside);
 	free(b->items);
 	free(b->tokens);
 	free(b->rows);
 	free(b);
 	budget_give(budget, signal, charged);
+}
+
+unsigned batch_refs(const struct batch *b)
+{
+	return b->refs;
 }
 
 void batch_free(struct batch *b)
@@ -433,8 +476,12 @@ const struct batch_item *batch_item(const struct batch *b, size_t i)
 	return &b->items[i];
 }
 
-static bool stands_in_one(const struct batch_block *block, const struct batch_item *item)
+static bool stands_in_one(const struct batch *b, const struct batch_item *item)
 {
+	const struct batch_block *block = b->blocks;
+
+	if (b->map.data)
+		return stands_in(item, (uintptr_t)b->map.data, b->size);
 	while (block && !stands_in(item, (uintptr_t)block->data, block->size))
 		block = block->next;
 	return block;
@@ -442,13 +489,14 @@ static bool stands_in_one(const struct batch_block *block, const struct batch_it
 
 void batch_check(const struct batch *b)
 {
-	size_t size = 0, charged = sizeof *b + BATCH_OVERHEAD + b->room * sizeof *b->items + b->reserved;
+	size_t size = 0, charged = sizeof *b + BATCH_OVERHEAD + b->room * sizeof *b->items;
 	uint64_t records = 0;
 
+	charged += b->reserved + b->mapped_charge;
 	for (size_t i = 0; i < b->count; i++) {
 		size += b->items[i].size;
 		records += b->items[i].records;
-		OXP_ASSERT(stands_in_one(b->blocks, &b->items[i]));
+		OXP_ASSERT(stands_in_one(b, &b->items[i]));
 		OXP_ASSERT(b->signal != SIGNAL_LOGS ||
 			   bytes_one_line((struct bytes){ b->items[i].data, b->items[i].size }));
 	}

@@ -2,10 +2,12 @@
  * What the pipeline does with batches beyond component.h: it builds, merges, seals and counts references.
  *
  *   blocks   memory that items point into, a list; moves to another batch whole
+ *   map      in place of blocks, once a sealed batch was moved to disk (shelf.h): all items, in their order
  *   items    one array; merging appends to it
  *
- * Invariant: every item stands whole in one block; the sum of item sizes == size; the sum of item records == records;
- * what the budget was charged == charged. A block moves only when it is trimmed, and its items move with it. No item of
+ * Invariant: every item stands whole in one block or in the map; the sum of item sizes == size; the sum of item records
+ * == records; what the budget was charged == charged. A block moves only when it is trimmed, and its items move with
+ * it. What the blocks were charged stays charged when they are gone, since the map takes their place. No item of
  * logs contains a line feed or carriage return: exporters write lines, and the rest of such an item would be an action
  * of its own in a bulk. While a batch is `apart`, nothing that is done to it touches the budget.
  *
@@ -14,6 +16,8 @@
  */
 #ifndef OXP_BATCH_H
 #define OXP_BATCH_H
+
+#include <sys/queue.h>
 
 #include "pipeline/budget.h"
 
@@ -47,15 +51,30 @@ struct batch_note {
 	void (*end)(struct batch_note *, bool taken);
 };
 
+/* A file in memory that has the items of a batch, one behind the other, with BATCH_PADDING behind them. */
+struct batch_map {
+	char *data; /* NULL: the items are in blocks */
+	size_t size; /* with the padding */
+	void (*unmap)(void *context, const struct batch_map *); /* the batch is gone */
+	void *context;
+};
+
+TAILQ_HEAD(batch_list, batch); /* those that wait longest come first */
+
 /* Only batch.c writes it. */
 struct batch {
+	TAILQ_ENTRY(batch) entry;
+	struct batch_list *waits_in; /* NULL: in none */
+	struct mono_time waits_since;
 	struct budget *budget;
 	enum signal signal;
 	unsigned refs;
 	struct batch_block *blocks; /* newest first */
+	struct batch_map map;
 	struct batch_item *items;
 	size_t count, room;
 	size_t size, charged;
+	size_t mapped_charge; /* what its blocks were charged, until they went */
 	size_t reserved; /* what is left of batch_reserve(), part of `charged` */
 	bool apart; /* between batch_reserve() and batch_unreserve() */
 	uint64_t records;
@@ -70,6 +89,7 @@ struct batch {
 
 struct batch *batch_new(struct budget *, enum signal) MUST_CHECK; /* NULL: no room */
 void batch_unref(struct batch *); /* the last one frees it; the others come from batch_keep() */
+unsigned batch_refs(const struct batch *);
 
 /* Items that no place names (PLACE_NAMED) get that generation, and the offsets from *next on. */
 void batch_give_places(struct batch *, uint64_t generation, uint64_t *next);
@@ -92,6 +112,14 @@ void batch_take_tokens(struct batch *to, struct batch *from);
 /* The batch's tokens and rows, which are the caller's from now on; NULL if there are none. */
 uint64_t *batch_give_tokens(struct batch *, size_t *ret_count);
 struct batch_row *batch_give_rows(struct batch *, size_t *ret_count);
+
+/* Puts it at the end of a list, from which it goes by itself when it is freed. */
+void batch_wait(struct batch *, struct batch_list *, struct mono_time now);
+void batch_wait_end(struct batch *); /* fine if it is in none */
+/* From now on the items stand in the map, which the batch owns, and the blocks are gone: any pointer into them is void.
+ * Of a sealed batch that nobody reads. */
+void batch_move(struct batch *, const struct batch_map *);
+
 void batch_check(const struct batch *);
 
 #endif

@@ -90,9 +90,9 @@ void delivery_reject(struct delivery *delivery, size_t route, uint64_t records, 
 	delivery->of->lost += records;
 }
 
-void delivery_abandon(struct delivery *delivery, size_t route, const struct ledger_amount *left)
+void delivery_give_up(struct delivery *delivery, size_t route, enum ledger_term term, const struct ledger_amount *left)
 {
-	delivery_count(delivery, route, LEDGER_DROPPED_EXIT, left->records, left->bytes);
+	delivery_count(delivery, route, term, left->records, left->bytes);
 	delivery->of->lost += left->records;
 }
 

@@ -109,8 +109,8 @@ struct delivery *delivery_restore(struct deliveries *, struct batch **, size_t r
 void delivery_count(struct delivery *, size_t route, enum ledger_term, uint64_t records, uint64_t bytes);
 /* They were refused for good and are stored nowhere: counted as rejected, and lost to this run. */
 void delivery_reject(struct delivery *, size_t route, uint64_t records, uint64_t bytes);
-/* The process ends and they are stored nowhere: counted as dropped{exit}, and lost to this run. */
-void delivery_abandon(struct delivery *, size_t route, const struct ledger_amount *);
+/* Nobody will send them, and they are stored nowhere: counted as that term, and lost to this run. */
+void delivery_give_up(struct delivery *, size_t route, enum ledger_term, const struct ledger_amount *);
 /* The same for records that no delivery has: they were on their way to the disk when the queue was emptied, or were
  * never offered. */
 void deliveries_not_left(struct deliveries *, size_t route, const struct ledger_amount *);

@@ -23,13 +23,15 @@ void pipeline_init(struct pipeline *p, const struct pipeline_options *o)
 		.source_world = { .loop = o->loop,
 			.budget = &p->budget,
 			.ledger = o->ledger,
-			.preparations = &p->preparations },
+			.preparations = &p->preparations,
+			.shelf = &p->shelf },
 		.sender_world = { .loop = o->loop, .random = o->random, .log = o->log, .room = &p->room },
 	};
 	TAILQ_INIT(&p->sources);
 	TAILQ_INIT(&p->senders);
 	loop_soon_init(&p->room, o->loop, tell_starved, p);
 	preparations_init(&p->preparations, o->loop, o->cpu, &p->room);
+	shelf_init(&p->shelf, o->loop, o->disk, o->folder);
 	budget_init(&p->budget, o->memory);
 	p->budget.freed = budget_freed;
 	p->budget.context = p;
@@ -47,6 +49,7 @@ void pipeline_done(struct pipeline *p)
 	}
 	while ((source = TAILQ_FIRST(&p->sources)))
 		pipeline_source_free(p, source);
+	shelf_done(&p->shelf);
 	loop_soon_done(&p->room);
 	p->budget.freed = NULL; /* nobody is left to use the bytes given back from here on */
 }
@@ -136,6 +139,7 @@ void pipeline_halt(struct pipeline *p)
 	struct source *s;
 
 	preparations_halt(&p->preparations);
+	shelf_halt(&p->shelf);
 	TAILQ_FOREACH(s, &p->sources, entry)
 		source_abandon(s);
 	TAILQ_FOREACH(sender, &p->senders, entry)
@@ -166,6 +170,6 @@ void pipeline_give_up(struct pipeline *p, bool safe)
 	struct ledger_amount left = send_left(send);
 
 	if (!safe)
-		delivery_abandon(send->delivery, send->route, &left);
+		delivery_give_up(send->delivery, send->route, LEDGER_DROPPED_EXIT, &left);
 	sender_forget(sender);
 }

@@ -11,6 +11,7 @@
 
 #include "pipeline/prepare.h"
 #include "pipeline/sender.h"
+#include "pipeline/shelf.h"
 #include "pipeline/source.h"
 
 /* Only pipeline.c writes it. */
@@ -22,6 +23,7 @@ struct pipeline {
 	TAILQ_HEAD(sender_list, sender) senders;
 	struct loop_soon room; /* tells the starved */
 	struct preparations preparations;
+	struct shelf shelf;
 };
 
 struct pipeline_options {
@@ -31,6 +33,9 @@ struct pipeline_options {
 	struct ledger *ledger;
 	size_t memory; /* bytes: the ceiling of all batches together */
 	struct lane *cpu; /* outlives pipeline_end_waiting(); NULL: all is done on the loop */
+	/* Outlive pipeline_halt(): where batches go that wait (shelf.h). NULL: they stay in memory. */
+	struct lane *disk;
+	const char *folder;
 };
 void pipeline_init(struct pipeline *, const struct pipeline_options *);
 void pipeline_done(struct pipeline *);

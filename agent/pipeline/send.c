@@ -47,8 +47,22 @@ void send_free(struct send *send)
 {
 	TAILQ_REMOVE(send->queue, send, entry);
 	loop_timer_done(&send->patience);
+	send_read_end(send);
 	free(send->marks);
 	free(send);
+}
+
+void send_read_begin(struct send *send)
+{
+	OXP_ASSERT(!send->read);
+	send->read = batch_keep(send->delivery->batch);
+}
+
+void send_read_end(struct send *send)
+{
+	if (send->read)
+		batch_unkeep(send->read);
+	send->read = NULL;
 }
 
 bool send_failed(enum outcome outcome)

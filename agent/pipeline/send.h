@@ -45,6 +45,7 @@ struct send {
 	uint64_t not_before_ms;
 	uint64_t refused; /* send_partial() */
 	struct loop_timer patience;
+	const struct batch *read; /* that an exporter reads right now; NULL: none */
 	void *context;
 };
 
@@ -55,6 +56,9 @@ struct send *send_new(
  * nothing, and ends before `like` does. */
 struct send *send_beside(const struct send *like, size_t items, struct send_list *list);
 void send_free(struct send *); /* and out of the queue */
+/* In between, the items of its batch stay where they are (shelf.h). */
+void send_read_begin(struct send *);
+void send_read_end(struct send *); /* fine if nothing is read */
 bool send_failed(enum outcome);
 /* The records and bytes that it has not settled. */
 struct ledger_amount send_left(const struct send *);

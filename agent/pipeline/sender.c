@@ -50,7 +50,7 @@ struct sender *sender_new(const struct sender_world *world, const char *name, co
 	*s = (struct sender){ .world = world, .name = name, .type = type, .limits = *limits, .send_max = UINT64_MAX };
 	TAILQ_INIT(&s->queue);
 	TAILQ_INIT(&s->asking);
-	window_init(&s->window, limits->concurrency);
+	window_init(&s->window, type->in_order ? 1 : limits->concurrency);
 	suspects_init(&s->suspects, type->empty_sends);
 	back_off_init(&s->back_off, limits->retry_first, limits->retry_last);
 	scout_init(&s->scout, world->loop, world->random, &scout_hooks, s);
@@ -175,6 +175,12 @@ static struct send *choose(const struct sender *s)
 	return least ? least : large;
 }
 
+static void hand_out(struct sender *s, struct send *send)
+{
+	send_read_begin(send);
+	s->type->send(s->exporter, send->delivery->batch, send);
+}
+
 /* A send that settles nothing: a scout, or one of no items. */
 static void go_beside(void *context, struct send *send)
 {
@@ -182,7 +188,7 @@ static void go_beside(void *context, struct send *send)
 
 	s->sends++;
 	s->resent += send_left(send).records;
-	s->type->send(s->exporter, send->delivery->batch, send);
+	hand_out(s, send);
 }
 
 /* Asks with a send of no items whether the destination answers. */
@@ -213,7 +219,7 @@ static void begin(struct sender *s, struct send *send)
 		s->resent += send->left;
 	loop_timer_set(&send->patience, s->limits.timeout);
 	scout_began(&s->scout, s->back_off.ceiling);
-	s->type->send(s->exporter, send->delivery->batch, send);
+	hand_out(s, send);
 }
 
 /* Starts one send, and runs again in case more may start. */
@@ -256,6 +262,8 @@ void send_partial(struct send *send, uint64_t records, const char *reason)
 static enum outcome outcome_of_failed(struct send *send)
 {
 	send->failed_some = true;
+	if (send->sender->type->in_order)
+		return RETRY;
 	return suspects_refuse_item(send) ? REJECTED : RETRY;
 }
 
@@ -526,6 +534,7 @@ void send_done(struct send *send, enum outcome rest, const char *reason)
 	enum outcome to;
 
 	OXP_ASSERT(send->under_way);
+	send_read_end(send);
 	if (scout_is(&s->scout, send)) {
 		judge_scout(s, send, rest);
 		return;
@@ -535,7 +544,9 @@ void send_done(struct send *send, enum outcome rest, const char *reason)
 		return;
 	}
 	scout_withdraw(&s->scout);
-	if (rest == RETRY)
+	if (s->type->in_order)
+		rest = send_failed(rest) ? RETRY : rest;
+	else if (rest == RETRY)
 		rest = given_up_as(send);
 	to = suspects_settle_as(send, rest);
 	if (to == REJECTED && send_failed(rest)) {
@@ -608,6 +619,35 @@ void sender_forget(struct sender *s)
 	s->queued_records -= left.records;
 	s->queued_bytes -= left.bytes;
 	send_free(send);
+}
+
+static struct send *oldest_waiting(const struct sender *s)
+{
+	struct send *send = TAILQ_FIRST(&s->queue);
+
+	while (send && send->under_way)
+		send = TAILQ_NEXT(send, entry);
+	return send;
+}
+
+const struct send *sender_oldest_waiting(const struct sender *s)
+{
+	return oldest_waiting(s);
+}
+
+void sender_shed(struct sender *s, enum ledger_term term)
+{
+	struct send *send = oldest_waiting(s);
+	struct ledger_amount left = send_left(send);
+	struct delivery *delivery = send->delivery;
+	size_t route = send->route;
+
+	s->queued_records -= left.records;
+	s->queued_bytes -= left.bytes;
+	send_free(send);
+	delivery_give_up(delivery, route, term, &left);
+	delivery_save_counts(delivery, route);
+	delivery_settled(delivery, route);
 }
 
 void sender_visit(const struct sender *s, void (*visit)(void *context, const struct send *), void *context)

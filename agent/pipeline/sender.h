@@ -86,6 +86,10 @@ void sender_halt(struct sender *);
 /* Of a halted sender: the oldest send that has not settled, NULL if there is none; and drops it. */
 const struct send *sender_left(const struct sender *);
 void sender_forget(struct sender *);
+/* The oldest send that waits, and is not under way; NULL if there is none. And drops it: its records end as that term
+ * of the ledger, and are lost. */
+const struct send *sender_oldest_waiting(const struct sender *);
+void sender_shed(struct sender *, enum ledger_term);
 /* Each send that is queued or under way, oldest first. `visit` changes nothing. */
 void sender_visit(const struct sender *, void (*visit)(void *context, const struct send *), void *context);
 void sender_check(const struct sender *);

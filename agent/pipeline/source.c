@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "pipeline/sender.h"
+#include "pipeline/shelf.h"
 
 enum { OFFERS_MAX = 4096 }; /* in one batch */
 
@@ -44,6 +45,7 @@ static void seal(struct source *s)
 		settle_empty(delivery, routes);
 		return;
 	}
+	shelf_add(s->world->shelf, delivery->batch);
 	for (size_t i = 0; i < routes; i++)
 		sender_push(s->deliveries.routes[i].sender, delivery, i);
 }
@@ -330,6 +332,7 @@ void source_restore(struct source *s, size_t route, struct batch **batch)
 {
 	struct delivery *delivery = delivery_restore(&s->deliveries, batch, route);
 
+	shelf_add(s->world->shelf, delivery->batch);
 	sender_push(s->deliveries.routes[route].sender, delivery, route);
 }
 

@@ -37,6 +37,7 @@ struct source_world {
 	struct budget *budget;
 	struct ledger *ledger;
 	struct preparations *preparations; /* prepare.h */
+	struct shelf *shelf;
 };
 
 /* Only source.c writes it. */

@@ -13,6 +13,7 @@
 enum {
 	LEFT_OUT_COST = 100, /* as bytes that are written */
 	ESCAPE_COST = 100,
+	HIDDEN_COST = 16,
 	SPANS_AT_ONCE = 8 << 10, /* bytes of text that become protobuf */
 };
 
@@ -82,16 +83,19 @@ static struct family *next_family(const struct series_cursor *c)
 	return f && end && bytes_compare(family_name(f), bytes_of(end)) >= 0 ? NULL : f;
 }
 
-/* Moves to the next family that has a visible entry; false at the end of the part. */
+/* Moves to the next family; false at the end of the part. Without a group it has no visible entry, or none that is
+ * wanted: targets may have left many such behind, so each takes its part of the slice. */
 static bool enter_family(struct series_cursor *c)
 {
-	while ((c->family = next_family(c))) {
-		enter_group(c, c->family->groups);
-		if (c->group && is_wanted(c, c->family))
-			return true;
-	}
 	c->group = NULL;
-	return false;
+	c->family = next_family(c);
+	if (!c->family)
+		return false;
+	enter_group(c, c->family->groups);
+	if (c->group && !is_wanted(c, c->family))
+		c->group = NULL;
+	c->spent += c->group ? 0 : HIDDEN_COST;
+	return true;
 }
 
 /* The help of the first target that gave one. */
@@ -447,6 +451,8 @@ static int next_family_begins(struct series_cursor *c, struct buffer *to)
 		c->part++;
 		return 0;
 	}
+	if (!c->group)
+		return 0;
 	if (is_told(c)) {
 		c->group = NULL;
 		c->spent += LEFT_OUT_COST;

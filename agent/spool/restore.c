@@ -182,6 +182,14 @@ static void ask_for_row(struct refill *r)
 	state_spool_take(world->options.state, r->key, r->last, on_row, r);
 }
 
+bool restores_are_reading(const struct restores *all, const struct source *s)
+{
+	for (const struct refill *r = all->refills; r; r = r->next)
+		if (r->source == s && !r->over)
+			return true;
+	return false;
+}
+
 void restores_refill(struct restores *all)
 {
 	for (struct refill *r = all->refills; r; r = r->next)

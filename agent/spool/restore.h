@@ -22,6 +22,8 @@ void restores_done(struct restores *);
 /* Brings back what is there for this source. ret_disk[route] is what the spool has in all. Before the books are opened.
  * 0 or -errno. */
 int restores_source(struct restores *, struct source *, struct books_disk *ret_disk) MUST_CHECK;
+/* Whether some of them are yet to be read. */
+bool restores_are_reading(const struct restores *, const struct source *);
 /* There is room: asks for the next rows. */
 void restores_refill(struct restores *);
 /* A row was found damaged when it was read back: its content no longer counts as held. */

@@ -76,6 +76,11 @@ int spool_restore(struct spool *s, struct source *source, struct books_disk *ret
 	return restores_source(&s->restores, source, ret_disk);
 }
 
+bool spool_is_reading(const struct spool *s, const struct source *source)
+{
+	return restores_are_reading(&s->restores, source);
+}
+
 static void tell_left(void *context, const char *key, uint64_t bytes)
 {
 	const struct spool_options *o = context;

@@ -45,6 +45,8 @@ void spool_refill(struct spool *);
 /* At the start: brings back what the last run left for this source; what finds no room in memory follows when there is
  * some. ret_disk[route] is what the spool has in all. Before the books are opened. 0 or -errno. */
 int spool_restore(struct spool *, struct source *, struct books_disk *ret_disk) MUST_CHECK;
+/* Whether some of that is yet to be read: what is offered now would go before it. */
+bool spool_is_reading(const struct spool *, const struct source *);
 /* Logs what waits in the spool for a source or a destination that is not there. */
 void spool_tell_left(const struct spool *);
 /* As state_options.fits. */

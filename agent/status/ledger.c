@@ -18,6 +18,7 @@ static const struct {
 	[LEDGER_DROPPED_CLASH] = { "dropped", "clash" },
 	[LEDGER_DROPPED_STEP] = { "dropped", "step" },
 	[LEDGER_DROPPED_FULL] = { "dropped", "full" },
+	[LEDGER_DROPPED_AGE] = { "dropped", "age" },
 };
 _Static_assert((int)LEDGER_TERMS <= (int)LEDGER_DROPPING, "a stored row has room for every term");
 

@@ -30,6 +30,7 @@ enum ledger_term {
 	LEDGER_DROPPED_CLASH, /* a sample that cannot stand on the page beside the others, or for itself (series.h) */
 	LEDGER_DROPPED_STEP, /* by a step of the configuration, or a relabel rule */
 	LEDGER_DROPPED_FULL, /* there was no room within `memory`, and the sender could not wait */
+	LEDGER_DROPPED_AGE, /* it waited for its destination until it was too old to be sent */
 	LEDGER_TERMS,
 	LEDGER_TERMS_ROOM = 16, /* terms that a stored row has room for */
 	/* Not a term: parked records that are counted as rejected, while their rows are on their way out; 0: none */

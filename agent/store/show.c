@@ -12,6 +12,7 @@
 #include "base/strange_db.h"
 #include "base/text.h"
 #include "store/show_inner.h"
+#include "store/store.h"
 
 enum {
 	PATH_ROOM = 4096,
@@ -314,6 +315,27 @@ static int open_readonly(const char *folder, sqlite3 **ret)
 	return -ENOENT;
 }
 
+/* An agent takes an older file over when it starts; logs and metrics have been the same since version 1. */
+static int check_version(const struct show *s, const char *folder)
+{
+	int64_t version = number(s->db, "PRAGMA user_version");
+
+	if (version > STORE_VERSION)
+		fprintf(stderr,
+			"oxpecker: %s/store.db has version %lld of its format, expected at most %d: a later oxpecker "
+			"made it, which can show it\n",
+			folder, (long long)version, STORE_VERSION);
+	else if (version == 1 && s->shown->kind == SHOW_TRACES)
+		fprintf(stderr,
+			"oxpecker: the spans in %s/store.db are those of an earlier oxpecker, which did not store when "
+			"they came, and cannot be shown\n"
+			"  Start the agent: it makes a new table, and spans that come from then on are shown.\n",
+			folder);
+	else
+		return 0;
+	return -EPROTO;
+}
+
 int store_show(const char *folder, const char *what, const struct store_show_options *o, FILE *to)
 {
 	bool terminal = isatty(fileno(to)) && !getenv("NO_COLOR");
@@ -327,6 +349,8 @@ int store_show(const char *folder, const char *what, const struct store_show_opt
 		return -EINVAL;
 	}
 	failed = open_readonly(folder, &s.db);
+	if (!failed)
+		failed = check_version(&s, folder);
 	if (!failed && !(match = show_match_new(s.db)))
 		failed = -ENOMEM;
 	if (!failed)

@@ -14,7 +14,6 @@
 static const char store_name[] = "store.db";
 
 enum {
-	VERSION = 2,
 	PATH_ROOM = PATH_MAX,
 	PAGE = 4096,
 	CACHE_KIB = 512,
@@ -121,9 +120,9 @@ static int make_tables(struct store *s)
 	int64_t version = number(s->db, "PRAGMA user_version");
 	int failed;
 
-	if (version > VERSION)
+	if (version > STORE_VERSION)
 		return -EPROTO;
-	if (version == VERSION)
+	if (version == STORE_VERSION)
 		return check_tables(s);
 	failed = run(s->db, "BEGIN IMMEDIATE");
 	if (!failed)

@@ -13,6 +13,8 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 
+enum { STORE_VERSION = 2 }; /* of store.db; it is the user_version in the schema, too */
+
 struct store;
 
 struct store_limits {

@@ -1,15 +1,10 @@
 #include "collectors/tail/gzip.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <linux/magic.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
-#include "base/path.h"
+#include "base/nameless.h"
 #include "base/whole.h"
 
 enum { SMALLEST_GZIP = 18 };
@@ -45,41 +40,6 @@ enum tail_packing tail_packing_of(struct bytes beginning)
 		if (beginning.size >= magics[i].size && memcmp(beginning.data, magics[i].bytes, magics[i].size) == 0)
 			return magics[i].packing;
 	return is_bzip2(beginning) ? TAIL_PACKED : TAIL_TEXT;
-}
-
-/* A file that nobody else sees and that goes with its descriptor. */
-static int open_nameless(const char *folder)
-{
-	char path[PATH_MAX];
-	struct path_folder at;
-	int failed = path_folder_open(folder, false, &at), fd;
-
-	if (failed)
-		return errno = -failed, -1;
-	fd = openat(at.fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	failed = errno;
-	path_folder_close(&at);
-	if (fd >= 0 || (failed != EOPNOTSUPP && failed != EISDIR && failed != EINVAL))
-		return errno = failed, fd;
-	if ((size_t)snprintf(path, sizeof path, "%s/unpacked-XXXXXX", at.name) >= sizeof path)
-		return errno = ENAMETOOLONG, -1;
-	fd = mkostemp(path, O_CLOEXEC);
-	if (fd >= 0)
-		unlink(path);
-	return fd;
-}
-
-/* A few KiB of gzip can unpack to any number of GiB. So half of what is free is left to others, and on a tmpfs, where
- * files are memory, the text has a small limit. */
-static uint64_t room_on(int fd)
-{
-	struct statfs info;
-
-	if (fstatfs(fd, &info) < 0)
-		return TAIL_UNPACKED_MAX;
-	if (info.f_type == TMPFS_MAGIC || info.f_type == RAMFS_MAGIC)
-		return TAIL_UNPACKED_IN_MEMORY;
-	return (uint64_t)info.f_bavail * (uint64_t)info.f_bsize / 2;
 }
 
 static uint32_t read_whole(int fd)
@@ -174,21 +134,22 @@ struct tail_unpack *tail_unpack_new(
 	int packed, const struct tail_identity *identity, const char *folder, void (*done)(struct job *), void *context)
 {
 	struct tail_unpack *u = oxp_new(sizeof *u);
+	int text = nameless_open(folder);
 
 	*u = (struct tail_unpack){ .job = { .work = unpack_slice, .done = done },
 		.context = context,
 		.identity = *identity,
 		.packed = packed,
-		.text = open_nameless(folder),
+		.text = text,
 		.whole = read_whole(packed) };
-	u->room = u->text >= 0 ? room_on(u->text) : 0;
+	/* A few KiB of gzip can unpack to any number of GiB. */
+	u->room = u->text >= 0 ? nameless_room(u->text, TAIL_UNPACKED_IN_MEMORY) : 0;
 	lseek(packed, 0, SEEK_SET);
 	buffer_init(&u->piece, TAIL_UNPACK_ROOM);
 	u->gunzip = gunzip_new();
 	if (u->text >= 0 && u->gunzip && gunzip_begin(u->gunzip, &u->piece, SIZE_MAX / 2) == 0)
 		return u;
-	if (u->text >= 0)
-		errno = ENOMEM;
+	errno = text < 0 ? -text : ENOMEM;
 	tail_unpack_free(u);
 	return NULL;
 }

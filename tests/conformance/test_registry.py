@@ -30,6 +30,11 @@ with open(os.path.join(TOP, "agent", "registry.c"), encoding="utf-8") as file:
 PEERS = {"exporter_elasticsearch": ("logs", lambda url: {"elasticsearch": {"url": url, "timeout": "60s"}}),
          "exporter_otlp": ("traces", lambda url: {"otlp": {"endpoint": url, "timeout": "60s"}}),
          "exporter_otlp_logs": ("logs", lambda url: {"otlp": {"endpoint": url, "timeout": "60s"}})}
+# The same of those that series are pushed to, round by round.
+PUSHED = {"exporter_remote_write": lambda url: {"remote_write": {"url": url + "/write", "timeout": "60s",
+                                                                 "interval": "1s", "retry_first": "50ms"}},
+          "exporter_otlp_metrics": lambda url: {"otlp": {"endpoint": url, "timeout": "60s", "interval": "1s",
+                                                         "retry_first": "50ms"}}}
 LOCAL = {"exporter_file": (("logs", "traces"), lambda folder: {"file": f"{folder}/out"}),
          "exporter_store": (("logs", "traces"), lambda folder: {"store": {}})}
 COLLECTORS = {"collector_bulk", "collector_jaeger", "collector_otlp", "collector_pipe", "collector_push",
@@ -69,15 +74,19 @@ ANSWERS = {"2xx": fault.good(), "400": fault.status(400), "413": fault.status(41
 
 
 def test_every_row_is_known():
-    unknown = ROWS - PEERS.keys() - LOCAL.keys() - COLLECTORS - CHECKS.keys() - STEPS.keys() - SPAN_STEPS.keys()
-    assert not unknown, f"not held to the contract yet: {unknown}"
-    assert ROWS >= PEERS.keys() | LOCAL.keys() | COLLECTORS | CHECKS.keys() | STEPS.keys() | SPAN_STEPS.keys()
+    exporters = PEERS.keys() | PUSHED.keys() | LOCAL.keys()
+    known = exporters | COLLECTORS | CHECKS.keys() | STEPS.keys() | SPAN_STEPS.keys()
+    assert not ROWS - known, f"not held to the contract yet: {ROWS - known}"
+    assert ROWS >= known
 
 
 # What each row refuses when it is created, and a word that its error must have: {} is the test's folder.
 REFUSED = {"exporter_elasticsearch": ({"logs": {"export": {"elasticsearch": {"url": "nonsense://x"}}}}, "url"),
            "exporter_otlp": ({"traces": {"export": {"otlp": {"endpoint": "nonsense://x"}}}}, "endpoint"),
            "exporter_otlp_logs": ({"logs": {"export": {"otlp": {"endpoint": "http://x/v1/traces"}}}}, "/v1/logs"),
+           "exporter_otlp_metrics": ({"metrics": {"export": {"otlp": {"endpoint": "http://x/v1/logs"}}}},
+                                     "/v1/metrics"),
+           "exporter_remote_write": ({"metrics": {"export": {"remote_write": {"url": "http://x"}}}}, "/api/v1/write"),
            "exporter_file": ({"logs": {"export": {"file": "{}/missing/out"}}}, "missing/out"),
            "exporter_store": ({"logs": {"export": {"store": {"nonsense": 1}}}}, "nonsense"),
            "collector_bulk": ({"logs": {"collect": {"bulk": {"http": ["nonsense"]}}}}, "nonsense"),
@@ -180,6 +189,41 @@ def test_an_exporter_settles_each_item_once(oxpecker, fault_server, tmp_path, ro
     agent = start(oxpecker, tmp_path, signal, impatient(export(server.url), answer))
     feed(agent, tmp_path, signal)
     agent.wait_until(lambda: settled(agent, signal), 60, "every item settled")
+    agent.assert_balanced()
+
+
+def all_settled(agent):
+    """Of what was pushed so far, of which there is some."""
+    ended = sum(agent.booked(term, source="series") for term in ("delivered", "rejected"))
+    return agent.booked("delivered", source="series") and ended == agent.booked("received", source="series")
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+@pytest.mark.parametrize("row", sorted(PUSHED))
+def test_an_exporter_of_metrics_settles_each_sample_once(oxpecker, fault_server, row, answer):
+    server = fault_server()
+    server.plan(ANSWERS[answer], then=fault.good())
+    agent = oxpecker({"exit": {"within": "3s"}, "metrics": {"export": impatient(PUSHED[row](server.url), answer)}})
+    server.wait_requests(2, "/", 60)
+    agent.wait_until(lambda: all_settled(agent), 60, "every sample settled")
+    agent.assert_balanced()
+    agent.expected_exit = {0, 1}  # 1: some were refused
+
+
+@pytest.mark.parametrize("row", sorted(PUSHED))
+def test_an_exporter_of_metrics_ends_in_the_middle_of_a_send(oxpecker, fault_server, row):
+    server = fault_server()
+    server.plan(fault.hang())
+    export = {name: {**options, "timeout": "60s"} for name, options in PUSHED[row](server.url).items()}
+    agent = oxpecker({"exit": {"within": "3s"}, "metrics": {"export": export}})
+    server.wait_requests(1, "/", 60)
+    assert agent.stop() == 0
+    server.plan(fault.good())
+    server.refuse()
+    server.listen()
+    agent.start()
+    agent.wait_until(lambda: all_settled(agent), 60, "every sample settled by the next start")
+    assert agent.booked("dropped", source="series") == agent.booked("rejected", source="series") == 0
     agent.assert_balanced()
 
 

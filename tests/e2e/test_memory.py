@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -71,6 +72,30 @@ def test_what_a_flood_took_goes_back(oxpecker, container, fault_server):
     wait_until(lambda: group.anonymous < 8 << 20, 60, "what was kept went back to the kernel")
 
 
+def test_what_waits_for_a_destination_stands_on_disk(oxpecker, container, fault_server, closing):
+    """20 MiB are held while it is away, and arrive. The agent has less than 12 MiB of memory of its own meanwhile."""
+    group, server, taken = container(256 << 20), fault_server(), 0
+    sink, folders = Sink(server), closing.keep(contextlib.ExitStack())
+    server.refuse()
+    agent = oxpecker({"state": {"path": folders.enter_context(tempfile.TemporaryDirectory(dir="/var/tmp"))},  # no tmpfs
+                      "traces": {"batch": {"age": "100ms"}, "export": {
+                          "otlp": {"endpoint": server.url, "retry_first": "100ms", "retry_last": "1s"}}}})
+    while taken < 20_000:
+        message = request_of(500, first=1 + taken)
+        for span in message.resource_spans[0].scope_spans[0].spans:
+            span.name = "x" * 1000
+        assert requests.post(agent.otlp_url + "/v1/traces", data=message.SerializeToString(), headers=PROTOBUF,
+                             timeout=60).status_code == 200
+        taken += 500
+    agent.wait_until(lambda: agent.metric("oxpecker_memory_on_disk_bytes") > 18 << 20, 60)
+    assert agent.metric("oxpecker_memory_used_bytes") > 20_000_000 and agent.booked("held") == taken
+    wait_until(lambda: group.anonymous < 12 << 20, 60, "what was moved to disk is no memory of the agent's any more")
+    server.listen()
+    agent.wait_until(lambda: agent.booked("held") == 0, 60, "all is delivered")
+    assert sorted(sink.spans) == list(range(1, 1 + taken))
+    agent.wait_until(lambda: agent.metric("oxpecker_memory_on_disk_bytes") == 0, 60)
+
+
 @pytest.mark.parametrize("word", ["--json", "--follow"])
 def test_large_lines_are_shown_beside_the_agent_in_24_mib(oxpecker, small, tmp_path, word):
     """`kubectl exec` starts it in the agent's container: a kill would be the end of both."""
@@ -128,7 +153,9 @@ class Flood:
         self.taken, self.spans, self.refused = [], 0, {"bulk": 0, "otlp": 0}
         self.threads = [threading.Thread(target=flow, daemon=True) for flow in
                         (self.into_bulk, self.into_otlp, self.into_pipe, self.into_socket)]
-        for thread in self.threads:
+        self.threads[0].start()  # once the others have filled `memory`, nothing of a bulk may be taken any more
+        wait_until(lambda: self.taken or not self.threads[0].is_alive(), 60, "a bulk is taken")
+        for thread in self.threads[1:]:
             thread.start()
 
     def goes_on(self):

@@ -351,6 +351,28 @@ static void gauges_become_what_their_mode_says(void **state)
 	end(&f);
 }
 
+/* As the same page would be if it was scraped. */
+static void names_in_quotes_are_as_on_any_page(void **state)
+{
+	struct push_link *a, *b;
+	struct fixture f;
+
+	(void)state;
+	begin(&f, NULL);
+	a = connect_to(&f);
+	b = connect_to(&f);
+	push(a, NULL, "x_total{\"job\"=\"1\"} 1\n{\"y_total\",\"z\"=\"1\"} 1\nu{\"a.b\"=\"1\"} 1\n{\"c.d\"} 1\n");
+	push(b, NULL, "x_total{job=\"1\"} 2\ny_total{z=\"1\"} 2\nu{\"a.b\"=\"1\"} 2\n{\"c.d\"} 2\n");
+	expect(&f, "x_total{job=\"1\"}", 3);
+	expect(&f, "y_total{z=\"1\"}", 3);
+	expect(&f, "u{a_b=\"1\"}", 3);
+	expect(&f, "c_d", 3);
+	assert_null(strstr(f.page.data, "{\""));
+	push_link_closed(a);
+	push_link_closed(b);
+	end(&f);
+}
+
 static void a_process_that_comes_back_under_its_name_is_not_there_twice(void **state)
 {
 	struct push_link *link;
@@ -657,6 +679,7 @@ int main(void)
 		cmocka_unit_test(the_sum_is_what_all_processes_have_pushed),
 		cmocka_unit_test(a_sum_does_not_depend_on_the_order_of_deaths),
 		cmocka_unit_test(gauges_become_what_their_mode_says),
+		cmocka_unit_test(names_in_quotes_are_as_on_any_page),
 		cmocka_unit_test(a_process_that_comes_back_under_its_name_is_not_there_twice),
 		cmocka_unit_test(a_process_may_come_back_while_it_is_being_folded),
 		cmocka_unit_test(the_newer_connection_of_a_name_is_the_worker),

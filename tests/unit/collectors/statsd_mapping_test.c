@@ -124,6 +124,26 @@ static void rules_say_what_their_series_are(void **state)
 	statsd_mapping_done(&m);
 }
 
+/* As statsd_exporter wrote them before 0.20, and still reads them. */
+static void keys_of_older_files_mean_the_same(void **state)
+{
+	struct statsd_mapping m = mapping_of("defaults:\n  timer_type: histogram\n  buckets: [1, 2]\n"
+					     "  quantiles: [{ quantile: 0.5, error: 0.1 }]\n"
+					     "mappings:\n"
+					     "- match: a\n  name: a\n"
+					     "- match: b\n  name: b\n  timer_type: histogram\n  buckets: [3]\n"
+					     "- match: c\n  name: c\n  buckets: [4]\n"
+					     "  histogram_options: { buckets: [5] }\n");
+	const struct statsd_rule *rules = m.rules.rules;
+
+	(void)state;
+	assert_int_equal(m.rules.count, 3);
+	assert_true(rules[0].bounds.count == 2 && rules[0].bounds.values[1] == 2);
+	assert_true(rules[1].bounds.count == 1 && rules[1].bounds.values[0] == 3);
+	assert_true(rules[2].bounds.count == 1 && rules[2].bounds.values[0] == 5);
+	statsd_mapping_done(&m);
+}
+
 static void an_empty_file_maps_nothing(void **state)
 {
 	struct statsd_mapping m = mapping_of("mappings:\n");
@@ -142,7 +162,10 @@ static void what_cannot_be_followed_is_refused_with_its_line(void **state)
 		{ "mappings:\n- name: a\n", ":2:", "match is missing" },
 		{ "mappings:\n- match: a\n  name: a\n  nonsense: 1\n", ":4:", "nonsense" },
 		{ "nonsense: 1\n", ":1:", "nonsense" },
-		{ "defaults:\n  timer_type: histogram\n", ":2:", "timer_type" },
+		{ "defaults:\n  timer_type: summary\n", ":2:", "summary\" is not made here" },
+		{ "mappings:\n- match: a\n  name: a\n  timer_type: summary\n", ":4:", "is not made here" },
+		{ "mappings:\n- match: a\n  name: a\n  quantiles: []\n", ":4:", "summaries are not made" },
+		{ "mappings:\n- match: a\n  name: a\n  buckets: [2, 1]\n", ":4:", "not above" },
 		{ "defaults:\n  observer_type: summary\n", ":2:", "summary\" is not made here" },
 		{ "mappings:\n- match: a\n  name: a\n  observer_type: summary\n", ":4:", "is not made here" },
 		{ "mappings:\n- match: a\n  name: a\n  summary_options: {}\n", ":4:", "summaries are not made" },
@@ -219,6 +242,7 @@ int main(void)
 		cmocka_unit_test(the_first_rule_that_fits_counts),
 		cmocka_unit_test(references_are_replaced),
 		cmocka_unit_test(rules_say_what_their_series_are),
+		cmocka_unit_test(keys_of_older_files_mean_the_same),
 		cmocka_unit_test(an_empty_file_maps_nothing),
 		cmocka_unit_test(what_cannot_be_followed_is_refused_with_its_line),
 		cmocka_unit_test(a_file_that_is_not_there_is_told),

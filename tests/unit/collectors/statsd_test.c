@@ -260,6 +260,27 @@ static void stream_text(struct bench *b, const char *text, size_t size, size_t p
 	close(ends[0]);
 }
 
+/* Whole lines, however few bytes are asked for. */
+static void a_datagram_is_taken_in_pieces(void **state)
+{
+	static const char lines[] = "a:1|c\nbb:2|c\r\n\na:3|c\nlast:1|c";
+
+	(void)state;
+	for (size_t piece = 1; piece <= sizeof lines; piece++) {
+		struct bytes text = { lines, sizeof lines - 1 };
+		struct bench b;
+		bench_init(&b, &plain);
+		while (text.size > 0) {
+			size_t size = statsd_events_take_some(&b.events, text, piece);
+			assert_in_range(size, 1, piece + sizeof "bb:2|c\r\n" - 2);
+			text = (struct bytes){ text.data + size, text.size - size };
+		}
+		assert_shows(&b, "a 4\nbb 2\nlast 1\n");
+		assert_int_equal(fake_host_number(&b.host, "statsd_lines_total"), 4);
+		bench_done(&b);
+	}
+}
+
 static void a_stream_may_be_cut_anywhere(void **state)
 {
 	static const char lines[] = "a:1|c\nbb:2|c\r\n\na:3|c\nlast:1|c";
@@ -375,6 +396,7 @@ int main(void)
 		cmocka_unit_test(what_is_refused_is_counted_and_said_once),
 		cmocka_unit_test(a_refused_value_leaves_no_series),
 		cmocka_unit_test(a_flood_of_tags_overflows),
+		cmocka_unit_test(a_datagram_is_taken_in_pieces),
 		cmocka_unit_test(a_stream_may_be_cut_anywhere),
 		cmocka_unit_test(lengths_before_messages_are_told_from_lines),
 		cmocka_unit_test(a_length_may_look_like_an_empty_line),

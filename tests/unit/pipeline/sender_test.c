@@ -182,6 +182,13 @@ static const struct exporter_type asked_type = { .name = "asked",
 	.cancel = fake_cancel,
 	.destroy = fake_destroy };
 
+static const struct exporter_type ordered_type = { .name = "ordered",
+	.signals = SIGNAL_LOGS,
+	.in_order = true,
+	.send = fake_send,
+	.cancel = fake_cancel,
+	.destroy = fake_destroy };
+
 static const struct sender_limits limits = {
 	.concurrency = 2, .timeout = { 30000000000 }, .retry_first = { 500000000 }, .retry_last = { 30000000000 }
 };
@@ -212,6 +219,11 @@ static int setup(void **state)
 static int setup_asked(void **state)
 {
 	return set_up(state, &asked_type);
+}
+
+static int setup_ordered(void **state)
+{
+	return set_up(state, &ordered_type);
 }
 
 static int teardown(void **state)
@@ -993,6 +1005,58 @@ static void who_goes_away_in_between_has_nothing_refused(void **state)
 	assert_sorted_out(w, 2, 6);
 }
 
+/* Whatever fails, and in whichever way, what came first is taken first, and one goes out at a time. */
+static void what_is_to_be_in_order_is_taken_in_order(void **state)
+{
+	static const enum mood moods[] = { RESETS, FAILS, HANGS, DOWN };
+	struct world *w = *state;
+	struct exporter *e = &w->exporter;
+
+	sender_send_max(w->sender, 1);
+	for (size_t i = 0; i < COUNT_OF(moods); i++) {
+		offer(w, "rgg", 10);
+		offer(w, "g", 10);
+		e->mood = moods[i];
+		later(w, 100000);
+		assert_int_equal(e->taken_count, 4 * i);
+		e->mood = TAKES;
+		e->breaths = 1; /* what resets the connection is taken once */
+		later(w, 40000);
+		assert_taken_once_in_order(e, 4 * (i + 1));
+		assert_int_equal(e->under_way + e->held_count, 0);
+	}
+	assert_int_equal(term(w, LEDGER_DELIVERED)->records, 4 * COUNT_OF(moods));
+}
+
+/* The oldest first, but for what is under way; the others are sent. */
+static void what_waits_can_be_shed(void **state)
+{
+	struct world *w = *state;
+	struct exporter *e = &w->exporter;
+
+	e->hold = true;
+	for (int i = 0; i < 4; i++)
+		offer(w, "g", 10);
+	turn(w);
+	assert_int_equal(e->held_count, 1);
+	sender_shed(w->sender, LEDGER_DROPPED_AGE);
+	sender_shed(w->sender, LEDGER_DROPPED_FULL);
+	assert_int_equal(term(w, LEDGER_DROPPED_AGE)->records, 1);
+	assert_int_equal(term(w, LEDGER_DROPPED_FULL)->records, 1);
+	assert_int_equal(term(w, LEDGER_HELD)->records, 2);
+	assert_int_equal(source_lost_records(w->source), 2);
+	sender_check(w->sender);
+	e->hold = false;
+	answer(e, e->held_of[0], e->held[0]);
+	e->held_count = 0;
+	turn(w);
+	assert_int_equal(e->taken_count, 2);
+	assert_int_equal(e->taken[0], 0);
+	assert_int_equal(e->taken[1], 3);
+	assert_null(sender_oldest_waiting(w->sender));
+}
+
+#define ORDERED(f) cmocka_unit_test_setup_teardown(f, setup_ordered, teardown)
 #define ASKED(f) cmocka_unit_test_setup_teardown(f, setup_asked, teardown)
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 int main(void)
@@ -1022,6 +1086,8 @@ int main(void)
 		CASE(a_slow_one_is_waited_for_and_left_alone),
 		CASE(one_that_comes_back_slow_is_recovered),
 		CASE(what_hangs_by_itself_has_its_whole_timeout),
+		ORDERED(what_is_to_be_in_order_is_taken_in_order),
+		ORDERED(what_waits_can_be_shed),
 		ASKED(one_alone_is_refused_beside_an_answer_to_nothing),
 		ASKED(it_is_back_within_moments_of_one_that_hung),
 		ASKED(one_that_hangs_is_asked_less_often_in_time),

@@ -94,6 +94,32 @@ static void what_is_scraped_no_more_is_gone(void **state)
 	series_free(t.series);
 }
 
+/* Nothing of them is written, but a slice takes no more of them than of others. */
+static void families_that_are_left_behind_take_their_part_of_a_slice(void **state)
+{
+	enum { FAMILIES = 90, BUDGET = 100, HIDDEN = 16 };
+	struct table t = table_of(&limits);
+	struct series_cursor c;
+	struct buffer page;
+	size_t slices = 1;
+
+	(void)state;
+	buffer_init(&page, 1 << 20);
+	for (int i = 0; i < FAMILIES; i++)
+		assert_int_equal(buffer_printf(&page, "f%04d 1\n", i), 0);
+	assert_int_equal(buffer_append(&page, "", 1), 0);
+	scrape(&t, t.app, page.data);
+	scrape(&t, t.app, "a 1\nz 2\n");
+	page.size = 0;
+	series_cursor_init(&c, t.series, EXPOSITION_TEXT);
+	for (; series_write_some(&c, &page, BUDGET) == 1; slices++)
+		assert_true(c.spent <= BUDGET + HIDDEN);
+	assert_in_range(slices, FAMILIES * HIDDEN / (BUDGET + HIDDEN), FAMILIES);
+	assert_page(&t, "# TYPE a untyped\na 1\n# TYPE z untyped\nz 2\n");
+	buffer_done(&page);
+	series_free(t.series);
+}
+
 static void a_target_may_go_down_while_it_is_scraped(void **state)
 {
 	struct table t = table_of(&limits);
@@ -754,6 +780,7 @@ int main(void)
 		cmocka_unit_test(a_scrape_is_visible_when_it_is_committed),
 		cmocka_unit_test(an_abandoned_scrape_leaves_no_trace),
 		cmocka_unit_test(what_is_scraped_no_more_is_gone),
+		cmocka_unit_test(families_that_are_left_behind_take_their_part_of_a_slice),
 		cmocka_unit_test(a_target_may_go_down_while_it_is_scraped),
 		cmocka_unit_test(two_targets_share_a_page),
 		cmocka_unit_test(types_that_clash_are_refused_by_family),

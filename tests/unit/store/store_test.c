@@ -247,6 +247,39 @@ static void test_a_file_of_version_1_is_taken_over(void **state)
 	assert_int_equal(number(f, "SELECT count(*) FROM spans"), 1);
 }
 
+/* What `show` says to a person, instead of what SQLite does. */
+static void assert_said(struct fixture *f, const char *what, int failed, const char *said)
+{
+	FILE *text = tmpfile();
+	char all[1024] = "";
+	int old = dup(STDERR_FILENO);
+
+	assert_true(text && old >= 0 && dup2(fileno(text), STDERR_FILENO) >= 0);
+	assert_int_equal(store_show(f->folder, what, &(struct store_show_options){ .limit = 1 }, stdout), failed);
+	dup2(old, STDERR_FILENO);
+	close(old);
+	assert_true(pread(fileno(text), all, sizeof all - 1, 0) >= 0);
+	fclose(text);
+	assert_non_null(strstr(all, said));
+	assert_null(strstr(all, "column"));
+}
+
+static void test_show_says_what_to_do_about_other_versions(void **state)
+{
+	struct fixture *f = *state;
+
+	close_store(f);
+	change(f, "DROP TABLE spans; CREATE TABLE spans (start_ns INTEGER, trace_id TEXT, span_id TEXT);"
+		  "PRAGMA user_version = 1");
+	assert_said(f, "traces", -EPROTO, "Start the agent");
+	assert_said(f, "logs", 0, "no logs in the store");
+	change(f, "PRAGMA user_version = 99");
+	assert_said(f, "logs", -EPROTO, "version 99");
+	change(f, "PRAGMA user_version = 1");
+	open_store(f);
+	assert_said(f, "traces", 0, "no traces in the store");
+}
+
 static int64_t size_of(const struct fixture *f, const char *file)
 {
 	struct stat info;
@@ -731,6 +764,7 @@ int main(void)
 		TEST(test_a_file_without_its_name_takes_nothing),
 		TEST(test_the_old_goes),
 		TEST(test_a_file_of_version_1_is_taken_over),
+		TEST(test_show_says_what_to_do_about_other_versions),
 		TEST(test_spans_are_as_old_as_they_are_here),
 		TEST(test_spans_from_the_future_give_way),
 		TEST(test_the_file_is_bounded),

@@ -1,0 +1,391 @@
+#include "admin/outgoing.h"
+
+#include <stdlib.h>
+
+#include "admin/metrics.h"
+#include "agent_config.h"
+#include "core.h"
+#include "host.h"
+#include "loop/lane.h"
+#include "outlet.h"
+#include "pipeline/sender.h"
+#include "pipeline/source.h"
+#include "proto/samples_item.h"
+#include "proto/series_gone.h"
+#include "spool/spool.h"
+
+enum {
+	ITEM_BYTES = 256 << 10, /* of an item, and one line more */
+	SLICE_BYTES = 256 << 10, /* that are cut before the loop looks at other events */
+	ROUND_S = 60, /* how long a round may take */
+	LAST_ROUND_MS = 2000, /* the same, when the process ends */
+};
+
+enum outgoing_state { OUTGOING_IDLE, OUTGOING_ASKED, OUTGOING_LOOKING, OUTGOING_CUTTING, OUTGOING_STATES };
+
+static const bool moves[OUTGOING_STATES][OUTGOING_STATES] = {
+	[OUTGOING_IDLE] = { [OUTGOING_ASKED] = true },
+	[OUTGOING_ASKED] = { [OUTGOING_LOOKING] = true, [OUTGOING_CUTTING] = true, [OUTGOING_IDLE] = true },
+	[OUTGOING_LOOKING] = { [OUTGOING_CUTTING] = true, [OUTGOING_IDLE] = true },
+	[OUTGOING_CUTTING] = { [OUTGOING_IDLE] = true },
+};
+
+/*
+ * To one exporter.
+ *
+ * Invariant: there is a page from LOOKING on, kept as the taker's; `again` only if it is not idle.
+ */
+struct outgoing_way {
+	struct outgoing_way *next;
+	struct outgoing *all;
+	const struct outlet *outlet;
+	struct source *source;
+	enum outgoing_state state;
+	struct page_taker taker;
+	struct loop_timer timer;
+	struct loop_soon slice;
+	struct http_page *page;
+	struct samples_cut cut; /* of the page, then of `ended` */
+	bool cutting_ended;
+	int64_t at_ms; /* of the round under way, or of the last one */
+	bool again; /* another round is wanted when this one is over */
+	bool stopped;
+	bool shedding; /* and the log says so */
+	/* The lane's while a job is under way. */
+	struct job job;
+	struct series_gone *gone;
+	struct buffer ended; /* lines of series that have */
+	int failed;
+	size_t charged; /* taken for `gone` */
+};
+
+static void move(struct outgoing_way *w, enum outgoing_state to)
+{
+	OXP_ASSERT(moves[w->state][to]);
+	w->state = to;
+}
+
+static const struct metrics_export *options(const struct outgoing_way *w)
+{
+	return &w->outlet->config->metrics;
+}
+
+static struct sender *sender_of(const struct outgoing_way *w)
+{
+	return w->outlet->sender;
+}
+
+/* What waits. */
+
+static void shed(struct outgoing_way *w, enum ledger_term term)
+{
+	if (!w->shedding)
+		host_log(w->outlet->host, LOG_LEVEL_WARN,
+			"samples are dropped, the oldest first: %s; they are counted as dropped{%s}",
+			term == LEDGER_DROPPED_AGE ? "they have waited longer than `age`"
+						   : "more wait than `queue` or `memory` have room for",
+			ledger_term_reason(term));
+	w->shedding = true;
+	sender_shed(sender_of(w), term);
+}
+
+/* When the samples of a send are of; 0 if that cannot be read. */
+static int64_t time_of(const struct send *send)
+{
+	size_t i = send->first;
+	const struct batch_item *item;
+
+	while (i + 1 < send->end && !send_wants(send, i))
+		i++;
+	item = batch_item(send->delivery->batch, i);
+	return samples_when((struct bytes){ item->data, item->size });
+}
+
+static void keep_ceilings(struct outgoing_way *w)
+{
+	const struct metrics_export *o = options(w);
+	int64_t oldest = loop_wall(w->all->in.core->loop).ns / 1000000 - duration_ms(o->age);
+	const struct send *send;
+
+	while ((send = sender_oldest_waiting(sender_of(w))) && sender_of(w)->queued_bytes > o->queue)
+		shed(w, LEDGER_DROPPED_FULL);
+	while (o->age.ns > 0 && (send = sender_oldest_waiting(sender_of(w))) && time_of(send) < oldest)
+		shed(w, LEDGER_DROPPED_AGE);
+	if (w->shedding && sender_of(w)->queued_records == 0) {
+		host_log(w->outlet->host, LOG_LEVEL_INFO, "no samples are dropped any more");
+		w->shedding = false;
+	}
+}
+
+/* Offering. */
+
+static void lose(struct outgoing_way *w, uint64_t samples, uint64_t bytes)
+{
+	if (!w->shedding)
+		host_log(w->outlet->host, LOG_LEVEL_WARN,
+			"there is no room in memory for samples: they are counted as dropped{full}");
+	w->shedding = true;
+	source_lost(w->source, samples, bytes);
+}
+
+static enum admit offer(struct outgoing_way *w, struct batch **batch)
+{
+	if (options(w)->spool)
+		return spool_offer_anyway(w->all->in.spool, w->source, batch);
+	return source_offer(w->source, batch);
+}
+
+static void hand_over(struct outgoing_way *w, struct batch *batch)
+{
+	if (batch && batch_items(batch) > 0 && offer(w, &batch) != ADMIT_TAKEN)
+		lose(w, batch_records(batch), batch_size(batch));
+	batch_free(batch);
+}
+
+static char *put(char *to, struct bytes b)
+{
+	if (b.size > 0)
+		memcpy(to, b.data, b.size);
+	return to + b.size;
+}
+
+/* Whether there was room for it. */
+static bool add_piece(const struct outgoing_way *w, struct batch *batch, const struct samples_piece *p)
+{
+	char head[SAMPLES_HEAD_MAX], *data;
+	struct bytes first = { head, samples_head_write(w->at_ms, w->cutting_ended, head) };
+	size_t size = first.size + p->family.size + p->lines.size;
+	struct batch_item item = { .size = (uint32_t)size, .records = p->samples };
+
+	data = batch ? batch_block(batch, size) : NULL;
+	if (!data)
+		return false;
+	item.data = data;
+	put(put(put(data, first), p->family), p->lines);
+	return batch_add(batch, &item) == 0;
+}
+
+/* A batch of one piece, for which the oldest of what waits makes room. */
+static struct batch *batch_of(struct outgoing_way *w, const struct samples_piece *p)
+{
+	for (;;) {
+		struct batch *batch = source_batch_new(w->source);
+		if (add_piece(w, batch, p))
+			return batch;
+		batch_free(batch);
+		if (!sender_oldest_waiting(sender_of(w)))
+			return NULL;
+		shed(w, LEDGER_DROPPED_FULL);
+	}
+}
+
+/* A round. */
+
+static void begin_round(struct outgoing_way *w)
+{
+	bool ends = w->all->in.core->phase >= AGENT_DRAINING;
+
+	if (w->stopped || spool_is_reading(w->all->in.spool, w->source))
+		return;
+	move(w, OUTGOING_ASKED);
+	metrics_want(w->all->in.metrics, &w->taker, ends ? DURATION_MS(LAST_ROUND_MS) : DURATION_S(ROUND_S));
+}
+
+static void end_round(struct outgoing_way *w)
+{
+	bool again = w->again;
+
+	if (w->page) {
+		metrics_left(&w->taker);
+		http_page_release(w->page);
+	}
+	w->page = NULL;
+	buffer_done(&w->ended);
+	move(w, OUTGOING_IDLE);
+	w->again = false;
+	if (again)
+		begin_round(w);
+}
+
+static void want(struct outgoing_way *w)
+{
+	if (w->state == OUTGOING_IDLE)
+		begin_round(w);
+	else
+		w->again = true;
+}
+
+/* The page, then what has ended. */
+static void cut_slice(void *context)
+{
+	struct outgoing_way *w = context;
+	size_t from = w->cut.at;
+	struct samples_piece p;
+	bool more;
+
+	while ((more = samples_cut_next(&w->cut, options(w)->samples, ITEM_BYTES, &p))) {
+		struct batch *batch = batch_of(w, &p);
+		if (batch)
+			hand_over(w, batch);
+		else
+			lose(w, p.samples, p.lines.size);
+		if (w->cut.at - from >= SLICE_BYTES)
+			break;
+	}
+	if (!more && w->cutting_ended) {
+		end_round(w);
+		return;
+	}
+	if (!more) {
+		w->cutting_ended = true;
+		samples_cut_init(&w->cut, buffer_bytes(&w->ended));
+	}
+	loop_soon_run(&w->slice);
+}
+
+static void begin_cutting(struct outgoing_way *w)
+{
+	move(w, OUTGOING_CUTTING);
+	keep_ceilings(w);
+	w->cutting_ended = false;
+	samples_cut_init(&w->cut, http_page_bytes(w->page));
+	loop_soon_run(&w->slice);
+}
+
+/* In the CPU lane. */
+static void look(struct job *job)
+{
+	struct outgoing_way *w = CONTAINER_OF(job, struct outgoing_way, job);
+
+	w->failed = series_gone_next(w->gone, http_page_bytes(w->page), &w->ended);
+}
+
+/* What is remembered of the page is within `memory`, too. */
+static void charge(struct outgoing_way *w)
+{
+	struct budget *b = w->all->in.budget;
+
+	budget_give(b, SIGNAL_METRICS, w->charged);
+	w->charged = series_gone_size(w->gone);
+	if (budget_take(b, SIGNAL_METRICS, w->charged))
+		return;
+	w->failed = -ENOMEM;
+	series_gone_forget(w->gone);
+	w->charged = 0;
+}
+
+static void looked(struct job *job)
+{
+	struct outgoing_way *w = CONTAINER_OF(job, struct outgoing_way, job);
+
+	charge(w);
+	if (w->failed)
+		host_log(w->outlet->host, LOG_LEVEL_WARN,
+			"there is no room in memory to find out which series end: they fade out instead");
+	if (w->stopped)
+		end_round(w);
+	else
+		begin_cutting(w);
+}
+
+static bool take_page(struct page_taker *t, struct http_page *page, struct wall_time at)
+{
+	struct outgoing_way *w = CONTAINER_OF(t, struct outgoing_way, taker);
+	int64_t ms = at.ns / 1000000;
+
+	if (!page || w->stopped) {
+		end_round(w);
+		return false;
+	}
+	w->at_ms = ms > w->at_ms ? ms : w->at_ms + 1;
+	w->page = http_page_hold(page);
+	w->failed = 0;
+	buffer_init(&w->ended, SIZE_MAX);
+	w->job = (struct job){ .work = look, .done = looked };
+	if (sender_of(w)->type->tells_ends && lane_run(w->all->in.core->cpu, &w->job) == 0)
+		move(w, OUTGOING_LOOKING);
+	else
+		begin_cutting(w);
+	return true;
+}
+
+static void on_timer(void *context)
+{
+	struct outgoing_way *w = context;
+
+	loop_timer_set(&w->timer, options(w)->interval);
+	if (w->state == OUTGOING_IDLE)
+		begin_round(w);
+}
+
+void outgoing_init(struct outgoing *all, const struct outgoing_options *o)
+{
+	*all = (struct outgoing){ .in = *o };
+}
+
+void outgoing_add(struct outgoing *all, const struct outlet *outlet, struct source *source, bool any_names)
+{
+	struct outgoing_way *w = oxp_new(sizeof *w);
+	struct loop *loop = all->in.core->loop;
+
+	*w = (struct outgoing_way){ .next = all->first, .all = all, .outlet = outlet, .source = source };
+	w->taker = (struct page_taker){ .wish = { .format = EXPOSITION_OPENMETRICS,
+						.escaping = any_names ? EXPOSITION_UTF8 : EXPOSITION_UNDERSCORES },
+		.take = take_page };
+	w->gone = series_gone_new(random_next(&all->in.core->random));
+	loop_timer_init(&w->timer, loop, on_timer, w);
+	loop_soon_init(&w->slice, loop, cut_slice, w);
+	metrics_add_taker(all->in.metrics, &w->taker);
+	all->first = w;
+}
+
+void outgoing_start(struct outgoing *all)
+{
+	for (struct outgoing_way *w = all->first; w; w = w->next)
+		loop_timer_set(&w->timer, options(w)->interval);
+}
+
+void outgoing_drain(struct outgoing *all)
+{
+	for (struct outgoing_way *w = all->first; w; w = w->next)
+		want(w);
+}
+
+bool outgoing_has_ended(struct outgoing *all)
+{
+	bool ended = true;
+
+	for (struct outgoing_way *w = all->first; w; w = w->next) {
+		if (!all->quiet)
+			want(w);
+		ended = ended && w->state == OUTGOING_IDLE;
+	}
+	all->quiet = true;
+	return ended;
+}
+
+void outgoing_stop(struct outgoing *all)
+{
+	for (struct outgoing_way *w = all->first; w; w = w->next) {
+		w->stopped = true;
+		w->again = false;
+		loop_timer_clear(&w->timer);
+		loop_soon_done(&w->slice);
+		if (w->state == OUTGOING_CUTTING)
+			end_round(w);
+	}
+}
+
+void outgoing_done(struct outgoing *all)
+{
+	for (struct outgoing_way *w; (w = all->first);) {
+		all->first = w->next;
+		OXP_ASSERT(!w->page);
+		loop_timer_done(&w->timer);
+		loop_soon_done(&w->slice);
+		budget_give(all->in.budget, SIGNAL_METRICS, w->charged);
+		series_gone_free(w->gone);
+		buffer_done(&w->ended);
+		free(w);
+	}
+}

@@ -1,0 +1,57 @@
+/*
+ * Series that go out by themselves: for each exporter of metrics, at each interval, the page of a round (metrics.h)
+ * becomes items (proto/samples_item.h), which go the way of all records: source, spool, sender.
+ *
+ *   OUTGOING_IDLE → OUTGOING_ASKED (a round is under way) → OUTGOING_LOOKING (the CPU lane: what has ended since the
+ *   page before) → OUTGOING_CUTTING (items are made, in slices) → IDLE
+ *
+ * All samples of a round have one time, and no later round has an earlier one, even if the clock is set back. A series
+ * that the last page had and this one lacks has ended: its destination is told.
+ *
+ * Order: an exporter of metrics gets its items in order (exporter_type.in_order), and no round begins while rows of an
+ * earlier run are still to be read. What waits for a destination has two ceilings, in bytes and in age. Beyond these,
+ * and where there is no room in `memory`, the oldest goes, counted as dropped{full} or dropped{age}.
+ *
+ * When the process ends there is a round at once, and another when nothing comes in any more.
+ */
+#ifndef OXP_OUTGOING_H
+#define OXP_OUTGOING_H
+
+#include "component.h"
+
+struct budget;
+struct core;
+struct metrics;
+struct outgoing_way;
+struct outlet;
+struct source;
+struct spool;
+
+struct outgoing_options {
+	struct core *core;
+	struct budget *budget;
+	struct metrics *metrics;
+	struct spool *spool;
+};
+
+/* Only outgoing.c writes it. */
+struct outgoing {
+	struct outgoing_options in;
+	struct outgoing_way *first;
+	bool quiet; /* nothing comes in any more: the last rounds were asked for */
+};
+
+void outgoing_init(struct outgoing *, const struct outgoing_options *);
+/* An exporter of metrics, with the source that is routed to it alone. Before outgoing_start(). `any_names`: it takes
+ * names that are not classic. */
+void outgoing_add(struct outgoing *, const struct outlet *, struct source *, bool any_names);
+void outgoing_start(struct outgoing *);
+/* The process ends: a round at once. */
+void outgoing_drain(struct outgoing *);
+/* Nothing comes in any more: begins the last round. Whether that is over; to be asked until it is. */
+bool outgoing_has_ended(struct outgoing *);
+/* Nothing is offered any more. */
+void outgoing_stop(struct outgoing *);
+void outgoing_done(struct outgoing *); /* the lanes are empty, pages are still there; zeroed memory is fine */
+
+#endif

@@ -1,0 +1,24 @@
+/*
+ * An item of samples (samples_item.h) as the message of one request of OTLP: ExportMetricsServiceRequest with one
+ * resource and one scope. (opentelemetry-proto 1.x, metrics.proto; OpenTelemetry specification, "Prometheus and
+ * OpenMetrics Compatibility", Prometheus Metric points to OTLP)
+ *
+ *	counter                 a monotonic, cumulative sum that is called as its samples (x_total)
+ *	histogram, summary      one point for each label set, with its buckets or quantiles
+ *	info, stateset          a sum that is not monotonic
+ *	all else                gauges, each called as its samples
+ *
+ * A sample that its family does not have is a gauge. The time at which a label set was created is when its points
+ * start. Series that have ended are not told: a receiver sees that points are missing. Native histograms will be
+ * exponential ones.
+ */
+#ifndef OXP_OTLP_SAMPLES_H
+#define OXP_OTLP_SAMPLES_H
+
+#include "base/bytes.h"
+
+/* `resource`: the field ResourceMetrics.resource, made before; may be empty. Appends the message. 0; -EBADMSG if the
+ * item cannot be read to its end, and what was read is there; -ENOSPC or -ENOMEM. */
+int otlp_samples_build(struct bytes resource, struct bytes item, struct buffer *to) MUST_CHECK;
+
+#endif

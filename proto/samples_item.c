@@ -1,0 +1,222 @@
+#include "proto/samples_item.h"
+
+#include <errno.h>
+
+#include "proto/exposition_number.h"
+
+static const char values[] = " values\n", gone[] = " gone\n", eof[] = "# EOF\n";
+
+/* Cutting. */
+
+void samples_cut_init(struct samples_cut *c, struct bytes page)
+{
+	size_t end = sizeof eof - 1;
+
+	if (page.size >= end && memcmp(page.data + page.size - end, eof, end) == 0)
+		page.size -= end;
+	*c = (struct samples_cut){ .page = page };
+}
+
+/* With its line end. */
+static struct bytes line_at(const struct samples_cut *c, size_t at)
+{
+	const char *from = c->page.data + at, *end = memchr(from, '\n', c->page.size - at);
+
+	return (struct bytes){ from, end ? (size_t)(end - from) + 1 : c->page.size - at };
+}
+
+static bool is_meta(const struct samples_cut *c, size_t at)
+{
+	return c->page.data[at] == '#';
+}
+
+/* A family begins: its lines of metadata stand together. Moves behind them. */
+static void take_family(struct samples_cut *c)
+{
+	size_t from = c->at;
+
+	while (c->at < c->page.size && is_meta(c, c->at))
+		c->at += line_at(c, c->at).size;
+	c->family = (struct bytes){ c->page.data + from, c->at - from };
+}
+
+/* A series of a line. */
+struct series {
+	struct bytes name, labels; /* the latter between the braces */
+};
+
+/* Behind the quoted text that begins at `at`. */
+static size_t behind_quoted(struct bytes line, size_t at)
+{
+	for (at++; at < line.size && line.data[at] != '"'; at++)
+		at += line.data[at] == '\\';
+	return at < line.size ? at + 1 : line.size;
+}
+
+static struct series series_of(struct bytes line)
+{
+	size_t name = 0, at;
+
+	while (name < line.size && line.data[name] != '{' && line.data[name] != ' ')
+		name++;
+	if (name == line.size || line.data[name] == ' ')
+		return (struct series){ { line.data, name }, { line.data, 0 } };
+	for (at = name + 1; at < line.size && line.data[at] != '}';)
+		at = line.data[at] == '"' ? behind_quoted(line, at) : at + 1;
+	return (struct series){ { line.data, name }, { line.data + name + 1, at - name - 1 } };
+}
+
+/* The next `name="value"` of them, which are not empty; what is no label is all that is left. */
+static struct bytes take_label(struct bytes *labels)
+{
+	size_t at = 0;
+	struct bytes label;
+
+	while (at < labels->size && labels->data[at] != ',')
+		at = labels->data[at] == '"' ? behind_quoted(*labels, at) : at + 1;
+	label = (struct bytes){ labels->data, at };
+	at += at < labels->size;
+	*labels = (struct bytes){ labels->data + at, labels->size - at };
+	return label;
+}
+
+static bool begins_with(struct bytes text, const char *with)
+{
+	size_t n = strlen(with);
+
+	return text.size >= n && memcmp(text.data, with, n) == 0;
+}
+
+/* The next label but that of a bucket or a quantile; empty: there are no more. */
+static struct bytes take_set_label(struct bytes *labels)
+{
+	while (labels->size > 0) {
+		struct bytes label = take_label(labels);
+		if (!begins_with(label, "le=\"") && !begins_with(label, "quantile=\""))
+			return label;
+	}
+	return (struct bytes){ NULL, 0 };
+}
+
+/* Whether both lines are of one label set of a family, which stands together: x_bucket, x_count and x_created, say. */
+static bool is_same_set(struct bytes a, struct bytes b)
+{
+	struct series x = series_of(a), y = series_of(b);
+	struct bytes of_x, of_y;
+
+	if (bytes_equal(x.name, y.name) && x.labels.size == 0 && y.labels.size == 0)
+		return false;
+	do {
+		of_x = take_set_label(&x.labels);
+		of_y = take_set_label(&y.labels);
+	} while (of_x.size > 0 && bytes_equal(of_x, of_y));
+	return of_x.size == 0 && of_y.size == 0;
+}
+
+static bool is_full(const struct samples_piece *p, size_t size, size_t samples, size_t bytes)
+{
+	return p->samples >= samples || size >= bytes;
+}
+
+bool samples_cut_next(struct samples_cut *c, size_t samples, size_t bytes, struct samples_piece *ret)
+{
+	size_t from = c->at;
+	struct bytes last = { NULL, 0 };
+
+	*ret = (struct samples_piece){ .samples = 0 };
+	if (c->at < c->page.size && !is_meta(c, c->at))
+		ret->family = c->family;
+	while (c->at < c->page.size) {
+		if (ret->samples > 0 && is_full(ret, c->at - from, samples, bytes) &&
+			(is_meta(c, c->at) || is_full(ret, c->at - from, samples + SAMPLES_SET_MAX, 2 * bytes) ||
+				!is_same_set(last, line_at(c, c->at))))
+			break;
+		if (is_meta(c, c->at)) {
+			take_family(c);
+			continue;
+		}
+		last = line_at(c, c->at);
+		c->at += last.size;
+		ret->samples++;
+	}
+	ret->lines = (struct bytes){ c->page.data + from, c->at - from };
+	return ret->samples > 0;
+}
+
+size_t samples_head_write(int64_t at_ms, bool is_gone, char to[SAMPLES_HEAD_MAX])
+{
+	size_t size = exposition_integer_format(at_ms, to), n = is_gone ? sizeof gone - 1 : sizeof values - 1;
+
+	memcpy(to + size, is_gone ? gone : values, n);
+	return size + n;
+}
+
+/* Reading. */
+
+/* Of its first line; the rest stays. */
+static bool take_head(struct bytes *item, int64_t *ret_at, bool *ret_gone)
+{
+	const char *end = memchr(item->data, '\n', item->size < SAMPLES_HEAD_MAX ? item->size : SAMPLES_HEAD_MAX);
+	const char *blank = end ? memchr(item->data, ' ', (size_t)(end - item->data)) : NULL;
+	struct bytes what;
+
+	if (!blank || !exposition_integer_parse((struct bytes){ item->data, (size_t)(blank - item->data) }, ret_at))
+		return false;
+	what = (struct bytes){ blank, (size_t)(end - blank) + 1 };
+	*ret_gone = bytes_are(what, gone);
+	item->size -= (size_t)(end + 1 - item->data);
+	item->data = end + 1;
+	return *ret_gone || bytes_are(what, values);
+}
+
+int64_t samples_when(struct bytes item)
+{
+	int64_t at;
+	bool is_gone;
+
+	return take_head(&item, &at, &is_gone) ? at : -1;
+}
+
+static int on_meta(void *context, const struct exposition_meta *m)
+{
+	struct samples_reader *r = context;
+	struct samples_family *f = &r->family;
+
+	if (!bytes_equal(f->name, m->name))
+		*f = (struct samples_family){ .name = m->name, .quoted = m->quoted };
+	if (m->what == EXPOSITION_TYPE)
+		f->type = m->type;
+	else if (m->what == EXPOSITION_HELP)
+		f->help = m->text;
+	else
+		f->unit = m->text;
+	return 0;
+}
+
+static int on_sample(void *context, const struct exposition_sample *s)
+{
+	struct samples_reader *r = context;
+
+	r->failed = r->sample(r->context, r, s);
+	return r->failed;
+}
+
+int samples_read(struct samples_reader *r, struct bytes item)
+{
+	static const struct exposition_events events = { on_meta, on_sample };
+	struct exposition_parser parser;
+	enum exposition_fault fault;
+
+	r->failed = 0;
+	r->family = (struct samples_family){ .name = { NULL, 0 } };
+	if (!take_head(&item, &r->at_ms, &r->gone))
+		return -EBADMSG;
+	exposition_init(&parser, EXPOSITION_OPENMETRICS, &exposition_limits_default, &events, r);
+	exposition_feed(&parser, item.data, item.size);
+	exposition_feed(&parser, eof, sizeof eof - 1);
+	fault = exposition_end(&parser);
+	exposition_done(&parser);
+	if (r->failed)
+		return r->failed;
+	return fault == EXPOSITION_FINE ? 0 : fault == EXPOSITION_NO_MEMORY ? -ENOMEM : -EBADMSG;
+}

@@ -1,0 +1,65 @@
+/*
+ * Samples on their way to a destination that they are pushed to: what an item of a batch of metrics is made of.
+ *
+ *	1732977600123 values		when, in ms since 1970, and what the lines are
+ *	# HELP …			lines of OpenMetrics 1.0, those of metadata for each family
+ *	requests_total{code="200"} 3
+ *
+ * With `gone` in place of `values` the lines are series that have ended, and their values mean nothing. An item is one
+ * request, whatever the protocol: it has no more samples than its destination takes at once. It is text, so that what
+ * one version has spooled is read by the next.
+ */
+#ifndef OXP_SAMPLES_ITEM_H
+#define OXP_SAMPLES_ITEM_H
+
+#include "proto/exposition_parse.h"
+
+enum {
+	SAMPLES_HEAD_MAX = 32, /* bytes of the first line */
+	SAMPLES_SET_MAX = 2048, /* of a label set that is kept whole */
+};
+
+/* A page that is cut into items. */
+struct samples_cut {
+	struct bytes page;
+	size_t at;
+	struct bytes family; /* the metadata of the family under way */
+};
+
+/* What an item has behind its first line: `family` and then `lines`, which point into the page. */
+struct samples_piece {
+	struct bytes family, lines;
+	uint32_t samples;
+};
+
+/* The page is OpenMetrics, or lines of samples alone. */
+void samples_cut_init(struct samples_cut *, struct bytes page);
+/* The next piece: that many samples, or bytes, and what is left of its last label set, up to as many bytes again and
+ * SAMPLES_SET_MAX: buckets, say, or when it was created. False: that was all. */
+bool samples_cut_next(struct samples_cut *, size_t samples, size_t bytes, struct samples_piece *ret);
+/* Writes the first line. Returns its size. */
+size_t samples_head_write(int64_t at_ms, bool gone, char to[SAMPLES_HEAD_MAX]);
+
+/* A family as far as the item tells of it; without a name if it does not. */
+struct samples_family {
+	struct bytes name, help, unit; /* as they were written, with their escapes */
+	enum exposition_type type;
+	bool quoted; /* the name */
+};
+
+struct samples_reader {
+	int64_t at_ms; /* of the item, */
+	bool gone; /* which is about series that have ended */
+	struct samples_family family; /* of the sample at hand */
+	/* 0, or -errno, which ends the reading. What it is given points into the item. */
+	int (*sample)(void *context, const struct samples_reader *, const struct exposition_sample *);
+	void *context;
+	int failed;
+};
+
+/* Reads all of an item. `sample` and `context` are set. 0; -EBADMSG if it is no such item; or what sample() said. */
+int samples_read(struct samples_reader *, struct bytes item) MUST_CHECK;
+/* When an item is of; -1 if it is none. */
+int64_t samples_when(struct bytes item);
+
+#endif

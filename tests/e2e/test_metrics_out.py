@@ -1,0 +1,164 @@
+"""Series that are pushed on over OTLP: what a page of Prometheus becomes, read by OpenTelemetry's own messages."""
+
+import pytest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+
+from lib import fault
+from lib.parsers import OPENMETRICS
+
+PAGE = """# HELP hits How\\nmany.
+# TYPE hits counter
+hits_total{path="/a\\"b\\\\c"} 7 # {trace_id="0102030405060708090a0b0c0d0e0f10",who="me"} 0.5 1e9
+hits_created{path="/a\\"b\\\\c"} 1.5
+hits_total{path="/b"} 8
+# TYPE size histogram
+size_bucket{le="1.0",part="x"} 2
+size_bucket{le="2.5",part="x"} 2 # {span_id="0102030405060708"} 2 3
+size_bucket{le="+Inf",part="x"} 5
+size_sum{part="x"} 9.5
+size_count{part="x"} 5
+size_created{part="x"} 3
+size_bucket{le="+Inf",part="y"} 1
+size_sum{part="y"} 1
+size_count{part="y"} 1
+# TYPE wait summary
+wait{quantile="0.5"} 1
+wait{quantile="0.9"} 2
+wait_sum 3
+wait_count 4
+# TYPE temp gauge
+temp{room="1"} NaN
+temp{room="2"} -3.5 1700000000.5
+# TYPE air_celsius gauge
+# UNIT air_celsius celsius
+air_celsius 20
+# TYPE build info
+build_info{version="1"} 1
+# TYPE odd unknown
+odd 1
+# EOF
+"""
+
+
+def config(url, tmp_path, **options):
+    return {"service": {"name": "shop"},
+            "metrics": {"collect": {"app": {"type": "scrape", "target": f"unix:{tmp_path}/app.sock", "timeout": "60s"}},
+                        "export": {"otlp": {"endpoint": url, "interval": "500ms", **options}}}}
+
+
+@pytest.fixture
+def app(fault_server, tmp_path):
+    server = fault_server(unix=str(tmp_path / "app.sock"))
+    server.plan(fault.ok(PAGE.encode(), OPENMETRICS))
+    return server
+
+
+def metrics_of(bodies):
+    """Each metric by its name, the pieces of one joined."""
+    found = {}
+    for body in bodies:
+        message = ExportMetricsServiceRequest.FromString(body)
+        resource, = message.resource_metrics
+        assert {pair.key: pair.value.string_value for pair in resource.resource.attributes}["service.name"] == "shop"
+        scope, = resource.scope_metrics
+        assert scope.scope.name == "oxpecker"
+        for metric in scope.metrics:
+            if metric.name in found:
+                found[metric.name].MergeFrom(metric)
+            else:
+                found[metric.name] = metric
+    return found
+
+
+def labels(pairs):
+    return {pair.key: pair.value.string_value for pair in pairs}
+
+
+def points(metric, kind):
+    assert metric.WhichOneof("data") == kind, metric
+    return list(getattr(metric, kind).data_points)
+
+
+def check_sums(found):
+    hits = found["hits_total"]
+    first, second = points(hits, "sum")
+    assert hits.sum.is_monotonic and hits.sum.aggregation_temporality == 2
+    assert hits.description == "How\nmany."
+    assert (first.as_double, labels(first.attributes)) == (7, {"path": '/a"b\\c'})
+    assert first.start_time_unix_nano == 1500000000 and second.start_time_unix_nano == 0
+    assert (second.as_double, labels(second.attributes)) == (8, {"path": "/b"})
+    exemplar, = first.exemplars
+    assert exemplar.trace_id == bytes(range(1, 17)) and labels(exemplar.filtered_attributes) == {"who": "me"}
+    assert exemplar.as_double == 0.5 and exemplar.time_unix_nano == 10**18
+    build = found["build_info"]
+    assert not build.sum.is_monotonic and labels(points(build, "sum")[0].attributes) == {"version": "1"}
+
+
+def check_histograms(found):
+    x, y = points(found["size"], "histogram")
+    assert found["size"].histogram.aggregation_temporality == 2
+    assert (list(x.explicit_bounds), list(x.bucket_counts)) == ([1, 2.5], [2, 0, 3])
+    assert (x.count, x.sum, labels(x.attributes), x.start_time_unix_nano) == (5, 9.5, {"part": "x"}, 3 * 10**9)
+    assert x.exemplars[0].span_id == bytes(range(1, 9)) and x.exemplars[0].time_unix_nano == 3 * 10**9
+    assert (list(y.explicit_bounds), list(y.bucket_counts), y.count) == ([], [1], 1)
+    wait, = points(found["wait"], "summary")
+    assert [(q.quantile, q.value) for q in wait.quantile_values] == [(0.5, 1), (0.9, 2)]
+    assert (wait.count, wait.sum) == (4, 3) and wait.time_unix_nano == x.time_unix_nano
+
+
+def check_gauges(found):
+    one, two = points(found["temp"], "gauge")
+    assert one.as_double != one.as_double and two.as_double == -3.5
+    assert two.time_unix_nano == 1700000000500000000
+    assert found["air_celsius"].unit == "celsius" and points(found["air_celsius"], "gauge")[0].as_double == 20
+    assert points(found["odd"], "gauge")[0].as_double == 1
+
+
+@pytest.mark.parametrize("samples", [2000, 7])
+def test_each_kind_of_series_is_what_otlp_has_for_it(oxpecker, fault_server, app, tmp_path, samples):
+    """However the page is cut: a label set stays whole."""
+    server = fault_server()
+    agent = oxpecker(config(server.url, tmp_path, samples=samples, interval="3s"))
+
+    def bodies():
+        return [request.body for request in server.taken("/v1/metrics")]
+
+    agent.wait_until(lambda: "wait" in metrics_of(bodies()), 60, "the last family of a round")
+    found = metrics_of(first_round(bodies()))
+    check_sums(found)
+    check_histograms(found)
+    check_gauges(found)
+
+
+def first_round(bodies):
+    """The requests up to the first in which a point comes again."""
+    taken, seen = [], set()
+    for body in bodies:
+        keys = {(name, str(point.attributes)) for name, metric in metrics_of([body]).items()
+                for point in getattr(metric, metric.WhichOneof("data")).data_points}
+        if keys & seen:
+            break
+        seen |= keys
+        taken.append(body)
+    return taken
+
+
+def test_over_grpc_it_is_the_same(oxpecker, grpc_fault_server, app, tmp_path):
+    server = grpc_fault_server()
+    agent = oxpecker(config(server.url, tmp_path, protocol="grpc"))
+    agent.wait_until(server.taken, 60, "a call")
+    assert {call.path for call in server.taken()} == {
+        "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"}
+    found = metrics_of([server.taken()[0].body])
+    check_sums(found)
+    check_histograms(found)
+
+
+def test_another_agent_shows_what_it_is_sent(oxpecker, app, tmp_path):
+    shows = oxpecker({})
+    agent = oxpecker(config(shows.otlp_url, tmp_path))
+    shows.wait_until(lambda: shows.metric("hits_total", path="/b") == 8, 60, "the counter")
+    assert shows.metric("size_bucket", part="x", le="2.5") == 2 and shows.metric("size_count", part="x") == 5
+    assert shows.metric("wait", quantile="0.9") == 2 and shows.metric("temp", room="2") == -3.5
+    agent.wait_until(lambda: agent.booked("delivered", source="series") > 0, 60, "it is delivered")
+    agent.assert_balanced()
