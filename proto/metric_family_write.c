@@ -500,6 +500,8 @@ int family_writer_text(struct family_writer *w, struct bytes text, enum expositi
 	struct reading r = { .writer = w, .to = to };
 	enum exposition_fault fault;
 
+	if (text.size == 0)
+		return 0;
 	exposition_init(&parser, format, &exposition_limits_default, &events, &r);
 	fault = exposition_feed(&parser, text.data, text.size);
 	OXP_ASSERT(!fault || fault == EXPOSITION_STOPPED);
