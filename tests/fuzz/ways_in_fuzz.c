@@ -106,6 +106,38 @@ enum admit host_offer(struct host *h, struct batch **batch)
 	return ADMIT_TAKEN;
 }
 
+/* A process that ends gives no lane a line: nothing of what follows is called. */
+bool host_ends(const struct host *h)
+{
+	(void)h;
+	return true;
+}
+
+struct lane *host_cpu_lane(struct host *h)
+{
+	(void)h;
+	abort();
+}
+
+enum admit host_prepare(
+	struct host *h, struct batch **batch, void (*done)(void *, int failed, struct batch *), void *context)
+{
+	(void)h, (void)batch, (void)done, (void)context;
+	abort();
+}
+
+void host_take(struct host *h, struct batch **prepared)
+{
+	(void)h, (void)prepared;
+	abort();
+}
+
+bool host_withdraw(struct host *h, enum signal signal, const void *context)
+{
+	(void)h, (void)signal, (void)context;
+	abort();
+}
+
 /* How lines are read. */
 
 struct reading {
