@@ -12,8 +12,8 @@ enum { PROTOCOLS_ACCEPT_SIZE = 512 };
 
 extern const char *const protocols_names[]; /* ends with NULL */
 
-/* The header Accept for these, the best first; none: all, in the order of protocols_names. A name that stands twice
- * counts once. */
+/* The header Accept for these, the best first; none: those of text, in the order of protocols_names. A name that stands
+ * twice counts once. */
 void protocols_accept(const struct option_list *, char to[PROTOCOLS_ACCEPT_SIZE]);
 
 #endif

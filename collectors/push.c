@@ -96,7 +96,8 @@ static void answer(struct http_request *request, unsigned status, const char *me
 	buffer_done(&out);
 }
 
-static const char no_protobuf[] = "protobuf is not read here: push text (Content-Type: text/plain; version=0.0.4)";
+static const char other_protobuf[] =
+	"protobuf is read with proto=io.prometheus.client.MetricFamily; encoding=delimited";
 
 /* The Pushgateway reads as text whatever is not protobuf, since curl calls it a form. */
 static enum exposition_format format_of(struct http_request *request)
@@ -106,7 +107,7 @@ static enum exposition_format format_of(struct http_request *request)
 	if (type && media_type_is(bytes_of(type), "application/openmetrics-text"))
 		return EXPOSITION_OPENMETRICS;
 	if (type && media_type_is(bytes_of(type), "application/vnd.google.protobuf"))
-		return EXPOSITION_UNKNOWN;
+		return exposition_format(bytes_of(type));
 	return EXPOSITION_TEXT;
 }
 
@@ -185,7 +186,7 @@ static enum http_take begin(void *context, struct http_request *request)
 	if (why)
 		return door_refuse(&r->base, 404, why);
 	if (r->format == EXPOSITION_UNKNOWN)
-		return door_refuse(&r->base, 415, no_protobuf);
+		return door_refuse(&r->base, 415, other_protobuf);
 	why = push_groups_full(&c->groups, &r->key, r->replaces);
 	return why ? door_refuse(&r->base, 503, why) : HTTP_TAKEN;
 }
@@ -267,7 +268,7 @@ static enum http_take worker_begin(void *context, struct http_request *request)
 	r->base.voice = &worker_voice;
 	r->format = format_of(request);
 	if (r->format == EXPOSITION_UNKNOWN)
-		return door_refuse(&r->base, 415, no_protobuf);
+		return door_refuse(&r->base, 415, other_protobuf);
 	if (name && !push_worker_name_fine(name, &why))
 		return door_refuse(&r->base, 400, why);
 	return HTTP_TAKEN;

@@ -34,10 +34,13 @@ void push_family_meta(struct push_family *f, const struct exposition_meta *m)
 		f->type = m->type;
 }
 
-void push_family_sample(struct push_family *f, struct bytes name)
+void push_family_sample(struct push_family *f, const struct exposition_sample *sample)
 {
+	struct bytes name = sample->name;
 	enum exposition_suffix suffix;
 
+	if (sample->created)
+		return;
 	if (!is_prefix(f, name) ||
 		!exposition_suffix_find(f->type, (struct bytes){ name.data + f->size, name.size - f->size }, &suffix))
 		begin_family(f, name);

@@ -17,7 +17,7 @@ struct push_family {
 };
 
 void push_family_meta(struct push_family *, const struct exposition_meta *);
-void push_family_sample(struct push_family *, struct bytes name);
+void push_family_sample(struct push_family *, const struct exposition_sample *);
 
 /* Invariant: `count` of the slots are taken, at most half of them; `slots` is NULL if none is. */
 struct push_families {

@@ -94,7 +94,7 @@ static int on_sample(void *context, const struct exposition_sample *sample)
 	struct exposition_label labels[EXPOSITION_LABELS_MAX];
 	struct exposition_sample own = *sample;
 
-	push_family_sample(&all->family, sample->name);
+	push_family_sample(&all->family, sample);
 	if (!push_families_show(&all->families, &all->family, all->number))
 		return 0;
 	all->page->shown++;
@@ -115,7 +115,7 @@ static void begin_page(struct push_groups *all, struct push_page *p)
 	all->at = 0;
 	p->shown = 0;
 	all->family = (struct push_family){ .seed = all->seed };
-	exposition_init(&all->parser, p->format, &exposition_limits_default, &events, all);
+	exposition_read_begin(&all->reader, p->format, &events, all);
 }
 
 static void free_pages(struct push_group *g)
@@ -227,7 +227,7 @@ static const char *job_of(const struct push_group *g)
 
 static void stop_staging(struct push_groups *all)
 {
-	exposition_done(&all->parser);
+	exposition_read_done(&all->reader);
 	push_families_done(&all->families);
 	all->waiting = all->applied->next;
 	if (!all->waiting)
@@ -259,13 +259,14 @@ static size_t read_some(struct push_groups *all)
 	struct push_page *p = all->page;
 	size_t size = smaller(PIECE, p->text.size - all->at);
 
-	(void)exposition_feed(&all->parser, p->text.data + all->at, size);
+	(void)exposition_read_feed(&all->reader, p->text.data + all->at, size);
 	all->at += size;
 	if (all->at < p->text.size)
 		return size;
-	if (exposition_end(&all->parser) != EXPOSITION_FINE)
-		host_log(all->host, LOG_LEVEL_ERROR, "a page of job \"%s\": %s", job_of(p->group), all->parser.what);
-	exposition_done(&all->parser);
+	if (exposition_read_end(&all->reader) != EXPOSITION_FINE)
+		host_log(all->host, LOG_LEVEL_ERROR, "a page of job \"%s\": %s", job_of(p->group),
+			exposition_read_what(&all->reader));
+	exposition_read_done(&all->reader);
 	if (p->older) {
 		begin_page(all, p->older);
 		return size + PAGE_COST;

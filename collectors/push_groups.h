@@ -17,6 +17,7 @@
 #include "collectors/relabelling.h"
 #include "component.h"
 #include "loop/loop.h"
+#include "proto/exposition_read.h"
 #include "proto/push_path.h"
 #include "series/series.h"
 
@@ -60,7 +61,7 @@ struct push_groups {
 	unsigned number; /* of that page, from 1 on */
 	size_t at; /* how much of it was read */
 	uint64_t bytes; /* of the pages that are new in what is staged */
-	struct exposition_parser parser;
+	struct exposition_reader reader;
 	struct push_family family;
 	struct push_families families;
 	struct refusals refusals;

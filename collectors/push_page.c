@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "proto/exposition_read.h"
 #include "collectors/push_families.h"
 
 struct checked {
@@ -21,7 +22,7 @@ static int see_sample(void *context, const struct exposition_sample *sample)
 {
 	struct checked *c = context;
 
-	push_family_sample(&c->family, sample->name);
+	push_family_sample(&c->family, sample);
 	c->timed = sample->has_timestamp;
 	return c->timed || c->family.changes > PUSH_FAMILIES_MAX;
 }
@@ -30,20 +31,23 @@ static const struct exposition_events checks = { .meta = see_meta, .sample = see
 
 bool push_page_check(struct bytes text, enum exposition_format format, char *why, size_t room)
 {
-	struct exposition_parser parser;
+	struct exposition_reader page;
 	struct checked c = { .family = { 0 } };
 	enum exposition_fault fault;
+	const char *unit;
+	uint64_t place;
 
-	exposition_init(&parser, format, &exposition_limits_default, &checks, &c);
-	fault = exposition_feed(&parser, text.data, text.size);
+	exposition_read_begin(&page, format, &checks, &c);
+	fault = exposition_read_feed(&page, text.data, text.size);
 	if (fault == EXPOSITION_FINE)
-		fault = exposition_end(&parser);
+		fault = exposition_read_end(&page);
+	place = exposition_read_place(&page, &unit);
 	if (fault == EXPOSITION_STOPPED)
-		snprintf(why, room, "line %llu: %s", (unsigned long long)parser.line,
+		snprintf(why, room, "%s %llu: %s", unit, (unsigned long long)place,
 			c.timed ? "a pushed sample has a timestamp, which says nothing about the time of the push"
 				: "more than 16,384 families on one page");
 	else if (fault)
-		snprintf(why, room, "no exposition: %s", parser.what);
-	exposition_done(&parser);
+		snprintf(why, room, "no exposition: %s", exposition_read_what(&page));
+	exposition_read_done(&page);
 	return !fault;
 }

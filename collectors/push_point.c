@@ -241,7 +241,15 @@ static int on_sample(void *context, const struct exposition_sample *s)
 		w->left_out[PUSH_LEFT_EXCESS]++;
 		return 0;
 	}
-	push_family_sample(&w->family, s->name);
+	if (s->created) { /* by a name that does not begin with the family's */
+		w->left_out[PUSH_LEFT_CREATED]++;
+		return 0;
+	}
+	if (s->native.size > 0 || s->bad_native) { /* its classic form is summed up */
+		w->left_out[PUSH_LEFT_NATIVE]++;
+		return 0;
+	}
+	push_family_sample(&w->family, s);
 	p.family = (struct bytes){ s->name.data, w->family.size };
 	p.type = w->family.type;
 	kind = kind_of(
@@ -270,24 +278,24 @@ void push_walk_begin(struct push_walk *w, struct bytes text, enum exposition_for
 	memset(w->left_out, 0, sizeof w->left_out);
 	buffer_init(&w->key, KEY_MAX);
 	buffer_init(&w->group, KEY_MAX);
-	exposition_init(&w->parser, format, &exposition_limits_default, &events, w);
+	exposition_read_begin(&w->reader, format, &events, w);
 }
 
 bool push_walk_some(struct push_walk *w, size_t bytes)
 {
 	size_t size = smaller(bytes, w->text.size - w->at);
-	enum exposition_fault fault = exposition_feed(&w->parser, w->text.data + w->at, size);
+	enum exposition_fault fault = exposition_read_feed(&w->reader, w->text.data + w->at, size);
 
 	w->at += size;
 	if (!fault && w->at == w->text.size)
-		fault = exposition_end(&w->parser); /* the last line may have no line feed */
+		fault = exposition_read_end(&w->reader); /* the last line may have no line feed */
 	w->failed |= fault != EXPOSITION_FINE;
 	return !w->failed && w->at < w->text.size;
 }
 
 void push_walk_done(struct push_walk *w)
 {
-	exposition_done(&w->parser);
+	exposition_read_done(&w->reader);
 	buffer_done(&w->key);
 	buffer_done(&w->group);
 }

@@ -10,6 +10,7 @@
 #define OXP_PUSH_POINT_H
 
 #include "collectors/push_families.h"
+#include "proto/exposition_read.h"
 
 /* What the gauges of one name become. */
 enum push_mode { PUSH_SUM, PUSH_MIN, PUSH_MAX, PUSH_LATEST, PUSH_ALL /* one for each worker, by a label */ };
@@ -38,7 +39,7 @@ struct push_point {
 	uint64_t page; /* a number that grows */
 };
 
-enum push_left_out { PUSH_LEFT_QUANTILES, PUSH_LEFT_CREATED, PUSH_LEFT_EXCESS, PUSH_LEFT_KINDS };
+enum push_left_out { PUSH_LEFT_QUANTILES, PUSH_LEFT_CREATED, PUSH_LEFT_EXCESS, PUSH_LEFT_NATIVE, PUSH_LEFT_KINDS };
 
 /* A page is walked through from its beginning. It was found fine by push_page_check(). */
 struct push_walk {
@@ -50,7 +51,7 @@ struct push_walk {
 	void *context;
 
 	/* Only push_point.c writes these. */
-	struct exposition_parser parser;
+	struct exposition_reader reader;
 	struct push_family family;
 	size_t mode_of; /* the family that `mode` is of, by its number */
 	enum push_mode mode;

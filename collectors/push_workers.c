@@ -695,6 +695,7 @@ void push_workers_report(const struct push_workers *all, struct json_writer *w)
 	json_put_u64(w, "quantiles", all->shown_left[PUSH_LEFT_QUANTILES]);
 	json_put_u64(w, "created", all->shown_left[PUSH_LEFT_CREATED]);
 	json_put_u64(w, "too_large", all->shown_left[PUSH_LEFT_EXCESS]);
+	json_put_u64(w, "native_histograms", all->shown_left[PUSH_LEFT_NATIVE]);
 	json_put_u64(w, "clashes", all->shown_clashes);
 	json_put_u64(w, "over_ceiling", all->shown_over);
 	json_put_end(w);

@@ -15,6 +15,8 @@ static const char *const reasons[SERIES_DROPS] = {
 	[SERIES_DROP_DUPLICATE] = "another series has its name and labels; give targets labels that tell them apart",
 	[SERIES_DROP_LABELS] = "two of its labels have one name, once those of the target are there",
 	[SERIES_DROP_RESERVED] = "names that begin like this are the agent's own",
+	[SERIES_DROP_NATIVE] =
+		"Prometheus would refuse it as a native histogram, or a step merges it: it is shown as a classic one",
 	[SERIES_DROP_TIMESTAMP] = "Prometheus would refuse the page for its time, before 1970 or with too many digits",
 	[SERIES_DROP_SAMPLE_SIZE] = "it has over 128 labels, or a name, number or line that is too long",
 };

@@ -16,6 +16,7 @@
 #include "config/option.h"
 #include "http/client.h"
 #include "http/redirect.h"
+#include "proto/exposition_read.h"
 #include "proto/said.h"
 #include "collectors/protocols.h"
 #include "collectors/refusals.h"
@@ -58,7 +59,9 @@ static const struct option scrape_options[] = {
 	RELABELLING_ROW(struct scrape_config, relabel),
 	{ OPT_TEXTS(struct scrape_config, scrape_protocols), .name = "scrape_protocols", .choices = protocols_names,
 		.example = "[PrometheusText0.0.4]",
-		.help = "Formats to ask the target for, the best first; without it all of these, in this order." },
+		.help = "Formats to ask the target for, the best first; without it all of these but PrometheusProto, "
+			"in "
+			"this order." },
 	{ OPT_BOOL(struct scrape_config, honor_timestamps), .name = "honor_timestamps", .text = "true",
 		.help = "Whether samples keep the times that the target gives them." },
 	{ OPT_BOOL(struct scrape_config, tls), .name = "tls", .text = "false",
@@ -124,7 +127,7 @@ struct collector {
 	struct series_label labels[SERIES_TARGET_LABELS_MAX]; /* that it was made with */
 	struct relabelling relabel;
 	struct http_call *call;
-	struct exposition_parser parser;
+	struct exposition_reader page;
 	struct loop_timer timer;
 	struct loop_soon tidy;
 	bool waits;
@@ -155,9 +158,9 @@ static void on_head(void *context, unsigned status, const char *content_type)
 	if (status != 200 || format == EXPOSITION_UNKNOWN)
 		return;
 	if (c->relabel.rules)
-		exposition_init(&c->parser, format, &exposition_limits_default, &relabelling_events, &c->relabel);
+		exposition_read_begin(&c->page, format, &relabelling_events, &c->relabel);
 	else
-		exposition_init(&c->parser, format, &exposition_limits_default, &series_events, c->target);
+		exposition_read_begin(&c->page, format, &series_events, c->target);
 	relabelling_begin(&c->relabel, c->target, c->labels, c->config->labels->count);
 	series_begin(c->target);
 	c->parsing = true;
@@ -168,7 +171,7 @@ static bool on_piece(void *context, struct bytes piece)
 	struct collector *c = context;
 
 	c->bytes += piece.size;
-	return c->parsing && exposition_feed(&c->parser, piece.data, piece.size) == EXPOSITION_FINE;
+	return c->parsing && exposition_read_feed(&c->page, piece.data, piece.size) == EXPOSITION_FINE;
 }
 
 static void on_line(void *context, struct bytes line)
@@ -201,8 +204,8 @@ static const char *what_is_wrong(struct collector *c, const struct http_reply *r
 		snprintf(why, WHY_MAX, "\"%s\" is not an exposition format that is read here", reply->content_type);
 	else if (reply->end != HTTP_END_ANSWER && reply->end != HTTP_END_STOPPED)
 		snprintf(why, WHY_MAX, "%s", reply->error);
-	else if (exposition_end(&c->parser) != EXPOSITION_FINE)
-		snprintf(why, WHY_MAX, "no exposition: %s", c->parser.what);
+	else if (exposition_read_end(&c->page) != EXPOSITION_FINE)
+		snprintf(why, WHY_MAX, "no exposition: %s", exposition_read_what(&c->page));
 	else
 		return NULL;
 	return why;
@@ -257,7 +260,7 @@ static void end_scrape(struct collector *c, const char *why)
 	loop_soon_run(&c->tidy);
 	if (!why && c->known && !*c->up)
 		host_log(c->host, LOG_LEVEL_INFO, "metrics from %s again", c->config->target);
-	exposition_done(&c->parser);
+	exposition_read_done(&c->page);
 	c->parsing = c->wanted = false;
 	*c->down += (uint64_t) !!why - (uint64_t)(c->known && !*c->up);
 	c->known = true;
@@ -434,7 +437,7 @@ static void scrape_destroy(struct collector *c)
 	scrape_stop(c);
 	loop_timer_done(&c->timer);
 	loop_soon_done(&c->tidy);
-	exposition_done(&c->parser);
+	exposition_read_done(&c->page);
 	series_target_free(c->target);
 	relabelling_done(&c->relabel);
 	access_done(&c->access);

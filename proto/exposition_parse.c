@@ -28,17 +28,31 @@ const struct exposition_limits exposition_limits_default = {
 	.line = 256 << 10, .page = 64 << 20, .name = EXPOSITION_NAME_MAX,
 };
 
-/* The value of `version` among the parameters behind the first semicolon. */
-static struct bytes version_of(struct bytes type)
+/* The value of `NAME=` among the parameters behind the first semicolon. */
+static struct bytes parameter_of(struct bytes type, const char *name)
 {
-	const char *p = memmem(type.data, type.size, "version=", 8), *end = type.data + type.size, *stop;
+	size_t size = strlen(name);
+	const char *p = memmem(type.data, type.size, name, size), *end = type.data + type.size, *stop;
 
 	if (!p)
 		return (struct bytes){ NULL, 0 };
-	p += 8 + (p + 8 < end && p[8] == '"');
+	p += size + (p + size < end && p[size] == '"');
 	for (stop = p; stop < end && !strchr("\"; \t", *stop);)
 		stop++;
 	return (struct bytes){ p, (size_t)(stop - p) };
+}
+
+static bool is_or_lacks(struct bytes type, const char *name, const char *value)
+{
+	struct bytes found = parameter_of(type, name);
+
+	return found.size == 0 || bytes_are(found, value);
+}
+
+static bool is_family(struct bytes type)
+{
+	return media_type_is(type, "application/vnd.google.protobuf") && is_or_lacks(type, "encoding=", "delimited") &&
+	       is_or_lacks(type, "proto=", "io.prometheus.client.MetricFamily");
 }
 
 enum exposition_format exposition_format(struct bytes type)
@@ -47,9 +61,11 @@ enum exposition_format exposition_format(struct bytes type)
 
 	if (type.size > 0 && media_type_is(type, "text/plain"))
 		return EXPOSITION_TEXT;
+	if (type.size > 0 && is_family(type))
+		return EXPOSITION_PROTOBUF;
 	if (type.size == 0 || !media_type_is(type, "application/openmetrics-text"))
 		return EXPOSITION_UNKNOWN;
-	version = version_of(type);
+	version = parameter_of(type, "version=");
 	if (version.size == 0 || bytes_are(version, "1.0.0") || bytes_are(version, "0.0.1"))
 		return EXPOSITION_OPENMETRICS;
 	return EXPOSITION_UNKNOWN;
@@ -68,7 +84,7 @@ bool exposition_name_valid(struct bytes name, bool label)
 void exposition_init(struct exposition_parser *p, enum exposition_format format, const struct exposition_limits *limits,
 	const struct exposition_events *events, void *context)
 {
-	OXP_ASSERT(format != EXPOSITION_UNKNOWN);
+	OXP_ASSERT(format == EXPOSITION_TEXT || format == EXPOSITION_OPENMETRICS);
 	memset(p, 0, sizeof *p);
 	p->events = events;
 	p->context = context;

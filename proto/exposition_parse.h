@@ -20,10 +20,11 @@ enum exposition_format {
 	EXPOSITION_UNKNOWN,
 	EXPOSITION_TEXT,
 	EXPOSITION_OPENMETRICS,
-	EXPOSITION_PROTOBUF, /* written by proto/metric_family_write.h; not read yet */
+	EXPOSITION_PROTOBUF, /* metric_family_read.h, metric_family_write.h */
 };
 
-/* By the Content-Type. EXPOSITION_UNKNOWN: none, protobuf, or an OpenMetrics other than 0.0.1 and 1.0.0. */
+/* By the Content-Type. EXPOSITION_UNKNOWN: none, an OpenMetrics other than 0.0.1 and 1.0.0, or a protobuf that says it
+ * is another message than MetricFamily, or not delimited. */
 enum exposition_format exposition_format(struct bytes content_type);
 
 enum exposition_type {
@@ -84,6 +85,11 @@ struct exposition_sample {
 	bool has_timestamp;
 	int64_t timestamp_ms; /* since 1970; OpenMetrics' seconds are rounded, and end at 9e15 */
 	struct bytes exemplar; /* `{…} value timestamp`; empty: none, or one that a reader might not take */
+	/* Of protobuf: a native histogram (native_histogram.h) has the name of its family, and these are its fields of
+	 * metrics.proto but for the sum. Its _bucket, _sum and _count follow. */
+	struct bytes native;
+	bool bad_native; /* such a one that readers would refuse; then nothing else is set but the name */
+	bool created; /* of protobuf: when what the last sample counts began; it belongs to the same family */
 	enum exposition_excess excess; /* if there is any, nothing else is set, but the name where it was read */
 };
 
@@ -91,7 +97,8 @@ enum exposition_what { EXPOSITION_HELP, EXPOSITION_TYPE, EXPOSITION_UNIT };
 
 /* One line of metadata. */
 struct exposition_meta {
-	enum exposition_format format; /* which escapes `text` may have: \\ and \n, in OpenMetrics also \" */
+	enum exposition_format format; /* which escapes `text` may have: \\ and \n, in OpenMetrics also \"; in protobuf
+					* none */
 	enum exposition_what what;
 	struct bytes name;
 	bool quoted;
@@ -137,7 +144,7 @@ struct exposition_parser {
 	char what[EXPOSITION_WHAT_MAX]; /* "line 12: value expected, found "abc"", or "" */
 };
 
-/* The format must not be EXPOSITION_UNKNOWN. */
+/* Text or OpenMetrics. */
 void exposition_init(struct exposition_parser *, enum exposition_format, const struct exposition_limits *,
 	const struct exposition_events *, void *context);
 enum exposition_fault exposition_feed(struct exposition_parser *, const char *data, size_t size);

@@ -137,7 +137,9 @@ size_t exposition_unescape(struct bytes text, enum exposition_format format, cha
 
 	for (size_t i = 0; i < text.size; i++) {
 		char next = text.data[i] == '\\' && i + 1 < text.size ? text.data[i + 1] : '\0';
-		bool known = next == '\\' || next == 'n' || (next == '"' && format == EXPOSITION_OPENMETRICS);
+		bool escapes = format != EXPOSITION_PROTOBUF;
+		bool known =
+			escapes && (next == '\\' || next == 'n' || (next == '"' && format == EXPOSITION_OPENMETRICS));
 		i += known;
 		to[n++] = known && next == 'n' ? '\n' : text.data[i];
 	}

@@ -27,6 +27,7 @@ struct exposition_line {
 	bool has_timestamp;
 	int64_t timestamp_ms;
 	struct bytes exemplar; /* `{…} value timestamp`, or empty; text has none */
+	struct bytes native; /* of protobuf: the fields of a native histogram, or empty */
 };
 /* 0, -ENOSPC or -ENOMEM. */
 int exposition_write_sample(struct buffer *, const struct exposition_line *, enum exposition_format) MUST_CHECK;

@@ -1,9 +1,11 @@
 #include "proto/metric_family_write.h"
 
 #include <errno.h>
+#include <float.h>
 #include <xxhash.h>
 
 #include "proto/exposition_family.h"
+#include "proto/metric_family.h"
 #include "proto/otlp_build.h"
 
 enum {
@@ -116,16 +118,16 @@ static void put_count(struct otlp_build *b, unsigned field, unsigned float_field
 		otlp_build_number(b, field, count > 0 ? (count < 0x1p64 ? (uint64_t)count : UINT64_MAX) : 0);
 }
 
-/* Seconds since 1970, to the millisecond. */
+/* Seconds since 1970, to the microsecond, which is what a double has. */
 static void put_time(struct otlp_build *b, unsigned field, double seconds)
 {
-	bool fits = seconds > -9e15 && seconds < 9e15;
-	int64_t ms = fits ? (int64_t)(seconds * 1000 + (seconds < 0 ? -0.5 : 0.5)) : 0, rest = ms % 1000;
+	bool fits = seconds > -9e12 && seconds < 9e12;
+	int64_t us = fits ? (int64_t)(seconds * 1e6 + (seconds < 0 ? -0.5 : 0.5)) : 0, rest = us % 1000000;
 	size_t begun = otlp_build_begin(b, field);
 
-	rest += rest < 0 ? 1000 : 0;
-	otlp_build_number(b, TIME_SECONDS, (uint64_t)((ms - rest) / 1000));
-	otlp_build_number(b, TIME_NANOS, (uint64_t)rest * 1000000);
+	rest += rest < 0 ? 1000000 : 0;
+	otlp_build_number(b, TIME_SECONDS, (uint64_t)((us - rest) / 1000000));
+	otlp_build_number(b, TIME_NANOS, (uint64_t)rest * 1000);
 	otlp_build_end(b, begun);
 }
 
@@ -268,11 +270,13 @@ static bool is_complex(const struct family_writer *w)
 	return w->type == EXPOSITION_HISTOGRAM || w->type == EXPOSITION_SUMMARY;
 }
 
-static bool find_part(const struct family_writer *w, struct bytes suffix, enum part *ret)
+static bool find_part(const struct family_writer *w, struct bytes suffix, bool native, enum part *ret)
 {
 	enum exposition_suffix found;
 
 	*ret = PART_VALUE;
+	if (native)
+		return suffix.size == 0 && w->type == EXPOSITION_HISTOGRAM;
 	if (!is_complex(w))
 		return suffix.size == 0;
 	if (!exposition_suffix_find(w->type, suffix, &found))
@@ -309,7 +313,8 @@ static bool read_head(const struct family_writer *w, struct line *l)
 		name = take_name((struct bytes){ head.data + 1, head.size - 1 }, "", &l->labels);
 	else
 		name = take_name(head, "{", &l->labels);
-	if (name.size < w->name || !find_part(w, (struct bytes){ name.data + w->name, name.size - w->name }, &l->part))
+	if (name.size < w->name || !find_part(w, (struct bytes){ name.data + w->name, name.size - w->name },
+					   l->in->native.size > 0, &l->part))
 		return false;
 	for (rest = l->labels; next_label(&rest, &label);) {
 		if (is_bound(w, &label)) {
@@ -320,6 +325,8 @@ static bool read_head(const struct family_writer *w, struct line *l)
 		l->set = XXH3_64bits_withSeed(label.name.data, label.name.size, l->set);
 		l->set = XXH3_64bits_withSeed(label.value.data, label.value.size, l->set);
 	}
+	if (l->in->native.size > 0)
+		return !l->has_bound;
 	return !is_complex(w) || l->has_bound == (l->part == PART_BUCKET || l->part == PART_VALUE);
 }
 
@@ -334,7 +341,7 @@ static void begin_metric(struct family_writer *w, struct otlp_build *b, const st
 			put_label(b, METRIC_LABEL, &label);
 	w->kind = otlp_build_begin(b, kind_field(w->type));
 	w->set = l->set;
-	w->timed = false;
+	w->timed = w->native = false;
 }
 
 static void put_bucket(struct otlp_build *b, const struct line *l)
@@ -356,11 +363,23 @@ static void put_quantile(struct otlp_build *b, const struct line *l)
 	otlp_build_end(b, begun);
 }
 
+/* Its count, and so its last bucket, which readers make up if it is missing. */
+static bool is_told_by_native(const struct family_writer *w, const struct line *l)
+{
+	bool last = l->part == PART_BUCKET && l->bound > DBL_MAX && l->in->exemplar.size == 0;
+
+	return w->native && (last || l->part == PART_COUNT);
+}
+
 static void put_part(struct family_writer *w, struct otlp_build *b, const struct line *l)
 {
 	bool histogram = w->type == EXPOSITION_HISTOGRAM;
 
-	if (l->part == PART_BUCKET)
+	if (l->in->native.size > 0)
+		otlp_build_raw(b, l->in->native);
+	else if (is_told_by_native(w, l))
+		;
+	else if (l->part == PART_BUCKET)
 		put_bucket(b, l);
 	else if (l->part == PART_SUM)
 		put_double(b, histogram ? HISTOGRAM_SUM : SUMMARY_SUM, l->in->value);
@@ -371,6 +390,7 @@ static void put_part(struct family_writer *w, struct otlp_build *b, const struct
 		put_quantile(b, l);
 	else
 		put_double(b, PLAIN_VALUE, l->in->value);
+	w->native = w->native || l->in->native.size > 0;
 	if (w->type == EXPOSITION_COUNTER)
 		put_exemplar(b, COUNTER_EXEMPLAR, l->in->exemplar);
 	if (l->in->has_timestamp && !w->timed) {
@@ -391,7 +411,7 @@ int family_writer_line(struct family_writer *w, struct buffer *to, const struct 
 	if (!is_complex(w) || !w->metric || w->set != l.set)
 		failed = end_metric(w, to);
 	if (!failed)
-		failed = open_build(to, 2 * (in->head.size + in->exemplar.size) + LINE_BESIDE, &b);
+		failed = open_build(to, 2 * (in->head.size + in->exemplar.size) + in->native.size + LINE_BESIDE, &b);
 	if (failed)
 		return failed;
 	if (!w->metric)
@@ -480,6 +500,8 @@ int family_writer_text(struct family_writer *w, struct bytes text, enum expositi
 	struct reading r = { .writer = w, .to = to };
 	enum exposition_fault fault;
 
+	if (text.size == 0)
+		return 0;
 	exposition_init(&parser, format, &exposition_limits_default, &events, &r);
 	fault = exposition_feed(&parser, text.data, text.size);
 	OXP_ASSERT(!fault || fault == EXPOSITION_STOPPED);

@@ -5,7 +5,8 @@
  *	family_writer_line(w, to, &line);		x_bucket{le="1"} 3, x_sum 4 …
  *	family_writer_end(w, to);
  *
- * The lines of one label set of a histogram or summary become one Metric; they stand together, in any order. What is
+ * The lines of one label set of a histogram or summary become one Metric; they stand together, in any order, but that a
+ * native histogram comes first. What is
  * under way stays open in the buffer between two calls, and its length is written when it ends: so a family that is
  * begun again needs nothing but the size that the buffer had.
  *
@@ -18,33 +19,6 @@
 
 #include "proto/exposition_write.h"
 
-/* Fields of metrics.proto (client_model 0.6). */
-enum { FAMILY_NAME = 1, FAMILY_HELP, FAMILY_TYPE, FAMILY_METRIC, FAMILY_UNIT };
-enum {
-	METRIC_LABEL = 1,
-	METRIC_GAUGE,
-	METRIC_COUNTER,
-	METRIC_SUMMARY,
-	METRIC_UNTYPED,
-	METRIC_TIME_MS,
-	METRIC_HISTOGRAM,
-};
-enum { LABEL_NAME = 1, LABEL_VALUE };
-enum { PLAIN_VALUE = 1, COUNTER_EXEMPLAR, COUNTER_CREATED }; /* the first of gauges and untyped ones, too */
-enum { SUMMARY_COUNT = 1, SUMMARY_SUM, SUMMARY_QUANTILE, SUMMARY_CREATED };
-enum { QUANTILE_AT = 1, QUANTILE_VALUE };
-enum {
-	HISTOGRAM_COUNT = 1,
-	HISTOGRAM_SUM,
-	HISTOGRAM_BUCKET,
-	HISTOGRAM_COUNT_FLOAT,
-	HISTOGRAM_CREATED = 15,
-};
-enum { BUCKET_COUNT = 1, BUCKET_BOUND, BUCKET_EXEMPLAR, BUCKET_COUNT_FLOAT };
-enum { EXEMPLAR_LABEL = 1, EXEMPLAR_VALUE, EXEMPLAR_TIME };
-enum { TIME_SECONDS = 1, TIME_NANOS }; /* of google.protobuf.Timestamp */
-enum { TYPE_COUNTER, TYPE_GAUGE, TYPE_SUMMARY, TYPE_UNTYPED, TYPE_HISTOGRAM, TYPE_GAUGE_HISTOGRAM };
-
 /*
  * Invariant: `family`, `metric` and `kind` are where the content of the messages under way begins in the buffer, or 0;
  * each is within the one before.
@@ -56,6 +30,7 @@ struct family_writer {
 	uint64_t set; /* of the metric under way */
 	int64_t time_ms;
 	bool timed;
+	bool native; /* it has a native histogram */
 };
 
 struct family_head {

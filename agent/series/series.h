@@ -46,6 +46,7 @@ enum series_drop {
 	SERIES_DROP_LABELS, /* two of one name, once the target's are there */
 	SERIES_DROP_RESERVED,
 	SERIES_DROP_TIMESTAMP, /* before 1970, for which Prometheus refuses a page of text, or beyond 2^53 ms */
+	SERIES_DROP_NATIVE, /* a native histogram that Prometheus would refuse; it is shown as a classic one */
 	SERIES_DROP_SAMPLE_SIZE, /* a ceiling of proto/exposition_parse.h */
 	SERIES_DROPS,
 };

@@ -26,15 +26,6 @@ static const enum role roles[EXPOSITION_SUFFIXES + 1] = {
 	[EXPOSITION_GCOUNT] = ROLE_GCOUNT,
 };
 
-static const char *const role_suffix[ROLES] = {
-	[ROLE_PLAIN] = "",
-	[ROLE_TOTAL] = "_total",
-	[ROLE_INFO] = "_info",
-	[ROLE_CREATED] = "_created",
-	[ROLE_GSUM] = "_gsum",
-	[ROLE_GCOUNT] = "_gcount",
-};
-
 static bool origin_staged(const struct series_target *t, const struct origin *o)
 {
 	return o->slot[staged_slot(t)].scrape == t->staged;
@@ -152,22 +143,37 @@ static struct origin *origin_behind(struct series_target *t, struct bytes name, 
 	return NULL;
 }
 
+/* In protobuf a counter is called as its samples, x_total, and was created at x_created. */
+static bool owns_created(const struct series_target *t, const struct origin *o, struct bytes name)
+{
+	struct bytes total = exposition_suffixes[EXPOSITION_TOTAL], created = exposition_suffixes[EXPOSITION_CREATED];
+	size_t stem = o->size > total.size ? o->size - total.size : 0;
+
+	return stem > 0 && o->slot[staged_slot(t)].type == EXPOSITION_COUNTER && name.size == stem + created.size &&
+	       memcmp(o->name + stem, total.data, total.size) == 0 && memcmp(name.data, o->name, stem) == 0 &&
+	       memcmp(name.data + stem, created.data, created.size) == 0;
+}
+
 /* The source that the sample belongs to, if it was mentioned in this scrape. */
-static struct origin *source_known(struct series_target *t, struct bytes name, enum role *ret)
+static struct origin *source_known(struct series_target *t, struct bytes name, bool created, enum role *ret)
 {
 	struct origin *o = t->source;
 
 	if (o && owns(t, o, name, ret))
 		return o;
+	if (o && created && owns_created(t, o, name)) {
+		*ret = ROLE_CREATED;
+		return o;
+	}
 	*ret = ROLE_PLAIN;
 	o = origin_find(t, name);
 	return o && origin_staged(t, o) ? o : origin_behind(t, name, ret);
 }
 
 /* The source that the sample belongs to: the declared one, or else its own name. NULL if out of memory. */
-static struct origin *source_of(struct series_target *t, struct bytes name, enum role *ret)
+static struct origin *source_of(struct series_target *t, struct bytes name, bool created, enum role *ret)
 {
-	struct origin *o = source_known(t, name, ret);
+	struct origin *o = source_known(t, name, created, ret);
 
 	if (!o)
 		o = origin_touch(t, name);
@@ -175,13 +181,10 @@ static struct origin *source_of(struct series_target *t, struct bytes name, enum
 	return o;
 }
 
-/* In series.scratch; without data if out of memory. */
-static struct bytes page_name(struct series *s, const struct origin *o, enum role role)
+/* The family of a sample of that name. */
+static struct bytes page_name(const struct origin *o, enum role role, struct bytes name)
 {
-	buffer_clear(&s->scratch);
-	if (buffer_append(&s->scratch, o->name, o->size) || buffer_text(&s->scratch, role_suffix[role]))
-		return (struct bytes){ NULL, 0 };
-	return buffer_bytes(&s->scratch);
+	return role == ROLE_PLAIN ? (struct bytes){ o->name, o->size } : name;
 }
 
 /* Where most readers see it: no other way to escape a name makes it begin with more of what is reserved. */
@@ -241,9 +244,9 @@ static void group_stage(struct series_target *t, struct group *g, struct origin 
 }
 
 /* Finds the group of a source in that role for the first time. 0, or -1 with the reason. */
-static int group_open(struct series_target *t, struct origin *o, enum role role, enum series_drop *why)
+static int group_open(
+	struct series_target *t, struct origin *o, enum role role, struct bytes name, enum series_drop *why)
 {
-	struct bytes name = page_name(t->series, o, role);
 	struct group *g, claim = { .slot = { [0 ... SLOTS - 1] = { .source = o, .role = role } } };
 	unsigned slot = staged_slot(t);
 
@@ -251,11 +254,11 @@ static int group_open(struct series_target *t, struct origin *o, enum role role,
 	if (name.size > SERIES_NAME_MAX)
 		return -1;
 	*why = SERIES_DROP_RESERVED;
-	if (name.data && is_reserved(t->series, name))
+	if (is_reserved(t->series, name))
 		return -1;
 	*why = SERIES_DROP_BYTES;
-	g = name.data ? group_find(t, name) : NULL;
-	while (!g && name.data && tidy_some(t->series))
+	g = group_find(t, name);
+	while (!g && tidy_some(t->series))
 		g = group_find(t, name);
 	if (!g)
 		return -1;
@@ -269,10 +272,10 @@ static int group_open(struct series_target *t, struct origin *o, enum role role,
 }
 
 /* The group a sample goes into, or NULL with the reason. */
-static struct group *group_of(struct series_target *t, struct bytes name, enum series_drop *why)
+static struct group *group_of(struct series_target *t, struct bytes name, bool created, enum series_drop *why)
 {
 	enum role role;
-	struct origin *o = source_of(t, name, &role);
+	struct origin *o = source_of(t, name, created, &role);
 
 	*why = o ? SERIES_DROP_TYPE_CLASH : SERIES_DROP_BYTES;
 	if (!o || o->clashed)
@@ -280,7 +283,7 @@ static struct group *group_of(struct series_target *t, struct bytes name, enum s
 	if (o->group[role])
 		return o->group[role];
 	if (!(o->refused & 1u << role)) {
-		if (group_open(t, o, role, &o->why) == 0)
+		if (group_open(t, o, role, page_name(o, role, name), &o->why) == 0)
 			return o->group[role];
 		o->refused |= 1u << role;
 	}
@@ -310,6 +313,10 @@ static void value_set(const struct series_target *t, struct value *v, const stru
 	v->merge = s->merge;
 	v->has_timestamp = sample->has_timestamp && !t->timeless;
 	v->timestamp_ms = sample->timestamp_ms;
+	if (sample->native.size > 0) {
+		v->text_size = VALUE_NATIVE;
+		return;
+	}
 	v->text_size = fits ? (unsigned char)sample->value_text.size : 0; /* NaN and Inf are spelt one way */
 	memcpy(v->text, sample->value_text.data, v->text_size);
 }
@@ -395,6 +402,14 @@ static bool has_bad_time(const struct series_target *t, const struct exposition_
 	       (sample->timestamp_ms < 0 || sample->timestamp_ms > TIMESTAMP_MAX);
 }
 
+/* Without memory for it, its label set goes. */
+static void stage_native(struct series_target *t, struct entry *e, struct bytes native)
+{
+	entry_exemplar(t, e, native);
+	if (!e->slot[staged_slot(t)].exemplar)
+		cut_note(t, t->source, (struct bytes){ e->text, e->size }, SERIES_DROP_BYTES);
+}
+
 /* Puts the sample at its place, or merges it with what is there. False: there is none for it, for that reason. */
 static bool place(
 	struct series_target *t, struct group *g, const struct head *h, const struct stepping *s, enum series_drop *why)
@@ -412,7 +427,9 @@ static bool place(
 		return false;
 	value_set(t, &e->slot[staged_slot(t)].value, s);
 	entry_stage(t, g, e);
-	if (UNLIKELY(s->sample->exemplar.size > 0 || e->slot[staged_slot(t)].exemplar))
+	if (UNLIKELY(s->sample->native.size > 0))
+		stage_native(t, e, s->sample->native);
+	else if (UNLIKELY(s->sample->exemplar.size > 0 || e->slot[staged_slot(t)].exemplar))
 		entry_exemplar(t, e, s->sample->exemplar);
 	return true;
 }
@@ -425,6 +442,9 @@ static bool stage(struct series_target *t, const struct stepping *s, enum series
 	struct group *g;
 	int failed;
 
+	*why = SERIES_DROP_NATIVE;
+	if (sample->bad_native || (sample->native.size > 0 && s->merge))
+		return false;
 	*why = sample->excess ? SERIES_DROP_SAMPLE_SIZE : SERIES_DROP_TIMESTAMP;
 	if (sample->excess || has_bad_time(t, sample))
 		return false;
@@ -432,7 +452,7 @@ static bool stage(struct series_target *t, const struct stepping *s, enum series
 	*why = failed == -EEXIST ? SERIES_DROP_LABELS : SERIES_DROP_BYTES;
 	if (failed)
 		return false;
-	g = group_of(t, head.name, why);
+	g = group_of(t, head.name, sample->created, why);
 	if (g && place(t, g, &head, s, why))
 		return true;
 	if (t->source && series_drop_is_ceiling(*why))
@@ -475,7 +495,7 @@ static bool pass_steps(struct series_target *t, struct stepping *s)
 {
 	struct bytes name = name_kept(t->series, s->sample->name, s->sample->quoted);
 	enum role role = ROLE_PLAIN;
-	const struct origin *o = name.data ? source_known(t, name, &role) : NULL;
+	const struct origin *o = name.data ? source_known(t, name, s->sample->created, &role) : NULL;
 
 	if (!stepping_pass(t, s, o, role))
 		return false;
@@ -492,7 +512,7 @@ static int on_sample(void *context, const struct exposition_sample *sample)
 
 	OXP_ASSERT(t->staged);
 	t->counts.received++;
-	if (UNLIKELY(t->series->steps.step && !sample->excess && !pass_steps(t, &s)))
+	if (UNLIKELY(t->series->steps.step && !sample->excess && !sample->bad_native && !pass_steps(t, &s)))
 		return 0;
 	if (!stage(t, &s, &why))
 		refuse(t, s.sample, why);

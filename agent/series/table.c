@@ -40,6 +40,7 @@ const char *series_drop_name(enum series_drop drop)
 		[SERIES_DROP_LABELS] = "labels",
 		[SERIES_DROP_RESERVED] = "reserved",
 		[SERIES_DROP_TIMESTAMP] = "timestamp",
+		[SERIES_DROP_NATIVE] = "native_histogram",
 		[SERIES_DROP_SAMPLE_SIZE] = "sample_size",
 	};
 

@@ -23,7 +23,11 @@
 #include "series/steps.h"
 #include "series/worst.h"
 
-enum { SLOTS = 2, VALUE_TEXT_MAX = 22 };
+enum {
+	SLOTS = 2,
+	VALUE_TEXT_MAX = 22,
+	VALUE_NATIVE = 255, /* in place of a text's size: a native histogram, which stands in place of an exemplar */
+};
 
 /* How a sample's name hangs on the name of its source, and what family of the page it belongs to. */
 enum role { ROLE_PLAIN, ROLE_TOTAL, ROLE_INFO, ROLE_CREATED, ROLE_GSUM, ROLE_GCOUNT, ROLES };
@@ -38,7 +42,7 @@ struct value {
 	char text[VALUE_TEXT_MAX];
 };
 
-/* `{…} value timestamp`, as it came. */
+/* `{…} value timestamp`, as it came; or a native histogram, as protobuf has it. */
 struct exemplar {
 	size_t size;
 	char text[];
@@ -53,7 +57,7 @@ struct entry {
 		struct group *group;	/* another one than before, if a type has changed */
 		struct entry *next;
 		struct value value;
-		struct exemplar *exemplar;	/* or NULL */
+		struct exemplar *exemplar;	/* or a native histogram, or NULL */
 	} slot[SLOTS];
 	uint64_t set;			/* the label set it belongs to (cut.h) */
 	uint32_t size;

@@ -319,7 +319,7 @@ static struct exposition_line line_of(const struct entry *e)
 	return (struct exposition_line){
 		.head = { e->text, e->size },
 		.value = v->value,
-		.value_text = { v->text, v->text_size },
+		.value_text = { v->text, v->text_size <= VALUE_TEXT_MAX ? v->text_size : 0 },
 		.has_timestamp = v->has_timestamp,
 		.timestamp_ms = v->timestamp_ms,
 	};
@@ -346,7 +346,11 @@ static int write_one(struct series_cursor *c, struct buffer *to)
 	const struct exemplar *x = c->entry->slot[slot].exemplar;
 	int failed;
 
-	if (UNLIKELY(x) && c->exemplars && may_have_exemplar(c))
+	if (UNLIKELY(c->entry->slot[slot].value.text_size == VALUE_NATIVE)) {
+		if (c->format != EXPOSITION_PROTOBUF || c->apart || !x)
+			return 0; /* there it is a classic one */
+		line.native = (struct bytes){ x->text, x->size };
+	} else if (UNLIKELY(x) && c->exemplars && may_have_exemplar(c))
 		line.exemplar = (struct bytes){ x->text, x->size };
 	if (UNLIKELY(c->entry->quoted) && c->escaping != EXPOSITION_UTF8)
 		failed = write_escaped(c, to, &line);
@@ -550,6 +554,8 @@ int series_write_some(struct series_cursor *c, struct buffer *to, size_t budget)
 		failed = write_part(c, to, end);
 	if (failed)
 		return failed;
+	if (!c->group)
+		c->family = NULL; /* one that nothing is shown of may go before the next slice; its name is known */
 	if (c->part == SERIES_PART_END)
 		seen_done(&c->series->seen);
 	return c->part != SERIES_PART_END;

@@ -215,7 +215,7 @@ def all_settled(agent):
 def test_an_exporter_of_metrics_settles_each_sample_once(oxpecker, fault_server, row, answer):
     server = fault_server()
     server.plan(ANSWERS[answer], then=fault.good())
-    agent = oxpecker({"exit": {"within": "3s"}, "metrics": {"export": impatient(PUSHED[row](server.url), answer)}})
+    agent = oxpecker({"exit": HURRIED, "metrics": {"export": impatient(PUSHED[row](server.url), answer)}})
     server.wait_requests(2, "/", 60)
     agent.wait_until(lambda: all_settled(agent), 60, "every sample settled")
     agent.assert_balanced()
@@ -227,7 +227,7 @@ def test_an_exporter_of_metrics_ends_in_the_middle_of_a_send(oxpecker, fault_ser
     server = fault_server()
     server.plan(fault.hang())
     export = {name: {**options, "timeout": "60s"} for name, options in PUSHED[row](server.url).items()}
-    agent = oxpecker({"exit": {"within": "3s"}, "metrics": {"export": export}})
+    agent = oxpecker({"exit": HURRIED, "metrics": {"export": export}})
     server.wait_requests(1, "/", 60)
     assert agent.stop() == 0
     server.plan(fault.good())

@@ -91,8 +91,8 @@ def test_what_waits_for_a_destination_stands_on_disk(oxpecker, container, fault_
     assert agent.metric("oxpecker_memory_used_bytes") > 20_000_000 and agent.booked("held") == taken
     wait_until(lambda: group.anonymous < 12 << 20, 60, "what was moved to disk is no memory of the agent's any more")
     server.listen()
-    agent.wait_until(lambda: agent.booked("held") == 0, 60, "all is delivered")
-    assert sorted(sink.spans) == list(range(1, 1 + taken))
+    agent.wait_until(lambda: agent.booked("held") == 0, 300, "all is delivered")
+    assert set(sink.spans) == set(range(1, 1 + taken))
     agent.wait_until(lambda: agent.metric("oxpecker_memory_on_disk_bytes") == 0, 60)
 
 

@@ -160,6 +160,26 @@ def test_what_prometheus_takes_is_shown(shown):
                 assert len(of_the_target(read)) == len(source.samples), (name, kind)
 
 
+def test_native_histograms_pass_through(shown):
+    """As Go's client has them: whole in protobuf, in text as classic ones, with one bucket if they have no others."""
+    page = parsers.page_of_go()
+    source = parsers.read(*page)
+    natives = {key for key, (value, _) in source.samples.items() if value.startswith("{count:")}
+    assert {name for name, _ in natives} == {"native", "both", "unused"} and not source.error
+    for kind in parsers.ALL:
+        read = parsers.read(*shown(page, [kind])[0])
+        assert not read.error, kind
+        got = of_the_target(read)
+        if "protobuf" in kind:
+            assert got == source.samples and read.exemplars == source.exemplars and read.created == source.created
+            continue
+        got = {key: value for key, value in got.items() if not key[0].endswith("_created")}
+        assert all(got.pop(key) == value for key, value in source.samples.items() if key not in natives), kind
+        assert got == {("unused_bucket", (("le", "+Inf"),)): ("0", None), ("unused_sum", ()): ("0", None),
+                       ("unused_count", ()): ("0", None)}, kind
+    shown.agent.assert_balanced()
+
+
 def test_times_of_creation_and_units_are_told_in_protobuf(shown):
     """Of counters, histograms and summaries, each label set its own."""
     page = openmetrics("# TYPE a_s counter", "# UNIT a_s s", 'a_s_total{n="1"} 1', 'a_s_created{n="1"} 1.5e9',

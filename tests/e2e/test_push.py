@@ -99,6 +99,22 @@ def test_the_page_is_one_that_prometheus_reads(door, prometheus):
     wait_until(lambda: server.value("count(backup_files_total)") == 2, 60, "both groups")
 
 
+def test_a_client_of_go_pushes_protobuf(door):
+    """As it is, without a word about the format; what it pushed is what its page has."""
+    agent, url = door()
+    parsers.push_from_go(url)
+    pushed = parsers.read(TEXT, agent.page().encode()).samples
+    asked = parsers.read(parsers.PROTOBUF, agent.get("/metrics", headers={"Accept": parsers.PROTOBUF}).content)
+    wanted = parsers.read(*parsers.page_of_go())
+    for name, labels in wanted.samples:
+        if wanted.types.get(name) != "histogram":
+            key = name, tuple(sorted((*labels, ("instance", ""), ("job", "go"))))
+            key = key if key in pushed else (name, tuple(sorted((*labels, ("job", "go")))))
+            assert pushed[key] == wanted.samples[name, labels] == asked.samples[key], name
+            assert (key in asked.created) == ((name, labels) in wanted.created), name
+    assert asked.exemplars["jobs_total", (("job", "go"), ("kind", 'a "\\\n'))]["labels"] == {"trace_id": 'x"y'}
+
+
 def put(url, body, path="/metrics/job/j", **headers):
     return requests.put(url + path, data=body, headers=headers, timeout=60)
 
@@ -112,7 +128,12 @@ def test_what_is_no_page_changes_nothing(door):
         assert answer.status_code == 400 and reason in answer.text
     assert put(url, "a 1\n", "/metrics/job/j/x").status_code == 404
     assert put(url, "a 1\n", "/metrics").status_code == 404
-    assert put(url, b"\n\x00", **{"Content-Type": "application/vnd.google.protobuf"}).status_code == 415
+    other = put(url, b"\n\x00", **{"Content-Type": "application/vnd.google.protobuf; encoding=text"})
+    assert other.status_code == 415 and "encoding=delimited" in other.text
+    broken = put(url, b"\x05\n\x01a\x18\x01\x80", **{"Content-Type": parsers.PROTOBUF})
+    assert broken.status_code == 400 and "family 2: the page ends" in broken.text
+    timed = put(url, b"\x0d\n\x01a\x18\x01\x22\x06\x12\x02\x40\x01\x30\x01", **{"Content-Type": parsers.PROTOBUF})
+    assert timed.status_code == 400 and timed.text.startswith("family 1: a pushed sample has a timestamp")
     assert requests.delete(url + "/metrics/job/j/1/x", timeout=60).status_code == 404
     assert agent.metric("a", job="j") == 1
     assert time.time() - 60 < agent.metric("push_failure_time_seconds", job="j") < time.time() + 1

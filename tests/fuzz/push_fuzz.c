@@ -47,7 +47,7 @@ static int on_sample(void *context, const struct exposition_sample *sample)
 {
 	struct read *r = context;
 
-	push_family_sample(&r->family, sample->name);
+	push_family_sample(&r->family, sample);
 	return sample->has_timestamp || !push_families_show(&r->shown, &r->family, 1);
 }
 

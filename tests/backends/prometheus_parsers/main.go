@@ -7,8 +7,9 @@
 //	              "created": ms or null}],
 //	 "types": {"family": "counter"}, "help": {…}}
 //
-// A line may also be rules and label sets: {"relabel": [rule, …], "labels": [{…}, …]}. For that, {"error": why
-// Prometheus refuses the rules, or "", "results": [what they make of each; null: it is dropped, or has no valid name]}.
+// A line may also ask for a client's page, or that it is pushed (client.go), or be rules and label sets:
+// {"relabel": [rule, …], "labels": [{…}, …]}. For that, {"error": why Prometheus refuses the rules, or "", "results":
+// [what they make of each; null: it is dropped, or has no valid name]}.
 //
 // The value of a native histogram is what Prometheus writes for it; a created time is told of protobuf.
 //
@@ -38,6 +39,9 @@ type page struct {
 
 	Relabel []json.RawMessage   `json:"relabel"`
 	Labels  []map[string]string `json:"labels"`
+
+	Go   string `json:"go,omitempty"`
+	Push string `json:"push,omitempty"`
 }
 
 type relabelled struct {
@@ -209,7 +213,13 @@ func main() {
 		if err == nil {
 			err = json.Unmarshal(line, &p)
 		}
-		if err == nil && p.Relabel != nil {
+		if err == nil && p.Push != "" {
+			err = out.Encode(pushTo(p.Push))
+		} else if err == nil && p.Go != "" {
+			if p, err = ofClient(); err == nil {
+				err = out.Encode(p)
+			}
+		} else if err == nil && p.Relabel != nil {
 			err = out.Encode(apply(p))
 		} else if err == nil {
 			err = out.Encode(read(p))

@@ -42,8 +42,8 @@ def start(*words, env=None):
 
 
 def patiently(ask):
-    """`listen` and `control` close a connection that says nothing for five seconds. A test may stand still for as long
-    between two calls, and asks again then."""
+    """`listen` and `control` close a connection that says nothing for five seconds, and cut off who takes more than one
+    to read a page that is in the way of the next. A test may stand still for as long, and asks again then."""
     while True:
         began = time.monotonic()
         try:
@@ -51,7 +51,7 @@ def patiently(ask):
         except (requests.Timeout, TimeoutError):
             raise
         except (OSError, http.client.HTTPException):
-            if time.monotonic() - began < 4:
+            if time.monotonic() - began < 1:
                 raise
 
 

@@ -28,12 +28,29 @@ def key(sample):
     return labels.pop("__name__"), tuple(sorted(labels.items()))
 
 
-def read_all(pages):
-    """Of pages [(Content-Type, bytes)], one Read each."""
-    asked = "".join(json.dumps({"type": kind, "page": base64.b64encode(page).decode()}) + "\n" for kind, page in pages)
+def ask(questions):
+    """An answer to each."""
+    asked = "".join(json.dumps(question) + "\n" for question in questions)
     program = os.path.join(need.built("prometheus_parsers"), "prometheus_parsers")
     done = subprocess.run([program], input=asked, capture_output=True, text=True, check=True)
-    return [Read(json.loads(line)) for line in done.stdout.split("\n") if line]
+    return [json.loads(line) for line in done.stdout.split("\n") if line]
+
+
+def read_all(pages):
+    """Of pages [(Content-Type, bytes)], one Read each."""
+    return [*map(Read, ask({"type": kind, "page": base64.b64encode(page).decode()} for kind, page in pages))]
+
+
+def page_of_go():
+    """What Prometheus' client for Go serves to whoever asks for protobuf: (Content-Type, bytes)."""
+    made, = ask([{"go": "page"}])
+    return made["type"], base64.b64decode(made["page"])
+
+
+def push_from_go(url):
+    """The same, pushed as that client pushes."""
+    answer, = ask([{"push": url}])
+    assert not answer["error"], answer
 
 
 def read(kind, page):

@@ -237,35 +237,6 @@ static void test_room_within_the_patience(void **state)
 	bench_done(&b);
 }
 
-/* One finds room, and another needs more than there is: that one goes on waiting, and is told like before. */
-static void test_room_for_one_of_two(void **state)
-{
-	static char text[60000];
-	struct batch *filler;
-	struct bench b;
-
-	(void)state;
-	bench_init(&b, STREAM_LINES);
-	fake_host_memory(&b.host, 256 << 10);
-	filler = host_batch_new(&b.host, SIGNAL_LOGS);
-	assert_true(filler && batch_block(filler, 150 << 10));
-	memset(text, 'x', sizeof text);
-	for (size_t i = 99; i < sizeof text; i += 100)
-		text[i] = '\n';
-	put(&b, 0, text, sizeof text);
-	put_text(&b, 1, "{\"n\":1}\n");
-	pass(&b, 25);
-	patience_resume(&b.patience);
-	pass(&b, 25);
-	assert_int_equal(b.host.count, 1);
-	assert_true(patience_waits(&b.patience));
-	batch_free(filler);
-	patience_resume(&b.patience);
-	pass(&b, 25);
-	assert_int_equal(b.host.count, 1 + sizeof text / 100);
-	bench_done(&b);
-}
-
 /* The process ends while it waits: nothing waits any more, and nothing is forgotten. */
 static void test_the_end_of_one_that_waits(void **state)
 {
@@ -483,7 +454,6 @@ int main(void)
 		cmocka_unit_test(test_collectors_share),
 		cmocka_unit_test(test_patience),
 		cmocka_unit_test(test_room_within_the_patience),
-		cmocka_unit_test(test_room_for_one_of_two),
 		cmocka_unit_test(test_the_end_of_one_that_waits),
 		cmocka_unit_test(test_frames),
 		cmocka_unit_test(test_frames_and_what_is_none),

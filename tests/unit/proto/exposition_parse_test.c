@@ -341,7 +341,11 @@ static void content_types(void **state)
 		{ "application/openmetrics-text; version=\"0.0.1\"", OM },
 		{ "application/openmetrics-text; version=2.0.0", EXPOSITION_UNKNOWN },
 		{ "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited",
-			EXPOSITION_UNKNOWN },
+			EXPOSITION_PROTOBUF },
+		{ "application/vnd.google.protobuf;encoding=\"delimited\"", EXPOSITION_PROTOBUF },
+		{ "application/vnd.google.protobuf", EXPOSITION_PROTOBUF },
+		{ "application/vnd.google.protobuf; encoding=text", EXPOSITION_UNKNOWN },
+		{ "application/vnd.google.protobuf; proto=io.prometheus.write.v2.Request", EXPOSITION_UNKNOWN },
 		{ "", EXPOSITION_UNKNOWN }, { "text/html", EXPOSITION_UNKNOWN }, { "text/plainer", EXPOSITION_UNKNOWN },
 	};
 
