@@ -65,6 +65,13 @@ SPAN_STEPS = {"step_span_add": ({"fields": {"a": "x"}}, {"n": "1"}, {"n": "1", "
               "step_span_redact": (["a"], {"n": "1", "a": "1"}, {"n": "1", "a": "***"}, {"n": "2", "b": "1"}),
               "step_span_rename": ({"fields": {"a": "b"}}, {"n": "1", "a": "1"}, {"n": "1", "b": "1"},
                                    {"n": "2", "b": "1"})}
+# The same for samples: the labels of one that comes through with others or not at all, and of one that stays.
+METRIC_STEPS = {"step_metric_add": ({"fields": {"a": "x"}}, {"n": "1"}, {"n": "1", "a": "x"}, {"n": "2", "a": "3"}),
+                "step_metric_drop": (["a"], {"n": "1", "a": "1"}, {"n": "1"}, {"n": "2", "b": "1"}),
+                "step_metric_filter": ({"where": {"n": "2"}}, {"n": "1"}, None, {"n": "2"}),
+                "step_metric_keep": (["n"], {"n": "1", "a": "1"}, {"n": "1"}, {"n": "2"}),
+                "step_metric_rename": ({"fields": {"a": "b"}}, {"n": "1", "a": "1"}, {"n": "1", "b": "1"},
+                                       {"n": "2", "b": "1"})}
 NAMES = {f"step_{name}": name for name in ("span_limits", "span_metrics")}  # the others are called as behind step_span_
 
 ANSWERS = {"2xx": fault.good(), "400": fault.status(400), "413": fault.status(413), "429": fault.status(429),
@@ -75,7 +82,7 @@ ANSWERS = {"2xx": fault.good(), "400": fault.status(400), "413": fault.status(41
 
 def test_every_row_is_known():
     exporters = PEERS.keys() | PUSHED.keys() | LOCAL.keys()
-    known = exporters | COLLECTORS | CHECKS.keys() | STEPS.keys() | SPAN_STEPS.keys()
+    known = exporters | COLLECTORS | CHECKS.keys() | STEPS.keys() | SPAN_STEPS.keys() | METRIC_STEPS.keys()
     assert not ROWS - known, f"not held to the contract yet: {ROWS - known}"
     assert ROWS >= known
 
@@ -112,6 +119,11 @@ REFUSED = {"exporter_elasticsearch": ({"logs": {"export": {"elasticsearch": {"ur
            "step_redact": ({"logs": {"steps": ["redact"]}}, "keys"),
            "step_rename": ({"logs": {"steps": ["rename"]}}, "fields"),
            "step_sample": ({"logs": {"steps": [{"sample": {"levels": {"loud": 1}}}]}}, "levels"),
+           "step_metric_add": ({"metrics": {"steps": ["add"]}}, "fields"),
+           "step_metric_drop": ({"metrics": {"steps": ["drop"]}}, "where"),
+           "step_metric_filter": ({"metrics": {"steps": ["filter"]}}, "where"),
+           "step_metric_keep": ({"metrics": {"steps": ["keep"]}}, "keys"),
+           "step_metric_rename": ({"metrics": {"steps": ["rename"]}}, "names"),
            "step_span_add": ({"traces": {"steps": [{"add": {"fields": {"resource.": "x"}}}]}}, "fields"),
            "step_span_drop": ({"traces": {"steps": ["drop"]}}, "where"),
            "step_span_filter": ({"traces": {"steps": [{"filter": {"where": {"status": "bad"}}}]}}, "unset"),
@@ -529,6 +541,21 @@ def test_a_step_of_spans_settles_each_span_once(oxpecker, fault_server, row):
     wanted = [after, same, after] if after else [same]
     assert_sent(agent, attributes_at(server), wanted)
     assert agent.booked("dropped", signal="traces") == 3 - len(wanted)
+
+
+@pytest.mark.parametrize("row", sorted(METRIC_STEPS))
+def test_a_step_of_metrics_settles_each_sample_once(oxpecker, fault_server, tmp_path, row):
+    """Edited, left alone or dropped: every sample is booked."""
+    options, before, after, same = METRIC_STEPS[row]
+    lines = ["one{%s} 1\n" % ",".join(f'{name}="{value}"' for name, value in labels.items())
+             for labels in (before, same)]
+    server = fault_server(unix=str(tmp_path / "app.sock"))
+    server.plan(fault.ok("".join(lines).encode(), "text/plain; version=0.0.4"))
+    agent = oxpecker({"metrics": {"steps": [{row[12:]: options}], "collect": {"app": {
+        "type": "scrape", "target": f"unix:{tmp_path}/app.sock", "timeout": "60s"}}}})
+    shown = [dict(labels) for (name, labels) in agent.metrics() if name == "one"]
+    assert sorted(map(str, shown)) == sorted(str(dict(sorted(labels.items()))) for labels in (after, same) if labels)
+    agent.assert_balanced()
 
 
 def documents(server):
