@@ -248,22 +248,31 @@ static int grow(struct sums_file *f, uint64_t cells)
 	return failed;
 }
 
-/* There may be one that was made and not begun, or that came meanwhile. */
+/* There may be one that was made and not begun, or that came meanwhile. 0; -EBADMSG: it is not ours; -errno. */
+static int open_or_make(struct sums_file *f)
+{
+	int fd = path_ours_open(f->folder.fd, f->name, O_RDWR | O_CREAT), failed;
+
+	if (fd < 0)
+		return fd;
+	f->fd = fd;
+	failed = get_header(f);
+	return failed == -ENODATA ? 0 : failed;
+}
+
 static int make(struct sums_file *f)
 {
-	int failed = 0;
+	int failed;
 
 	if (f->fd >= 0)
 		return 0;
-	f->fd = path_ours_open(f->folder.fd, f->name, O_RDWR | O_CREAT);
-	if (f->fd < 0) {
-		failed = f->fd;
-		f->fd = -1;
-		return failed;
+	failed = open_or_make(f);
+	if (failed == -EBADMSG) {
+		forget(f);
+		failed = path_ours_set_aside(f->folder.fd, f->name);
+		if (!failed)
+			failed = open_or_make(f);
 	}
-	failed = get_header(f);
-	if (failed == -ENODATA)
-		failed = 0;
 	if (!failed && ftruncate(f->fd, 0) < 0)
 		failed = -errno;
 	if (!failed)

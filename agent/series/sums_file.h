@@ -78,7 +78,7 @@ void sums_file_remove(struct sums_file *, struct sums_place *, size_t value);
 bool sums_file_sweep(struct sums_file *, size_t count);
 
 /* Whether the name still leads to the file, which is whole. If not, it has another number from now on, all places are
- * void, and it is made anew with the next record. */
+ * void, and it is made anew with the next record. What has its name by then and is not ours is set aside, too. */
 bool sums_file_look(struct sums_file *);
 uint32_t sums_file_number(const struct sums_file *); /* never 0 */
 uint64_t sums_file_size(const struct sums_file *); /* bytes on disk */

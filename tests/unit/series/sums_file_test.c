@@ -421,7 +421,7 @@ static void a_file_that_is_taken_away_is_made_anew(void **state)
 	struct world *w = *state;
 	uint32_t number;
 
-	for (int way = 0; way < 3; way++) {
+	for (int way = 0; way < 4; way++) {
 		memset(w->models, 0, sizeof w->models);
 		assert_int_equal(add(w, 0, 20, 48), 0);
 		assert_true(sums_file_look(w->file));
@@ -430,8 +430,10 @@ static void a_file_that_is_taken_away_is_made_anew(void **state)
 			assert_int_equal(unlinkat(w->scratch.fd, "x.sums", 0), 0);
 		else if (way == 1)
 			assert_int_equal(renameat(w->scratch.fd, "x.sums", w->scratch.fd, "y"), 0);
-		else
+		else if (way == 2)
 			close(openat(w->scratch.fd, "x.sums", O_WRONLY | O_TRUNC));
+		else
+			put_at(w, "another file", 12, 0);
 		assert_false(sums_file_look(w->file));
 		assert_true(sums_file_number(w->file) != number);
 		assert_int_equal(sums_file_records(w->file), 0);
@@ -440,6 +442,7 @@ static void a_file_that_is_taken_away_is_made_anew(void **state)
 		load(w);
 		assert_int_equal(w->seen, 1);
 	}
+	assert_int_equal(faccessat(w->scratch.fd, "x.sums.corrupt-1", F_OK, 0), 0);
 }
 
 int main(void)
