@@ -12,8 +12,10 @@
 /* Names in the state folder. A dash or a dot with more text may follow them. */
 static const char *const state_names[] = { "state.db", "store.db", "ledger", "lock" };
 static const char *const state_tails[] = { "", "-wal", "-shm" };
+static const char sums_ending[] = ".sums"; /* behind the name of the component whose sums they are */
 
 static const enum part readers[] = { PART_LOGS, PART_METRICS, PART_RECEIVE };
+static const enum part savers[] = { PART_METRICS, PART_RECEIVE }; /* of sums */
 static const enum part writers[] = { PART_METRICS_OUT, PART_LOGS_OUT, PART_TRACES_OUT };
 
 /* The configuration. */
@@ -48,8 +50,23 @@ static const char *written_by(struct agent_config *c, const struct config_compon
 	return path ? without_links(c, path) : NULL;
 }
 
+typedef bool fits_fn(const void *context, const char *path);
+
+/* Of any component that may have sums, whether it saves them or not. */
+static const char *sums_file(struct agent_config *c, fits_fn *fits, const void *context)
+{
+	for (size_t i = 0; i < COUNT_OF(savers); i++)
+		for (const struct config_component *k = c->components[savers[i]]; k; k = k->next) {
+			const char *path = config_printf(c->file->arena, "%s/%s.%s%s", c->state.path,
+				part_path(savers[i]), k->name, sums_ending);
+			if (fits(context, path) || fits(context, without_links(c, path)))
+				return path;
+		}
+	return NULL;
+}
+
 /* Returns a file of the state for which `fits` is true, or NULL. */
-static const char *state_file(struct agent_config *c, bool (*fits)(const void *, const char *), const void *context)
+static const char *state_file(struct agent_config *c, fits_fn *fits, const void *context)
 {
 	for (size_t i = 0; i < COUNT_OF(state_names) * COUNT_OF(state_tails); i++) {
 		const char *path = config_printf(c->file->arena, "%s/%s%s", c->state.path,
@@ -57,7 +74,7 @@ static const char *state_file(struct agent_config *c, bool (*fits)(const void *,
 		if (fits(context, path) || fits(context, without_links(c, path)))
 			return path;
 	}
-	return NULL;
+	return sums_file(c, fits, context);
 }
 
 static bool is_same(const void *context, const char *path)
@@ -148,6 +165,16 @@ static bool is_kept(int fd, struct stat *info)
 	return fstat(fd, info) == 0 && (S_ISREG(info->st_mode) || S_ISFIFO(info->st_mode));
 }
 
+static bool is_sums_name(const char *name)
+{
+	const size_t n = strlen(sums_ending);
+
+	for (const char *at = strstr(name, sums_ending); at; at = strstr(at + n, sums_ending))
+		if (strchr("-.", at[n]))
+			return true;
+	return false;
+}
+
 static bool is_state_name(const char *name)
 {
 	for (size_t i = 0; i < COUNT_OF(state_names); i++) {
@@ -155,7 +182,7 @@ static bool is_state_name(const char *name)
 		if (strncmp(name, state_names[i], n) == 0 && strchr("-.", name[n]))
 			return true;
 	}
-	return false;
+	return is_sums_name(name);
 }
 
 /* Whether a file belongs to the state. Its folder is compared by inode, whatever its path. */

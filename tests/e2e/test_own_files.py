@@ -76,6 +76,15 @@ def test_the_files_of_the_state_are_not_touched(tmp_path, name):
     refused(tmp_path, {"collect": tails(tmp_path / "*" / "*")}, "logs.collect.tail", "state", "exclude")
 
 
+def test_sums_are_of_the_state(tmp_path):
+    metrics = {"collect": {"statsd": {"listen": "127.0.0.1:0"}}}
+    path = tmp_path / "state" / "metrics.collect.statsd.sums"
+    refused(tmp_path, {"export": {"file": str(path)}}, "logs.export.file", path, "state", metrics=metrics)
+    refused(tmp_path, {"collect": tails(tmp_path / "*" / "*.sums")}, "logs.collect.tail", path, "exclude",
+            metrics=metrics)
+    assert check(tmp_path, {"collect": tails(tmp_path / "*" / "*.sum")}, metrics=metrics).returncode == 0
+
+
 @pytest.mark.parametrize("device", ["/dev/zero", "/dev/random", "block"])
 def test_a_device_that_keeps_nothing_is_no_file(tmp_path, device):
     if device == "block":
@@ -152,9 +161,12 @@ def test_its_own_log_is_known_by_its_inode(oxpecker, fault_server, tmp_path):
     assert_refused(agent, "seen.log")
 
 
-def test_its_own_state_is_known_by_its_folder(oxpecker, tmp_path):
+@pytest.mark.parametrize("name", ["state.db-wal", "metrics.collect.statsd.sums", "a.sums.corrupt-1"])
+def test_its_own_state_is_known_by_its_folder(oxpecker, tmp_path, name):
     (tmp_path / "state").mkdir()
+    if "sums" in name:
+        (tmp_path / "state" / name).write_text("of an earlier run\n")
     os.symlink(tmp_path / "state", tmp_path / "link")
-    os.symlink("state.db-wal", tmp_path / "state" / "seen.log")
+    os.symlink(name, tmp_path / "state" / "seen.log")
     agent = runs_on_its_own(oxpecker, tmp_path, [tmp_path / "link" / "*.log"], state=str(tmp_path / "state"))
     assert_refused(agent, "seen.log")
