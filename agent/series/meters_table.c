@@ -678,11 +678,17 @@ static enum meter_refusal get(struct meters *m, const struct meter_wanted *w, st
 	return why;
 }
 
-static void be_saved(struct meters *m, struct meter *meter, const struct meter_wanted *w)
+/* It was asked for. */
+static void be_live(struct meter *meter)
 {
 	if (meter->restored)
 		meter->family->live++;
 	meter->restored = false;
+}
+
+static void be_saved(struct meters *m, struct meter *meter, const struct meter_wanted *w)
+{
+	be_live(meter);
 	meter->origin = w->origin;
 	if (meter->saved && !w->saved)
 		unsave(m, meter);
@@ -699,8 +705,12 @@ struct meter *meters_get(
 		*ret_why = why;
 	if (why == METER_TYPE_CLASH || why == METER_LABEL_NAME)
 		return count(m, why, w->name, NULL);
-	if (why != METER_FITS)
-		return count(m, why, w->name, overflow(m, family_of(m, w->name), w));
+	if (why != METER_FITS) {
+		meter = overflow(m, family_of(m, w->name), w);
+		if (meter)
+			be_live(meter);
+		return count(m, why, w->name, meter);
+	}
 	meter->touched = now;
 	meter->ttl = w->ttl;
 	own(meter, w);

@@ -278,6 +278,29 @@ static void another_kind_takes_the_place_of_what_nobody_sent_since(void **state)
 	meters_check(b->meters);
 }
 
+static void an_overflow_that_is_used_gives_way_to_no_other_kind(void **state)
+{
+	const struct meters_limits none = { .series = 1000, .family_series = 0, .label = 64 };
+	const struct meters_limits one = { .series = 1000, .family_series = 1, .label = 64 };
+	struct bench *b = *state;
+	struct meter_wanted w = wanted(METER_GAUGE, "n");
+	enum meter_refusal why;
+
+	end_life(b);
+	begin_life(b, &one);
+	meter_add(get(b, METER_COUNTER, "n", "1"), 1, b->now);
+	meter_add(get(b, METER_COUNTER, "n", "2"), 1, b->now);
+	save_all(b);
+	end_life(b);
+	begin_life(b, &none); /* the overflow alone comes back */
+	assert_int_equal(b->restored.restored, 1);
+	meter_add(get(b, METER_COUNTER, "n", "3"), 1, b->now);
+	meters_check(b->meters);
+	assert_null(meters_get(b->meters, &w, b->now, &why));
+	assert_int_equal(why, METER_TYPE_CLASH);
+	assert_int_equal(get(b, METER_COUNTER, "n", "3")->whole, 2);
+}
+
 static void what_is_beyond_a_ceiling_now_is_gone(void **state)
 {
 	struct bench *b = *state;
@@ -522,6 +545,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(another_origin_begins_anew, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			another_kind_takes_the_place_of_what_nobody_sent_since, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_overflow_that_is_used_gives_way_to_no_other_kind, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_beyond_a_ceiling_now_is_gone, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_file_that_is_taken_away_is_written_anew, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_could_not_be_saved_is_tried_again, setup, teardown),
