@@ -117,7 +117,7 @@ void saving_look(struct saving *s)
 		host_log(s->host, LOG_LEVEL_ERROR,
 			"%s/%s was removed, replaced or cut while it was open; it is written anew",
 			host_state_path(s->host), s->name);
-	if (s->failed && !s->failed_since && meters_unsaved(s->meters) == 0) {
+	if (s->failed && !s->failed_since && meters_behind(s->meters) == 0) {
 		s->failed = 0;
 		host_log(s->host, LOG_LEVEL_INFO, "sums are saved again");
 	}

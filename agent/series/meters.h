@@ -177,6 +177,7 @@ int meters_restore(
 /* Saves so many that have changed, and frees as many that are gone. True: there are more. */
 bool meters_save_some(struct meters *, size_t count);
 size_t meters_unsaved(const struct meters *); /* that have changed since they were saved */
+size_t meters_behind(const struct meters *); /* that could not be saved when that was tried last */
 /* The first failure since it was asked last, as -errno; 0: none. Meters that could not be saved are tried again by
  * meters_age(). */
 int meters_save_failure(struct meters *);

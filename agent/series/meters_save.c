@@ -82,7 +82,7 @@ void meter_save(struct meters *m, struct meter *meter)
 	} else {
 		failed = -E2BIG;
 	}
-	meter->behind = failed != 0;
+	meter_set_behind(m, meter, failed != 0);
 	if (failed == -E2BIG)
 		meter->saved = false;
 	if (failed && !m->save_failed)
@@ -103,6 +103,11 @@ bool meters_save_some(struct meters *m, size_t count)
 size_t meters_unsaved(const struct meters *m)
 {
 	return m->unsaved_count;
+}
+
+size_t meters_behind(const struct meters *m)
+{
+	return m->behind_count;
 }
 
 int meters_save_failure(struct meters *m)

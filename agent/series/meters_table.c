@@ -531,10 +531,18 @@ void meter_take_unsaved(struct meters *m, struct meter *meter)
 	m->unsaved_count--;
 }
 
+void meter_set_behind(struct meters *m, struct meter *meter, bool behind)
+{
+	m->behind_count -= meter->behind;
+	m->behind_count += behind;
+	meter->behind = behind;
+}
+
 /* From now on it is saved no more. */
 static void unsave(struct meters *m, struct meter *meter)
 {
 	meter_take_unsaved(m, meter);
+	meter_set_behind(m, meter, false);
 	if (m->sums)
 		sums_file_remove(m->sums, &meter->place, meter_value_size(meter));
 	meter->saved = false;
@@ -690,7 +698,7 @@ static void be_saved(struct meters *m, struct meter *meter, const struct meter_w
 {
 	be_live(meter);
 	meter->origin = w->origin;
-	if (meter->saved && !w->saved)
+	if (!w->saved)
 		unsave(m, meter);
 	meter->saved = w->saved && m->sums;
 }
@@ -1037,7 +1045,7 @@ static void check_meter(const struct meter *meter)
 	OXP_ASSERT(sum == meter->whole && meter->carry >= -0.5 && meter->carry <= 0.5);
 }
 
-static size_t check_family(const struct meters *m, const struct meter_family *f)
+static size_t check_family(const struct meters *m, const struct meter_family *f, size_t *behind)
 {
 	size_t meters = 0, weight = 0, users = 0, live = f->overflow && !f->overflow->restored;
 
@@ -1048,25 +1056,28 @@ static size_t check_family(const struct meters *m, const struct meter_family *f)
 		check_meter(meter);
 		weight += meter_series(meter);
 		live += !meter->restored;
+		*behind += meter->behind;
 		meters++;
 	}
 	OXP_ASSERT((meters > 0 || f->overflow) && live == f->live);
 	OXP_ASSERT(users == (meter_has_scale(f->kind) ? meters + (f->overflow != NULL) : 0));
 	OXP_ASSERT(f->weight == weight && f->weight <= m->limits.family_series);
-	if (f->overflow)
+	if (f->overflow) {
 		OXP_ASSERT(f->overflow->family == f && !f->overflow->raws);
+		*behind += f->overflow->behind;
+	}
 	return meters;
 }
 
 void meters_check(const struct meters *m)
 {
-	size_t meters = 0, families = 0, weight = 0;
+	size_t meters = 0, families = 0, weight = 0, behind = 0;
 
 	for (const struct meter_family *f = m->first; f; f = f->next) {
-		meters += check_family(m, f);
+		meters += check_family(m, f, &behind);
 		weight += f->weight;
 		families++;
 	}
 	OXP_ASSERT(meters == m->meters.count && families == m->families.count);
-	OXP_ASSERT(weight == m->weight && weight <= m->limits.series);
+	OXP_ASSERT(weight == m->weight && weight <= m->limits.series && behind == m->behind_count);
 }

@@ -117,7 +117,7 @@ struct meters {
 	struct meter *show_meter, *age_meter; /* the next of it; NULL: there is none any more */
 	struct sums_file *sums; /* NULL: none are saved */
 	struct meter *unsaved, **unsaved_last;
-	size_t unsaved_count;
+	size_t unsaved_count, behind_count;
 	int save_failed;
 	void (*changed)(void *context);
 	void *changed_context;
@@ -132,6 +132,8 @@ static inline void meter_changed(struct meter *m)
 }
 /* Not any more. */
 void meter_take_unsaved(struct meters *, struct meter *);
+/* Whether it could not be saved. */
+void meter_set_behind(struct meters *, struct meter *, bool);
 /* Saves one that has changed. */
 void meter_save(struct meters *, struct meter *);
 /* As meters_get(), of one that is restored; NULL: there is no place for it. */

@@ -10,6 +10,9 @@
 #include "unit/fake_host.h"
 #include "unit/http/raw.h"
 #include "unit/scratch.h"
+#include "unit/series/knife.h"
+
+enum { MANY = 5000 };
 
 static const double few[] = { 1, 10 }, others[] = { 1, 20 };
 
@@ -23,6 +26,7 @@ struct bench {
 	struct statsd_events events;
 	struct saving saving;
 	struct statsd_options options;
+	size_t series; /* that there may be */
 	const char *rules; /* NULL: none */
 };
 
@@ -44,7 +48,7 @@ static void read_rules(struct bench *b)
 static void begin_run(struct bench *b)
 {
 	const struct meters_limits limits = {
-		.series = 100, .family_series = 50, .label = 32, .window = DURATION_S(10)
+		.series = b->series, .family_series = 50, .label = 32, .window = DURATION_S(10)
 	};
 
 	fake_host_init(&b->host, b->world.loop, NULL, 8 << 20);
@@ -107,6 +111,8 @@ static int setup(void **state)
 
 	scratch_init(&b->scratch, "saving");
 	world_init(&b->world);
+	memset(&knife, 0, sizeof knife);
+	b->series = 100;
 	b->options = (struct statsd_options){ .bounds = few, .bound_count = 2, .gauge_deltas = true };
 	begin_run(b);
 	*state = b;
@@ -247,6 +253,47 @@ static void what_cannot_be_written_is_told_and_tried_again(void **state)
 	assert_int_equal(count(b, "hits"), 5);
 }
 
+/* As a collector does every few seconds. */
+static void look(struct bench *b)
+{
+	meters_age(b->meters, loop_now(b->world.loop), 1000);
+	pass_time(b);
+	saving_look(&b->saving);
+}
+
+static void what_is_behind_is_told_once_until_all_is_saved(void **state)
+{
+	struct bench *b = *state;
+	char line[32];
+
+	b->series = MANY;
+	begin_next_run(b);
+	for (int i = 0; i < MANY; i++) {
+		snprintf(line, sizeof line, "n%d:1|c", i);
+		take(b, line);
+	}
+	saving_end(&b->saving);
+	assert_int_equal(fake_host_number(&b->host, "saved_sums"), MANY);
+	knife = (struct knife){ .dead = true };
+	take(b, "n7:1|c\nn8:1|c");
+	pass_time(b);
+	assert_non_null(strstr(b->host.last_log, "not all sums can be saved"));
+	for (int i = 0; i < 40; i++) { /* most looks meet none of the two */
+		look(b);
+		assert_non_null(strstr(b->host.last_log, "not all sums can be saved"));
+		assert_int_equal(b->host.warnings, 1);
+	}
+	assert_true(fake_host_number(&b->host, "saved_sums_failures_total") > 2);
+	meters_check(b->meters);
+	knife = (struct knife){ .dead = false };
+	for (int i = 0; i < 20; i++)
+		look(b);
+	assert_string_equal(b->host.last_log, "sums are saved again");
+	assert_int_equal(count(b, "n7"), 2);
+	begin_next_run(b);
+	assert_int_equal(count(b, "n7"), 2);
+}
+
 static void a_file_that_is_taken_away_is_told_and_written_anew(void **state)
 {
 	struct bench *b = *state;
@@ -308,6 +355,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(with_other_buckets_histograms_begin_anew, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_a_changed_rule_makes_begins_anew, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_cannot_be_written_is_told_and_tried_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_behind_is_told_once_until_all_is_saved, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_file_that_is_taken_away_is_told_and_written_anew, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_broken_is_told, setup, teardown),
 	};
