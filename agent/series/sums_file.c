@@ -54,7 +54,8 @@ struct removed {
 	uint32_t cell, cells;
 };
 
-/* Invariant: cells before `end` belong to records, or are in `free` or `removed`; all have blocks. */
+/* Invariant: cells before `end` belong to records, are in `free` or `removed`, or could not be read; all have
+ * blocks. */
 struct sums_file {
 	struct path_folder folder;
 	char name[SUMS_NAME_MAX];
@@ -518,6 +519,18 @@ static uint32_t load_one(struct sums_file *f, struct loading *l, uint32_t cell)
 	return h.cells;
 }
 
+/* What could not be read stays where it is, for the next start. New records go behind it. Their lives are beyond those
+ * that it may have: each file that is left so grows, and none has had 2^32 records for each of its cells. */
+static void go_behind(struct sums_file *f)
+{
+	uint64_t cells = f->size / SUMS_CELL, least;
+
+	f->end = (uint32_t)cells;
+	(void)!grow(f, cells + 1);
+	least = f->size / SUMS_CELL << 32;
+	f->lives = f->lives > least ? f->lives : least;
+}
+
 int sums_file_load(struct sums_file *f, const struct sums_visit *visit, size_t *ret_damaged)
 {
 	struct loading l = { .visit = visit };
@@ -532,6 +545,8 @@ int sums_file_load(struct sums_file *f, const struct sums_visit *visit, size_t *
 	l.damaged += l.bad && !l.zeros; /* what is behind the last record is written over */
 	buffer_done(&l.window.data);
 	*ret_damaged = l.damaged;
+	if (l.failed)
+		go_behind(f);
 	(void)sums_file_sweep(f, SIZE_MAX);
 	return l.failed;
 }

@@ -64,8 +64,8 @@ struct sums_visit {
 	bool (*record)(void *context, const struct sums_record *);
 	void *context;
 };
-/* Visits all records, in no order. 0 or -errno; *ret_damaged is how many pieces could not be read, and are free now. It
- * reads the whole file: for the start. */
+/* Visits all records, in no order. 0; -errno, and what was not read yet stays in the file as it is. *ret_damaged is how
+ * many pieces could not be made sense of, and are free now. It reads the whole file: for the start. */
 int sums_file_load(struct sums_file *, const struct sums_visit *, size_t *ret_damaged) MUST_CHECK;
 
 /* One more record. 0, and *place says where; -E2BIG: larger than SUMS_RECORD_MAX; -ENOSPC: no room; -errno. */

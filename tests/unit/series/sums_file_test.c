@@ -13,6 +13,20 @@
 
 enum { KEYS = 12, VALUE_MAX = 300, SEED = 77 };
 
+/* From there on nothing can be read; 0: all can. */
+static off_t unreadable;
+
+ssize_t __real_pread(int fd, void *data, size_t size, off_t at);
+ssize_t __wrap_pread(int fd, void *data, size_t size, off_t at);
+
+ssize_t __wrap_pread(int fd, void *data, size_t size, off_t at)
+{
+	if (unreadable == 0 || at < unreadable)
+		return __real_pread(fd, data, size, at);
+	errno = EIO;
+	return -1;
+}
+
 /* What a record should have: its key is its number and some text, its value counts up. */
 struct model {
 	bool there;
@@ -445,6 +459,30 @@ static void a_file_that_is_taken_away_is_made_anew(void **state)
 	assert_int_equal(faccessat(w->scratch.fd, "x.sums.corrupt-1", F_OK, 0), 0);
 }
 
+static void what_could_not_be_read_is_there_at_the_next_start(void **state)
+{
+	struct world *w = *state;
+	size_t read = KEYS;
+
+	for (size_t i = 0; i < KEYS - 2; i++)
+		assert_int_equal(add(w, i, 60000, 48), 0);
+	for (size_t run = 0; run < 2; run++) {
+		assert_int_equal(open_file(w, "x.sums", 0), 0);
+		w->seen = 0;
+		unreadable = 1000; /* but for what one call has read by then */
+		assert_int_equal(sums_file_load(w->file, &(struct sums_visit){ on_record, w }, &w->damaged), -EIO);
+		unreadable = 0;
+		assert_true(w->seen > 0 && w->seen <= read && w->seen < KEYS - 2);
+		read = w->seen;
+		assert_int_equal(add(w, KEYS - 2 + run, 60000, 48), 0);
+	}
+	load(w);
+	assert_int_equal(w->seen, KEYS);
+	assert_int_equal(w->damaged, 0);
+	for (size_t i = 0; i + 1 < KEYS; i++)
+		assert_true(w->models[i].place.life < w->models[i + 1].place.life);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -458,6 +496,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_was_planted_is_not_opened, setup, teardown),
 		cmocka_unit_test_setup_teardown(without_room_the_records_that_are_there_go_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_file_that_is_taken_away_is_made_anew, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_could_not_be_read_is_there_at_the_next_start, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
