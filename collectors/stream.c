@@ -487,6 +487,8 @@ static void on_go_on(void *context)
 	struct stream_kind *k = context;
 	struct stream *s, *last;
 
+	if (k->finishing)
+		return;
 	if (k->slow && !lines_lane_is_busy(&k->lane))
 		stream_go_on(k->slow);
 	if (k->wake) {
@@ -768,6 +770,7 @@ void stream_finish(struct stream *s)
 
 	s->kind->finishing = true;
 	forget_slice(s->kind);
+	leave_line(s);
 	(void)work_off(s);
 	for (int i = 0; i < LAST_READS && got > 0 && !is_kept(s) && (room = room_to_read(s, STREAM_CHUNK)); i++) {
 		got = read(s->fd, room, STREAM_CHUNK);

@@ -250,6 +250,33 @@ static void what_the_lane_has_at_the_end_is_taken_once(void **state)
 	}
 }
 
+/* Not even a stream that waited for the lane. */
+static void nothing_is_read_after_the_end(void **state)
+{
+	struct bench b;
+	struct gate g;
+
+	(void)state;
+	bench_init(&b, STREAM_LINES);
+	gate_init(&b, &g);
+	g.closed = true;
+	put_long(&b, 0, "one ");
+	turn_until(&b, &g.entered);
+	put_text(&b, 1, "{\"b\":1}\n");
+	turns(&b);
+	assert_true(b.streams[1].in_line);
+	g.closed = false;
+	patience_end(&b.patience);
+	for (size_t i = 0; i < STREAMS; i++)
+		stream_finish(&b.streams[i]);
+	assert_int_equal(b.host.count, 2);
+	put_text(&b, 1, "{\"b\":2}\n");
+	for (int i = 0; i < 4; i++)
+		pass(&b, 25);
+	assert_int_equal(b.host.count, 2);
+	bench_done(&b);
+}
+
 static void a_stream_that_goes_leaves_the_lane_to_others(void **state)
 {
 	struct bench b;
@@ -356,6 +383,7 @@ int main(void)
 		cmocka_unit_test(a_long_line_without_room_waits_and_is_counted),
 		cmocka_unit_test(what_steps_have_no_room_for_is_offered_again),
 		cmocka_unit_test(what_the_lane_has_at_the_end_is_taken_once),
+		cmocka_unit_test(nothing_is_read_after_the_end),
 		cmocka_unit_test(a_stream_that_goes_leaves_the_lane_to_others),
 		cmocka_unit_test(a_cut_frame_that_finds_no_room_keeps_its_bytes),
 		cmocka_unit_test(random_lives),
