@@ -401,6 +401,14 @@ void tail_reader_forget(struct tail_reader *r)
 	lines_lane_forget(&r->lane);
 }
 
+void tail_reader_next(struct tail_reader *r, const struct tail_file *f)
+{
+	bool there = is_back(r) || r->lane.stage == LINES_TIGHT;
+
+	if (there && !(f && is_of(r->slow, f)))
+		tail_reader_forget(r);
+}
+
 static enum tail_read read_slice(
 	struct tail_file *f, struct tail_reader *r, bool on_loop, struct tail_offer *offer, bool *ret_offered)
 {
