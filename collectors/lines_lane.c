@@ -1,6 +1,6 @@
 #include "collectors/lines_lane.h"
 
-/* What an item may need beside the line: places in the batch, members that we add. */
+/* What items may need beside their lines: places in the batch, members that we add. */
 enum { SPARE = 64 << 10 };
 
 void lines_lane_init(
@@ -73,23 +73,18 @@ static void on_split(struct job *job)
 	lines_forget(l->in->lines);
 	l->records = batch_records(l->in->batch);
 	if (l->in->failed)
-		tell(l, LINES_NO_ROOM);
+		tell(l, LINES_TIGHT);
 	else if (l->records == 0)
 		tell(l, LINES_READY);
 	else
 		show_to_steps(l);
 }
 
-/* A line that is text may need twice its size; most need none. */
-static bool reserve(struct batch *b, size_t size)
-{
-	return batch_reserve(b, 2 * size + SPARE) || batch_reserve(b, SPARE);
-}
-
+/* Text rarely needs more than twice its size, and objects need none. */
 bool lines_lane_begin(struct lines_lane *l, struct line_slice *in)
 {
 	OXP_ASSERT(l->stage == LINES_IDLE);
-	if (!reserve(in->batch, in->size))
+	if (!batch_reserve(in->batch, 2 * in->size + SPARE))
 		return false;
 	l->in = in;
 	l->job = (struct job){ .work = work, .done = on_split };
@@ -123,6 +118,7 @@ void lines_lane_forget(struct lines_lane *l)
 		(void)host_withdraw(l->host, SIGNAL_LOGS, l);
 		return;
 	case LINES_READY:
+	case LINES_TIGHT:
 	case LINES_NO_ROOM:
 		break;
 	}

@@ -5,6 +5,9 @@
  *
  * Nothing has happened until lines_lane_offer(): whoever asked for the slice comes back when told, and takes it or
  * forgets it.
+ *
+ * The lane has a fixed part of `memory` for what it makes. That is enough for most slices; one that needs more is TIGHT
+ * and is split on the loop, where each item takes what it needs.
  */
 #ifndef OXP_COLLECTORS_LINES_LANE_H
 #define OXP_COLLECTORS_LINES_LANE_H
@@ -21,7 +24,8 @@ enum lines_stage {
 	LINES_SPLITTING, /* in the lane */
 	LINES_AT_STEPS, /* host_prepare() has it */
 	LINES_READY, /* it can be offered */
-	LINES_NO_ROOM, /* there was none for its items, or for what steps made of them */
+	LINES_TIGHT, /* its items need more than the lane had for them: the caller splits it itself */
+	LINES_NO_ROOM, /* there was none for what steps made of them */
 	LINES_FORGOTTEN, /* nobody wants it, but the lane has it with the steps */
 };
 
@@ -33,7 +37,7 @@ struct lines_lane {
 	uint64_t records; /* of the batch, before the steps */
 	struct line_slice *in; /* the caller's; stays where it is until the stage is IDLE again */
 	void (*split)(void *context); /* splits it, in the lane; touches nothing but the slice and its lines */
-	void (*told)(void *context); /* READY or NO_ROOM; on the loop, from a callback of its own */
+	void (*told)(void *context); /* READY, TIGHT or NO_ROOM; on the loop, from a callback of its own */
 	void *context;
 };
 

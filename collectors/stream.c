@@ -326,7 +326,8 @@ static bool is_for_lane(const struct stream *s, const struct stream_slice *x)
 	const struct stream_kind *k = s->kind;
 	size_t held = x->framed || x->in.zeros ? x->in.size : s->seen;
 
-	return k->lane.stage == LINES_IDLE && !k->finishing && !host_ends(k->host) && lines_are_long(&x->in, held);
+	return !x->on_loop && k->lane.stage == LINES_IDLE && !k->finishing && !host_ends(k->host) &&
+	       lines_are_long(&x->in, held);
 }
 
 static bool begin_in_lane(struct stream *s, const struct stream_slice *x)
@@ -415,17 +416,32 @@ static bool take_none(struct stream *s, const struct stream_slice *of)
 }
 
 /* False: it waits. */
+static bool take_slice(struct stream *s, struct stream_slice *x)
+{
+	enum admit admit = offer(s, x);
+
+	batch_free(x->in.batch);
+	if (admit == ADMIT_FULL)
+		return take_none(s, x);
+	if (admit == ADMIT_TAKEN)
+		took(s, x);
+	return admit == ADMIT_TAKEN;
+}
+
 static bool take(struct stream *s, size_t size, bool last)
 {
 	struct stream_slice x = slice_of(s, size, last);
-	enum admit admit = offer(s, &x);
 
-	batch_free(x.in.batch);
-	if (admit == ADMIT_FULL)
-		return take_none(s, &x);
-	if (admit == ADMIT_TAKEN)
-		took(s, &x);
-	return admit == ADMIT_TAKEN;
+	return take_slice(s, &x);
+}
+
+/* What the lane had was too tight for it. */
+static bool take_on_loop(struct stream *s, const struct stream_slice *of)
+{
+	struct stream_slice x = slice_of(s, of->in.size, of->last);
+
+	x.on_loop = true;
+	return take_slice(s, &x);
 }
 
 /* Its slice has come back from the lane. False: it waits. */
@@ -433,7 +449,7 @@ static bool take_back(struct stream *s)
 {
 	struct stream_kind *k = s->kind;
 	const struct stream_slice x = k->slice;
-	bool ready = k->lane.stage == LINES_READY;
+	bool ready = k->lane.stage == LINES_READY, tight = k->lane.stage == LINES_TIGHT;
 
 	k->slow = NULL;
 	if (ready && k->lane.records > 0)
@@ -441,7 +457,7 @@ static bool take_back(struct stream *s)
 	else
 		lines_lane_forget(&k->lane);
 	if (!ready)
-		return take_none(s, &x);
+		return tight ? take_on_loop(s, &x) : take_none(s, &x);
 	lines_count(&x.in, k->lane.records);
 	if (x.in.took > 0)
 		was_taken(k);
@@ -471,6 +487,8 @@ static void on_go_on(void *context)
 	struct stream_kind *k = context;
 	struct stream *s, *last;
 
+	if (k->finishing)
+		return;
 	if (k->slow && !lines_lane_is_busy(&k->lane))
 		stream_go_on(k->slow);
 	if (k->wake) {
@@ -752,6 +770,7 @@ void stream_finish(struct stream *s)
 
 	s->kind->finishing = true;
 	forget_slice(s->kind);
+	leave_line(s);
 	(void)work_off(s);
 	for (int i = 0; i < LAST_READS && got > 0 && !is_kept(s) && (room = room_to_read(s, STREAM_CHUNK)); i++) {
 		got = read(s->fd, room, STREAM_CHUNK);

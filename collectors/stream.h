@@ -47,6 +47,7 @@ struct stream_slice {
 	size_t pass; /* the stream's, behind it */
 	unsigned unframed; /* messages */
 	bool framed, last;
+	bool on_loop; /* even if it has long lines */
 };
 
 /* What all streams of a collector share. */

@@ -47,6 +47,7 @@ struct tail_slice {
 	struct line_slice in;
 	struct tail_head head;
 	uint64_t generation, offset; /* of the file, as they were */
+	bool on_loop; /* even if it has long lines */
 	bool ended, ending, due; /* the file's trait, the reader's, the file's */
 	bool pieces; /* of a line are among what is held */
 	size_t before; /* bytes before `data` that are known */
@@ -195,7 +196,7 @@ static bool is_for_lane(const struct tail_slice *s)
 {
 	const struct tail_reader *r = s->reader;
 
-	return !r->leaver && r->lane.stage == LINES_IDLE && lines_are_long(&s->in, s->file->held);
+	return !s->on_loop && !r->leaver && r->lane.stage == LINES_IDLE && lines_are_long(&s->in, s->file->held);
 }
 
 static bool begin_in_lane(struct tail_slice *s)
@@ -400,10 +401,18 @@ void tail_reader_forget(struct tail_reader *r)
 	lines_lane_forget(&r->lane);
 }
 
-static enum tail_read read_slice(
-	struct tail_file *f, struct tail_reader *r, struct tail_offer *offer, bool *ret_offered)
+void tail_reader_next(struct tail_reader *r, const struct tail_file *f)
 {
-	struct tail_slice s = { .file = f, .reader = r };
+	bool there = is_back(r) || r->lane.stage == LINES_TIGHT;
+
+	if (there && !(f && is_of(r->slow, f)))
+		tail_reader_forget(r);
+}
+
+static enum tail_read read_slice(
+	struct tail_file *f, struct tail_reader *r, bool on_loop, struct tail_offer *offer, bool *ret_offered)
+{
+	struct tail_slice s = { .file = f, .reader = r, .on_loop = on_loop };
 	struct stat info;
 	enum tail_read answer, same;
 	uint64_t size;
@@ -437,13 +446,15 @@ static enum tail_read read_slice(
 enum tail_read tail_file_read(struct tail_file *f, struct tail_reader *r, struct tail_offer *offer, bool *ret_offered)
 {
 	enum tail_read answer;
+	bool tight;
 
 	*ret_offered = false;
 	if (!r->leaver && lines_lane_is_busy(&r->lane))
 		return TAIL_READ_SLOW;
+	tight = r->lane.stage == LINES_TIGHT && is_of(r->slow, f);
 	if (r->leaver || !is_back(r) || !is_of(r->slow, f)) {
 		tail_reader_forget(r);
-		return read_slice(f, r, offer, ret_offered);
+		return read_slice(f, r, tight, offer, ret_offered);
 	}
 	answer = take_back(r->slow, offer, ret_offered);
 	tail_reader_forget(r);

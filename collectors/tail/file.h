@@ -163,6 +163,8 @@ void tail_reader_init(struct tail_reader *, struct host *, void (*told)(void *co
 void tail_reader_done(struct tail_reader *);
 /* Takes a slice back from the lane, as if it had not been read. */
 void tail_reader_forget(struct tail_reader *);
+/* The next read is of that file, or of none (NULL): a slice of another that the lane has done with is forgotten. */
+void tail_reader_next(struct tail_reader *, const struct tail_file *);
 
 /*
  * Offers what one slice can take. The batch's token is `offer`, which is filled in before the batch is offered: it may

@@ -131,12 +131,13 @@ static void on_again(void *context)
 	tail_ready_go(t->with.ready);
 }
 
-/* The lane has done with long lines. */
+/* The lane has done with long lines. Their file may not be ready any more. */
 static void on_told(void *context)
 {
 	struct tail_turns *t = context;
 
 	tail_ready_room(t->with.ready, TAIL_ROOM);
+	tail_reader_next(&t->reader, tail_ready_first(t->with.ready));
 	tail_ready_go(t->with.ready);
 }
 
@@ -274,6 +275,7 @@ enum tail_turn tail_turns_take(struct tail_turns *t, struct tail_file **ret)
 	bool offered, was_slow = t->reader.lane.stage == LINES_READY;
 
 	*ret = f;
+	tail_reader_next(&t->reader, f);
 	if (!f)
 		return TAIL_TURN_OVER;
 	offer = new_offer(t, f);

@@ -110,6 +110,36 @@ static void short_lines_stay_on_the_loop(void **state)
 	bench_done(&b);
 }
 
+/* Escaped they are six and three times as large, which is more than the lane has for them. */
+static void lines_that_grow_do_not_wait_for_room(void **state)
+{
+	enum { SIZE = 100 << 10 };
+	static char text[SIZE + 1];
+	struct bench b;
+
+	(void)state;
+	bench_init(&b, STREAM_LINES);
+	b.host.unfinished.most = 8 << 20;
+	memset(text, '\x01', SIZE);
+	text[SIZE] = '\n';
+	put(&b, 0, text, sizeof text);
+	memset(text, '\xff', SIZE);
+	put(&b, 0, text, sizeof text);
+	put_text(&b, 0, "{\"a\":1}\n");
+	for (int i = 0; i < TURNS_MAX && b.host.count < 3; i++) {
+		loop_turn(b.loop, DURATION_MS(0));
+		b.clock.ns += DURATION_MS(1).ns;
+		assert_false(patience_waits(&b.patience));
+		if (lines_lane_is_busy(&b.kind.lane))
+			loop_turn(b.loop, DURATION_MS(50));
+	}
+	assert_int_equal(b.host.count, 3);
+	assert_true(b.host.items[0].size > 6 * SIZE && b.host.items[1].size > 3 * SIZE);
+	assert_int_equal(b.host.lost, 0);
+	assert_int_equal(*b.lines.cut, 0);
+	bench_done(&b);
+}
+
 /* They have their turn before the next long line of the same stream. */
 static void other_streams_wait_in_line(void **state)
 {
@@ -220,6 +250,33 @@ static void what_the_lane_has_at_the_end_is_taken_once(void **state)
 	}
 }
 
+/* Not even a stream that waited for the lane. */
+static void nothing_is_read_after_the_end(void **state)
+{
+	struct bench b;
+	struct gate g;
+
+	(void)state;
+	bench_init(&b, STREAM_LINES);
+	gate_init(&b, &g);
+	g.closed = true;
+	put_long(&b, 0, "one ");
+	turn_until(&b, &g.entered);
+	put_text(&b, 1, "{\"b\":1}\n");
+	turns(&b);
+	assert_true(b.streams[1].in_line);
+	g.closed = false;
+	patience_end(&b.patience);
+	for (size_t i = 0; i < STREAMS; i++)
+		stream_finish(&b.streams[i]);
+	assert_int_equal(b.host.count, 2);
+	put_text(&b, 1, "{\"b\":2}\n");
+	for (int i = 0; i < 4; i++)
+		pass(&b, 25);
+	assert_int_equal(b.host.count, 2);
+	bench_done(&b);
+}
+
 static void a_stream_that_goes_leaves_the_lane_to_others(void **state)
 {
 	struct bench b;
@@ -321,10 +378,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_long_line_is_split_in_the_lane),
 		cmocka_unit_test(short_lines_stay_on_the_loop),
+		cmocka_unit_test(lines_that_grow_do_not_wait_for_room),
 		cmocka_unit_test(other_streams_wait_in_line),
 		cmocka_unit_test(a_long_line_without_room_waits_and_is_counted),
 		cmocka_unit_test(what_steps_have_no_room_for_is_offered_again),
 		cmocka_unit_test(what_the_lane_has_at_the_end_is_taken_once),
+		cmocka_unit_test(nothing_is_read_after_the_end),
 		cmocka_unit_test(a_stream_that_goes_leaves_the_lane_to_others),
 		cmocka_unit_test(a_cut_frame_that_finds_no_room_keeps_its_bytes),
 		cmocka_unit_test(random_lives),

@@ -101,6 +101,37 @@ static void a_file_that_is_cut_down_meanwhile_begins_anew(void **state)
 	world_free(w);
 }
 
+static void add_none(void *context, uint64_t generation)
+{
+	(void)context;
+	(void)generation;
+}
+
+/* While the process ends, a file without a name is left aside before its line comes back: the line's memory is not
+ * kept. */
+static void what_comes_back_for_a_file_that_is_not_read_is_forgotten(void **state)
+{
+	struct world *w = world_new(true, 1024);
+	struct sim_inode *file = sim_create(PATH);
+
+	(void)state;
+	w->host.hold = w->host.offers_wait = true;
+	start(w);
+	put_lines(file, "n", 1);
+	wait_items(w, 1);
+	put_sized(file, LONG, 1, true);
+	wait_prepare(w);
+	sim_unlink(PATH);
+	collector_tail.lasting(w->host.collector, add_none, NULL);
+	fake_host_settle(&w->host, w->host.held_count);
+	fake_host_prepared(&w->host, 0);
+	turns(w, 500);
+	assert_int_equal(w->host.count, 1);
+	assert_int_equal(budget_used(&w->host.budget), 0);
+	sim_close(file);
+	world_free(w);
+}
+
 /* Steps that find no room: it is read again. */
 static void what_steps_have_no_room_for_is_read_again(void **state)
 {
@@ -117,6 +148,73 @@ static void what_steps_have_no_room_for_is_read_again(void **state)
 	}
 	w->host.offers_wait = false;
 	wait_items(w, 1);
+	wait_saved(w, file);
+	sim_close(file);
+	world_free(w);
+}
+
+/* Lines that were not cut, and came without a word of warning. */
+static void assert_whole(struct world *w, size_t last_size)
+{
+	assert_int_equal(w->host.items[w->host.count - 1].size, last_size);
+	assert_int_equal(fake_host_number(&w->host, "cut_lines_total"), 0);
+	assert_int_equal(w->host.warnings, 0);
+}
+
+static size_t size_of_message(size_t text)
+{
+	return strlen("{\"message\":\"\"}") + text;
+}
+
+/* Escaped it is six times as large, which is more than the lane has for it. */
+static void a_line_that_grows_comes_whole(void **state)
+{
+	enum { SIZE = 100 << 10 };
+	struct world *w = world_new(true, 1024);
+	struct sim_inode *file = sim_create(PATH);
+	static char text[SIZE + 2];
+
+	(void)state;
+	start(w);
+	put_lines(file, "n", 1);
+	wait_items(w, 1);
+	memset(text, '\x01', SIZE);
+	text[SIZE] = '\n';
+	put(file, text);
+	wait_items(w, 2);
+	assert_whole(w, size_of_message(6 * SIZE));
+	memset(text, '\xff', SIZE);
+	put(file, text);
+	wait_items(w, 3);
+	assert_whole(w, size_of_message(3 * SIZE));
+	memset(text, 'x', SIZE);
+	put(file, text);
+	wait_items(w, 4);
+	assert_whole(w, size_of_message(SIZE));
+	wait_saved(w, file);
+	sim_close(file);
+	world_free(w);
+}
+
+/* Each item tells where it comes from, which takes more than the line. */
+static void short_lines_around_a_long_one_come_whole(void **state)
+{
+	enum { BEFORE = 450 };
+	struct world *w = world_new(true, 1024);
+	struct sim_inode *file = sim_create(PATH);
+
+	(void)state;
+	w->config.origin = true;
+	start(w);
+	for (size_t i = 0; i < BEFORE; i++) /* until slices are large */
+		put_sized(file, 20000, i, true);
+	wait_items(w, BEFORE);
+	put_lines(file, "a_line_of_thirty_byte", 2000);
+	put_sized(file, LONG, 1, true);
+	put_lines(file, "a_line_of_thirty_byte", 2000);
+	wait_items(w, BEFORE + 4001);
+	assert_int_equal(fake_host_number(&w->host, "cut_lines_total"), 0);
+	assert_int_equal(w->host.warnings, 0);
 	wait_saved(w, file);
 	sim_close(file);
 	world_free(w);
@@ -198,6 +296,9 @@ int main(void)
 		cmocka_unit_test(what_is_written_meanwhile_is_read),
 		cmocka_unit_test(a_file_that_is_cut_down_meanwhile_begins_anew),
 		cmocka_unit_test(what_steps_have_no_room_for_is_read_again),
+		WORLD_TEST(what_comes_back_for_a_file_that_is_not_read_is_forgotten),
+		WORLD_TEST(a_line_that_grows_comes_whole),
+		WORLD_TEST(short_lines_around_a_long_one_come_whole),
 		cmocka_unit_test(in_random_lives_each_line_comes_once),
 	};
 
