@@ -88,6 +88,8 @@ static void on_leave(void *context)
 		pipeline_drain(&a->pipeline); /* an open batch, if any */
 	}
 	intakes_leave(&a->intakes);
+	if (mono_since(a->over, loop_now(a->core.loop)).ns < DURATION_MS(RESERVE_MS + 2 * LEAVE_MS).ns)
+		outgoing_drain(&a->outgoing); /* for what was pushed behind the last round */
 	spool_save(&a->spool);
 	loop_timer_set(&a->leave, DURATION_MS(LEAVE_MS));
 }

@@ -14,12 +14,12 @@ static const char on_disk[] = "what cannot be sent waits on disk there";
 const struct config_hint config_guesses[] = {
 	/* Sections of other agents. */
 	{ "receivers|inputs|input|sources", "receive, logs.collect or metrics.collect", NULL },
-	{ "exporters|outputs|output|sinks|destinations", "logs.export or traces.export", NULL },
+	{ "exporters|outputs|output|sinks|destinations", "logs.export, traces.export or metrics.export", NULL },
 	{ "processors|filters|filter|transforms", "logs.steps", in_order },
 	{ "pipelines|pipeline", "logs, metrics and traces", "each signal has its `collect` and `export`" },
 	{ "service.pipelines", "logs, metrics and traces", "each signal has its `collect` and `export`" },
 	{ "collect", "logs.collect or metrics.collect", NULL },
-	{ "export|exporter", "logs.export or traces.export", NULL },
+	{ "export|exporter", "logs.export, traces.export or metrics.export", NULL },
 	{ "steps", "logs.steps", in_order },
 	{ "batch", "logs.batch or traces.batch", NULL },
 	{ "otlp", "receive.otlp", to_a_door },
@@ -85,7 +85,14 @@ const struct config_hint config_guesses[] = {
 	{ "logs.export.*.datastream|stream", "data_stream", NULL },
 	{ "logs.export.*.steps|filter|filters|processors", "logs.steps", in_order },
 	/* Metrics. */
-	{ "metrics.export|exporters|exporter|output|outputs|listen|port|address|endpoint|path", "listen", all_in_one },
+	{ "metrics.exporters|exporter|output|outputs|listen|port|address|endpoint|path", "listen", all_in_one },
+	{ "metrics.processors|filter|filters|transforms|relabel", "metrics.steps", in_order },
+	{ "metrics.export.prometheus|exposition|scrape|http", "listen", all_in_one },
+	{ "metrics.export.prometheusremotewrite|prometheus_remote_write|remotewrite|mimir|cortex|thanos|"
+	  "victoriametrics",
+		"metrics.export.remote_write", NULL },
+	{ "metrics.export.otlphttp|otlp_http|opentelemetry|otel|collector", "metrics.export.otlp", NULL },
+	{ "metrics.export.otlpgrpc|otlp_grpc|grpc", "metrics.export.otlp", with_grpc },
 	{ "metrics.prometheus|scrape|target|targets|receive|receivers|input|inputs|sources", "metrics.collect.scrape",
 		NULL },
 	{ "metrics.interval|scrape_interval", "interval", "of metrics.collect.scrape" },

@@ -145,6 +145,14 @@ static int hash_page(const struct series_gone *g, struct bytes page, uint64_t co
 	return 0;
 }
 
+/* A label's value may have any character of UTF-8, NUL among them. */
+static int append_ended(struct buffer *to, struct bytes series)
+{
+	int failed = buffer_append(to, series.data, series.size);
+
+	return failed ? failed : buffer_text(to, " NaN\n");
+}
+
 /* Of one block: those that are not among the hashes. */
 static int append_missing(const struct series_gone *g, const struct hashes *now, struct bytes text, struct buffer *to)
 {
@@ -154,7 +162,7 @@ static int append_missing(const struct series_gone *g, const struct hashes *now,
 		const char *end = memchr(text.data, '\n', text.size);
 		struct bytes series = { text.data, (size_t)(end - text.data) };
 		if (!has_hash(now, hash_of(g, series)))
-			failed = buffer_printf(to, "%.*s NaN\n", (int)series.size, series.data);
+			failed = append_ended(to, series);
 		text.data = end + 1;
 		text.size -= series.size + 1;
 	}

@@ -17,6 +17,9 @@
 enum {
 	ITEM_BYTES = 256 << 10, /* of an item, and one line more */
 	SLICE_BYTES = 256 << 10, /* that are cut before the loop looks at other events */
+	ITEMS_AT_ONCE = 16, /* the same: each is a batch, and a commit of the spool */
+	SHED_AT_ONCE = 64, /* of what waits, in one callback */
+	ENDED_MAX = 1 << 20, /* of series that have ended, in one round; of others nobody is told */
 	ROUND_S = 60, /* how long a round may take */
 	LAST_ROUND_MS = 2000, /* the same, when the process ends */
 };
@@ -51,6 +54,7 @@ struct outgoing_way {
 	bool again; /* another round is wanted when this one is over */
 	bool stopped;
 	bool shedding; /* and the log says so */
+	bool cramped; /* there was no room for a page, and the log says so */
 	/* The lane's while a job is under way. */
 	struct job job;
 	struct series_gone *gone;
@@ -106,10 +110,12 @@ static void keep_ceilings(struct outgoing_way *w)
 	const struct metrics_export *o = options(w);
 	int64_t oldest = loop_wall(w->all->in.core->loop).ns / 1000000 - duration_ms(o->age);
 	const struct send *send;
+	size_t left = SHED_AT_ONCE;
 
-	while ((send = sender_oldest_waiting(sender_of(w))) && sender_of(w)->queued_bytes > o->queue)
+	while ((send = sender_oldest_waiting(sender_of(w))) && sender_of(w)->queued_bytes > o->queue && left-- > 0)
 		shed(w, LEDGER_DROPPED_FULL);
-	while (o->age.ns > 0 && (send = sender_oldest_waiting(sender_of(w))) && time_of(send) < oldest)
+	left = SHED_AT_ONCE;
+	while (o->age.ns > 0 && (send = sender_oldest_waiting(sender_of(w))) && time_of(send) < oldest && left-- > 0)
 		shed(w, LEDGER_DROPPED_AGE);
 	if (w->shedding && sender_of(w)->queued_records == 0) {
 		host_log(w->outlet->host, LOG_LEVEL_INFO, "no samples are dropped any more");
@@ -135,9 +141,16 @@ static enum admit offer(struct outgoing_way *w, struct batch **batch)
 	return source_offer(w->source, batch);
 }
 
+/* The oldest of what waits makes room for what a row of the spool takes. */
 static void hand_over(struct outgoing_way *w, struct batch *batch)
 {
-	if (batch && batch_items(batch) > 0 && offer(w, &batch) != ADMIT_TAKEN)
+	enum admit admitted = offer(w, &batch);
+
+	if (admitted == ADMIT_FULL && sender_oldest_waiting(sender_of(w))) {
+		shed(w, LEDGER_DROPPED_FULL);
+		admitted = offer(w, &batch);
+	}
+	if (admitted != ADMIT_TAKEN)
 		lose(w, batch_records(batch), batch_size(batch));
 	batch_free(batch);
 }
@@ -181,11 +194,15 @@ static struct batch *batch_of(struct outgoing_way *w, const struct samples_piece
 
 /* A round. */
 
+/* What an earlier run has left comes first. If there is no room to read it, the ceilings make some. */
 static void begin_round(struct outgoing_way *w)
 {
 	bool ends = w->all->in.core->phase >= AGENT_DRAINING;
 
-	if (w->stopped || spool_is_reading(w->all->in.spool, w->source))
+	if (w->stopped)
+		return;
+	keep_ceilings(w);
+	if (spool_is_reading(w->all->in.spool, w->source))
 		return;
 	move(w, OUTGOING_ASKED);
 	metrics_want(w->all->in.metrics, &w->taker, ends ? DURATION_MS(LAST_ROUND_MS) : DURATION_S(ROUND_S));
@@ -221,6 +238,7 @@ static void cut_slice(void *context)
 	struct outgoing_way *w = context;
 	size_t from = w->cut.at;
 	struct samples_piece p;
+	size_t items = 0;
 	bool more;
 
 	while ((more = samples_cut_next(&w->cut, options(w)->samples, ITEM_BYTES, &p))) {
@@ -229,7 +247,7 @@ static void cut_slice(void *context)
 			hand_over(w, batch);
 		else
 			lose(w, p.samples, p.lines.size);
-		if (w->cut.at - from >= SLICE_BYTES)
+		if (++items == ITEMS_AT_ONCE || w->cut.at - from >= SLICE_BYTES)
 			break;
 	}
 	if (!more && w->cutting_ended) {
@@ -246,7 +264,6 @@ static void cut_slice(void *context)
 static void begin_cutting(struct outgoing_way *w)
 {
 	move(w, OUTGOING_CUTTING);
-	keep_ceilings(w);
 	w->cutting_ended = false;
 	samples_cut_init(&w->cut, http_page_bytes(w->page));
 	loop_soon_run(&w->slice);
@@ -288,19 +305,33 @@ static void looked(struct job *job)
 		begin_cutting(w);
 }
 
+/* There was no room for a page: what waits longest makes some until the next round. */
+static void make_room(struct outgoing_way *w)
+{
+	if (!w->cramped)
+		host_log(w->outlet->host, LOG_LEVEL_WARN,
+			"a round of samples was left out: `memory` has no room for a page of them");
+	w->cramped = true;
+	for (size_t left = SHED_AT_ONCE; left > 0 && sender_oldest_waiting(sender_of(w)); left--)
+		shed(w, LEDGER_DROPPED_FULL);
+}
+
 static bool take_page(struct page_taker *t, struct http_page *page, struct wall_time at)
 {
 	struct outgoing_way *w = CONTAINER_OF(t, struct outgoing_way, taker);
 	int64_t ms = at.ns / 1000000;
 
+	if (!page && !w->stopped)
+		make_room(w);
 	if (!page || w->stopped) {
 		end_round(w);
 		return false;
 	}
 	w->at_ms = ms > w->at_ms ? ms : w->at_ms + 1;
 	w->page = http_page_hold(page);
+	w->cramped = false;
 	w->failed = 0;
-	buffer_init(&w->ended, SIZE_MAX);
+	buffer_init(&w->ended, ENDED_MAX);
 	w->job = (struct job){ .work = look, .done = looked };
 	if (sender_of(w)->type->tells_ends && lane_run(w->all->in.core->cpu, &w->job) == 0)
 		move(w, OUTGOING_LOOKING);

@@ -10,9 +10,11 @@
  *
  * Order: an exporter of metrics gets its items in order (exporter_type.in_order), and no round begins while rows of an
  * earlier run are still to be read. What waits for a destination has two ceilings, in bytes and in age. Beyond these,
- * and where there is no room in `memory`, the oldest goes, counted as dropped{full} or dropped{age}.
+ * and where there is no room in `memory`, the oldest goes, counted as dropped{full} or dropped{age}. Without room for
+ * a page the round is left out, which the log says, and the oldest makes room for the next.
  *
- * When the process ends there is a round at once, and another when nothing comes in any more.
+ * When the process ends there is a round at once, and another when nothing comes in any more. While a destination is
+ * away doors stay open, so one more comes when exit.within is nearly over.
  */
 #ifndef OXP_OUTGOING_H
 #define OXP_OUTGOING_H

@@ -16,7 +16,7 @@ enum {
 	SCRATCH_MAX = 1 << 20,
 	VALUE_LINE = 64, /* of a sample's line: two spaces, a value, a timestamp, the line's end; or of a metric in
 			  * protobuf, which takes two bytes more than text for each of its labels: 19 of these */
-	MANY_LABELS = 114, /* bytes that 19 labels take at least; a label takes six */
+	LABELS_ROOM = 38, /* of VALUE_LINE: what labels take in protobuf beyond their text */
 	EXEMPLAR_LINE = 32, /* that much longer is an exemplar in protobuf, at most */
 	FAMILY_LINES = 64, /* of # HELP, # TYPE and # UNIT, but for names and texts */
 	HELPS = 3, /* families of one source at most: a counter's, its _total, its _created */
@@ -137,13 +137,22 @@ static struct share family_share(size_t name, bool quoted)
 	return (struct share){ sizeof(struct family) + name, 3 * line + FAMILY_LINES + (quoted ? SEEN_SHARE : 0) };
 }
 
-/* Names that are escaped may become longer, each by a factor and three bytes. */
-static struct share entry_share(size_t text, bool quoted)
+/* In protobuf a label, which has two quotes, is two bytes longer than its text, and lengths beyond 127 take more. */
+static size_t beyond_text(struct bytes text)
 {
-	size_t line = quoted ? (EXPOSITION_ESCAPED_MAX + 1) * text + SEEN_SHARE : text;
+	size_t more = text.size / 32;
 
-	line += text > MANY_LABELS ? (text - MANY_LABELS) / 3 : 0;
-	return (struct share){ sizeof(struct entry) + text, line + VALUE_LINE };
+	for (size_t i = 0; i < text.size; i++)
+		more += text.data[i] == '"';
+	return more > LABELS_ROOM ? more - LABELS_ROOM : 0;
+}
+
+/* Names that are escaped may become longer, each by a factor and three bytes. */
+static struct share entry_share(struct bytes text, bool quoted)
+{
+	size_t line = quoted ? (EXPOSITION_ESCAPED_MAX + 1) * text.size + SEEN_SHARE : text.size;
+
+	return (struct share){ sizeof(struct entry) + text.size, line + beyond_text(text) + VALUE_LINE };
 }
 
 static struct share exemplar_share(size_t text)
@@ -295,7 +304,7 @@ static bool ends_in(struct bytes name, const char *suffix)
 
 struct entry *entry_new(struct series_target *t, struct bytes text, uint64_t set, bool quoted)
 {
-	struct entry *e = alloc_tidied(t->series, entry_share(text.size, quoted));
+	struct entry *e = alloc_tidied(t->series, entry_share(text, quoted));
 	struct bytes name = { text.data, (size_t)(name_end(text) - text.data) };
 
 	if (!e)
@@ -349,7 +358,7 @@ void entry_free(struct series *s, struct entry *e)
 	if (!e->unnamed)
 		map_remove(&s->entries, &e->node);
 	s->quoted -= e->quoted;
-	release(s, e, entry_share(e->size, e->quoted));
+	release(s, e, entry_share((struct bytes){ e->text, e->size }, e->quoted));
 }
 
 void entry_unstage(struct series_target *t, struct entry *e)

@@ -101,7 +101,7 @@ def test_documents_that_were_answered_are_there_after_kills(oxpecker, fault_serv
     kill_often(agent, server, apps, lambda: len(apps[0].answered))
     agent.wait_until(lambda: agent.booked("held") == 0, 60, "nothing held")
     found = {}
-    for document in sink.documents.values():
+    for document in list(sink.documents.values()):
         found[document["n"]] = found.get(document["n"], 0) + 1
     app = apps[0]
     assert set(found) == app.answered == set(app.sent)

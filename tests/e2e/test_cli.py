@@ -95,7 +95,10 @@ GUESSES = {
                              "logs: { export: { otlp: 'http://o:4318' } }"),
     "logs.export.otlp.url": ("logs: { export: { otlp: { url: 'http://o:4318' } } }", "endpoint",
                              "logs: { export: { otlp: { endpoint: 'http://o:4318' } } }"),
-    "metrics.export": ("metrics: { export: { prometheus: ':9464' } }", "listen", "listen: ':9464'"),
+    "metrics.export.prometheus": ("metrics: { export: { prometheus: ':9464' } }", "listen", "listen: ':9464'"),
+    "metrics.export.mimir": ("metrics: { export: { mimir: 'http://m:9009/api/v1/push' } }",
+                             "metrics.export.remote_write",
+                             "metrics: { export: { remote_write: 'http://m:9009/api/v1/push' } }"),
     "receive.otlp.endpoint": ("receive: { otlp: { endpoint: ':4318' } }", "http",
                               "receive: { otlp: { http: ':4318' } }"),
     "receive.otlp.protocols": ("receive: { otlp: { protocols: { http: {} } } }", "http", "receive: { otlp: {} }"),
@@ -103,7 +106,7 @@ GUESSES = {
                           "receive: { otlp: { origins: ['https://app.example'] } }"),
     "logs.collect.bulk.cors": ("logs: { collect: { bulk: { cors: ['https://app.example'] } } }", "origins",
                                "logs: { collect: { bulk: { origins: ['https://app.example'] } } }"),
-    "exporters": ("exporters: { otlp: {} }", "logs.export or traces.export",
+    "exporters": ("exporters: { otlp: {} }", "logs.export, traces.export or metrics.export",
                   "traces: { export: { otlp: 'http://jaeger:4318' } }"),
     "logs.export.opensearch": ("logs: { export: { opensearch: 'http://o:9200' } }", "logs.export.elasticsearch",
                                "logs: { export: { elasticsearch: 'http://o:9200' } }"),
@@ -235,7 +238,8 @@ COMPONENTS = reference_components()
 TOGETHER = {"password": ["user"], "cert": ["key"], "key": ["cert"], "salt": ["keys"], "with": ["keys"],
             "sampling_rate": ["sampling"]}
 PLACEHOLDERS = ("text", "/path", "localhost:8080", "http://localhost:8080", "[]", "{}")
-NEEDS = {"redact": ["keys"], "bulk": [], "add": ["fields"], "drop": ["keys"], "sample": ["ratio"]}
+NEEDS = {"redact": ["keys"], "bulk": [], "add": ["fields"], "drop": ["keys"], "sample": ["ratio"],
+         "rename": ["names"]}
 # What is refused with all its defaults: a default, and what is written in its place.
 USED = {"span_limits": ("attributes: off", "attributes: 128"), "filter": ("min_level: trace", "min_level: info"),
         "scrape": ("tls: false", "tls: true")}

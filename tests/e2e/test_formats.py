@@ -292,7 +292,7 @@ def test_all_that_is_open_is_shipped_when_it_has_waited(oxpecker, fault_server, 
     agent.wait_until(lambda: len(sink.documents) == 5, 60, "every message")
     agent.wait_until(lambda: agent.booked("delivered") == agent.booked("received") == 5, 60, "all booked")
     assert sink.again <= agent.sent_again()
-    assert sorted(d["message"] for d in sink.documents.values()) == [
+    assert sorted(d["message"] for d in list(sink.documents.values())) == [
         "\tat long ", "\tat short", "java.lang.Error: a\n\tat a.b.C(D.java:1)",
         "java.lang.Error: b\n\tat a.b.C(D.java:1)", "x"]
 

@@ -188,6 +188,20 @@ def test_the_last_push_is_at_the_end(oxpecker, receiver):
     wait_until(lambda: receiver.value('saved_bytes{job="backup"}') == 42, 60, "the last push")
 
 
+def test_a_push_while_the_end_waits_for_a_receiver_is_not_lost(oxpecker, fault_server):
+    server, port = fault_server(), free_port()
+    server.plan(fault.status(503))
+    agent = oxpecker({"exit": {"within": "15s"}, **config(server.url, {"push": f"127.0.0.1:{port}"}, interval=NEVER)})
+    agent.process.signal(15)
+    agent.wait_until(lambda: "waiting for " in agent.err(), 60, "its rounds are over, and nobody takes them")
+    assert requests.put(f"http://127.0.0.1:{port}/metrics/job/late", data="late_bytes 42\n", timeout=60).ok
+    assert agent.process.wait(120) == 0
+    server.plan(fault.status(204))
+    server.requests.clear()
+    agent.start()
+    agent.wait_until(lambda: "late_bytes" in {s.name for r in server.taken(WRITE) for s in remote_write.samples(r)}, 60, "it")
+
+
 def test_a_receiver_that_comes_back_has_each_round_once_and_in_order(oxpecker, receiver, fault_server, tmp_path):
     """The agent's way to Prometheus is cut for a while."""
     app, way = fault_server(unix=str(tmp_path / "app.sock")), fault_server()

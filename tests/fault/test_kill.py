@@ -96,7 +96,7 @@ def test_inside_a_rotation(oxpecker, fault_server, tmp_path, seen):
         if seen:
             agent.wait_until(lambda: agent.booked("received", signal="logs") == len(writer.lines), 60, "both read")
         agent.kill9()
-        there = {document["n"] for document in sink.documents.values()}
+        there = {document["n"] for document in list(sink.documents.values())}
         hits += 0 < len(there.intersection(old)) < len(old)
         if number % 3 == 0:
             writer.write(random.randrange(1, 50))

@@ -77,7 +77,7 @@ def new_files_are_found(agent, sink, tmp_path, ms):
         writer, waits = Writer(tmp_path / f"new-{number}.log"), Waits(agent.pid, os.getpid())
         began = time.monotonic()
         writer.write(1, file=number)
-        wait_until(lambda: number in {d.get("file") for d in sink.documents.values()}, 60, "its first line")
+        wait_until(lambda: number in {d.get("file") for d in list(sink.documents.values())}, 60, "its first line")
         assert time.monotonic() - began < 1 + 2 * ms / 1000 + waits.seconds()
 
 
@@ -97,7 +97,7 @@ def rotation_loses_no_line(agent, sink, tmp_path):
 
 
 def rotated(sink):
-    return sorted(d["n"] for d in sink.documents.values() if "file" not in d)
+    return sorted(d["n"] for d in list(sink.documents.values()) if "file" not in d)
 
 
 def test_a_removed_file_is_closed_beside_the_loop(slow, tmp_path):

@@ -104,6 +104,22 @@ static void a_sample_with_a_time_of_its_own_does_not_end(void **state)
 	series_gone_free(g);
 }
 
+static void a_value_with_a_nul_is_whole(void **state)
+{
+	static const char page[] = "x{a=\"p\0q\"} 1\ny 1\n# EOF\n", wanted[] = "x{a=\"p\0q\"} NaN\n";
+	struct series_gone *g = series_gone_new(7);
+	struct buffer got;
+
+	(void)state;
+	buffer_init(&got, 1000);
+	assert_int_equal(series_gone_next(g, (struct bytes){ page, sizeof page - 1 }, &got), 0);
+	assert_int_equal(series_gone_next(g, bytes_of("# EOF\n"), &got), 0);
+	assert_int_equal(count_lines(buffer_bytes(&got)), 2);
+	assert_non_null(memmem(got.data, got.size, wanted, sizeof wanted - 1));
+	buffer_done(&got);
+	series_gone_free(g);
+}
+
 static void without_room_nothing_is_known_any_more(void **state)
 {
 	struct series_gone *g = series_gone_new(7);
@@ -129,6 +145,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_on_the_next_page_no_more_has_ended),
 		cmocka_unit_test(a_sample_with_a_time_of_its_own_does_not_end),
+		cmocka_unit_test(a_value_with_a_nul_is_whole),
 		cmocka_unit_test(without_room_nothing_is_known_any_more),
 	};
 
