@@ -150,7 +150,9 @@ static int append_ended(struct buffer *to, struct bytes series)
 {
 	int failed = buffer_append(to, series.data, series.size);
 
-	return failed ? failed : buffer_text(to, " NaN\n");
+	if (failed)
+		return failed;
+	return buffer_text(to, " NaN\n");
 }
 
 /* Of one block: those that are not among the hashes. */
