@@ -937,6 +937,7 @@ static void what_began_anew_counts_if_no_sum_could_be_written(void **state)
 	knife.dead = false;
 	push(link, "p", "a_total 9\n");
 	expect(&f, "a_total", 14);
+	turns(&f.world, 5);
 	begin_next_run(&f, link);
 	expect(&f, "a_total", 14);
 	end(&f);
