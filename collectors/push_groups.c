@@ -602,8 +602,15 @@ static bool on_owner(void *context, const struct push_owner *found)
 	struct push_group *g, **at;
 	int64_t age;
 
-	if (!push_key_read(found->identity, &key) || all->count >= all->groups_max)
+	if (!push_key_read(found->identity, &key))
 		return false;
+	if (all->count >= all->groups_max) {
+		if (!all->left_behind)
+			host_log(all->host, LOG_LEVEL_WARN,
+				"the last run had more groups than `groups` allows: those that were made last go");
+		all->left_behind = true;
+		return false;
+	}
 	at = place_of(all, &key);
 	if (*at)
 		remove_group(all, at);

@@ -60,6 +60,7 @@ struct push_groups {
 	struct duration ttl; /* 0: none */
 	struct push_file *file; /* may be NULL */
 	struct push_group *restored; /* whose pages are being read at the start */
+	bool left_behind; /* not all groups of the last run have a place */
 	size_t groups_max, count, leaving_count;
 	uint64_t seed;
 	struct push_group *first, *leaving; /* the latter are tidied before they are freed */

@@ -394,6 +394,31 @@ static void what_cannot_be_saved_is_told_and_tried_again(void **state)
 	scratch_done(&scratch);
 }
 
+static void there_is_place_for_so_many_groups_of_the_last_run(void **state)
+{
+	struct scratch scratch;
+	struct fixture f;
+
+	(void)state;
+	scratch_init(&scratch, "push");
+	begin_saved(&f, (struct duration){ 0 }, 2, &scratch);
+	push(&f, "/metrics/job/a", "a 1\n", true);
+	push(&f, "/metrics/job/b", "b 1\n", true);
+	f.options.groups = 1;
+	begin_next_run(&f);
+	settle(&f);
+	assert_int_equal(f.groups.count, 1);
+	assert_int_equal(f.host.warnings, 1);
+	assert_true(shown(&f, "a{job=\"a\"}") == 1);
+	turns(&f.world, 5); /* it leaves the file */
+	f.options.groups = 2;
+	begin_next_run(&f);
+	settle(&f);
+	assert_int_equal(f.groups.count, 1);
+	end(&f);
+	scratch_done(&scratch);
+}
+
 static void no_file_grows_without_end(void **state)
 {
 	struct scratch scratch;
@@ -679,6 +704,7 @@ int main(void)
 		cmocka_unit_test(its_time_goes_on_in_the_next_run),
 		cmocka_unit_test(a_large_page_is_saved_bit_by_bit_before_it_is_shown),
 		cmocka_unit_test(what_cannot_be_saved_is_told_and_tried_again),
+		cmocka_unit_test(there_is_place_for_so_many_groups_of_the_last_run),
 		cmocka_unit_test(no_file_grows_without_end),
 		cmocka_unit_test(a_group_goes_when_nobody_pushes_to_it),
 		cmocka_unit_test(a_failure_shows_and_changes_nothing_else),

@@ -917,6 +917,41 @@ static void a_file_that_was_removed_is_written_anew(void **state)
 	scratch_done(&scratch);
 }
 
+/* Records with checksums that fit, of owners that nobody can be. */
+static void who_cannot_be_a_worker_is_not_taken_over(void **state)
+{
+	static const struct bytes names[] = { { "a\tb", 3 }, { "a\0b", 3 }, { "\xff", 1 }, { "fine", 4 } };
+	const struct push_part_value none = { 0 };
+	struct sums_place place;
+	struct scratch scratch;
+	struct fixture f;
+	char key[sizeof(struct push_part_key) + 16];
+
+	(void)state;
+	scratch_init(&scratch, "push");
+	begin_saved(&f, NULL, &scratch);
+	for (size_t i = 0; i < COUNT_OF(names) * 2; i++) {
+		struct bytes rest = i % 2 ? bytes_of("a_total 1\n") : names[i / 2];
+		struct push_part_key k = { .kind = i % 2 ? PUSH_PART_PAGE : PUSH_PART_WORKER,
+			.format = EXPOSITION_TEXT,
+			.owner = 1 + i / 2,
+			.number = i % 2 ? 100 + i : 0,
+			.total = i % 2 ? rest.size : 0 };
+		memcpy(key, &k, sizeof k);
+		memcpy(key + sizeof k, rest.data, rest.size);
+		assert_int_equal(sums_file_add(f.file.file, (struct bytes){ key, sizeof k + rest.size },
+					 (struct bytes){ (const char *)&none, sizeof none }, &place),
+			0);
+	}
+	begin_next_run(&f, NULL);
+	expect(&f, "a_total", 1);
+	assert_int_equal(f.workers.gone, 1);
+	assert_int_equal(sums_file_records(f.file.file), 2);
+	assert_true(push_file_number(&f.file) > 107);
+	end(&f);
+	scratch_done(&scratch);
+}
+
 /* As long as there is no sum, each page of it is there for the next run to see. */
 static void what_began_anew_counts_if_no_sum_could_be_written(void **state)
 {
@@ -967,6 +1002,7 @@ int main(void)
 		cmocka_unit_test(what_many_dead_have_left_is_saved_as_a_sum),
 		cmocka_unit_test(a_large_sum_is_saved_in_parts),
 		cmocka_unit_test(a_file_that_was_removed_is_written_anew),
+		cmocka_unit_test(who_cannot_be_a_worker_is_not_taken_over),
 		cmocka_unit_test(what_began_anew_counts_if_no_sum_could_be_written),
 	};
 
