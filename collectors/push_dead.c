@@ -23,12 +23,25 @@ void push_dead_init(struct push_dead *d, struct host *host, uint64_t seed, struc
 	buffer_init(&d->head, PUSH_PART_MAX);
 }
 
+static void let_go(struct push_dead *d, struct push_saved *page, struct push_owner *owner)
+{
+	push_file_remove(d->file, page);
+	if (owner)
+		push_file_disown(d->file, owner);
+	free(owner);
+}
+
 void push_dead_keep(struct push_dead *d, struct push_saved *page, struct push_owner *owner, size_t bytes)
 {
+	bool there = page && page->state == PUSH_SAVED;
 	struct push_kept *k;
 
-	if (!page && !owner)
+	if (there && d->kept_count >= PUSH_DEAD_KEPT_MAX)
+		push_file_left_out(d->file, -ENOSPC);
+	if (!there || d->kept_count >= PUSH_DEAD_KEPT_MAX) {
+		let_go(d, page, owner);
 		return;
+	}
 	k = oxp_new(sizeof *k);
 	*k = (struct push_kept){ d->kept, page, owner, bytes };
 	push_file_mark(d->file, page);
@@ -165,10 +178,7 @@ static void free_kept(struct push_dead *d)
 {
 	for (struct push_kept *k = d->kept, *next; k; k = next) {
 		next = k->next;
-		push_file_remove(d->file, k->page);
-		if (k->owner)
-			push_file_disown(d->file, k->owner);
-		free(k->owner);
+		let_go(d, k->page, k->owner);
 		free(k);
 	}
 	d->kept = NULL;

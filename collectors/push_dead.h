@@ -16,6 +16,7 @@
 
 enum {
 	PUSH_DEAD_PAGES_MAX = 64, /* marked pages; then the sum is written */
+	PUSH_DEAD_KEPT_MAX = 4096, /* of these, while it cannot be written; further ones go */
 	PUSH_DEAD_BYTES_LEAST = 64 << 10, /* as much of them, or as the last sum had, whichever is more: the same */
 };
 

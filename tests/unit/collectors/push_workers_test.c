@@ -917,6 +917,32 @@ static void a_file_that_was_removed_is_written_anew(void **state)
 	scratch_done(&scratch);
 }
 
+static void little_is_kept_while_no_sum_can_be_written(void **state)
+{
+	struct scratch scratch;
+	struct fixture f;
+
+	(void)state;
+	scratch_init(&scratch, "push");
+	begin_saved(&f, NULL, &scratch);
+	f.workers.dead.not_before.ns = INT64_MAX;
+	for (int i = 1; i <= PUSH_DEAD_KEPT_MAX + 50; i++) {
+		push_once(&f, "a_total 1\n");
+		if (i % 50 == 0)
+			expect(&f, "a_total", i);
+	}
+	expect(&f, "a_total", PUSH_DEAD_KEPT_MAX + 50);
+	assert_int_equal(f.workers.dead.kept_count, PUSH_DEAD_KEPT_MAX);
+	assert_int_equal(sums_file_records(f.file.file), 2 * PUSH_DEAD_KEPT_MAX);
+	assert_int_equal(fake_host_number(&f.host, "saved_pages_failures_total"), 50);
+	knife.dead = true; /* nor pages */
+	push_once(&f, "a_total 1\n");
+	expect(&f, "a_total", PUSH_DEAD_KEPT_MAX + 51);
+	assert_int_equal(fake_host_number(&f.host, "saved_pages"), PUSH_DEAD_KEPT_MAX);
+	end(&f);
+	scratch_done(&scratch);
+}
+
 /* Records with checksums that fit, of owners that nobody can be. */
 static void who_cannot_be_a_worker_is_not_taken_over(void **state)
 {
@@ -1003,6 +1029,7 @@ int main(void)
 		cmocka_unit_test(a_large_sum_is_saved_in_parts),
 		cmocka_unit_test(a_file_that_was_removed_is_written_anew),
 		cmocka_unit_test(who_cannot_be_a_worker_is_not_taken_over),
+		cmocka_unit_test(little_is_kept_while_no_sum_can_be_written),
 		cmocka_unit_test(what_began_anew_counts_if_no_sum_could_be_written),
 	};
 
