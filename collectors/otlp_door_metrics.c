@@ -64,7 +64,8 @@ static void take(struct door_request *r, const struct otlp_point *p)
 	text_one_line(m->name);
 }
 
-/* How many points it is as good as. The scope is read with each of its points; of what is large, fields were counted. */
+/* How many points it is as good as. The scope is read with each of its points; of what is large, fields were
+ * counted. */
 static size_t cost(const struct otlp_point *p, bool other_resource)
 {
 	size_t bytes = p->message.size + p->scope.size + p->scope_schema.size;

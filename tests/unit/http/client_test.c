@@ -1103,7 +1103,8 @@ static void script_lengthy(struct peer *p)
 	peer_send(p, piece, sizeof piece);
 }
 
-/* An answer of a bulk has a length, and each read is two calls into the kernel. What ends with a read ends a piece, too. */
+/* An answer of a bulk has a length, and each read is two calls into the kernel. What ends with a read ends a
+ * piece, too. */
 static void an_answer_with_a_length_is_read_in_large_pieces(void **state)
 {
 	struct fixture *f = *state;
