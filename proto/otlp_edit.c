@@ -292,7 +292,7 @@ static int begin_put(struct otlp_edit *e)
 /* A resource or scope that is where it was found is written when the walk comes there. */
 static int seen(struct otlp_edit *e)
 {
-	bool span = e->view->level == OTLP_SPAN, found = !e->raw.at && e->raw.bytes.size > 0;
+	bool span = e->view->level == OTLP_SPAN, found = !e->raw.at && e->frames[e->around].head.data;
 
 	if (e->failed == -EBADMSG || (!span && e->failed))
 		return e->failed;
