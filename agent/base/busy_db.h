@@ -21,7 +21,8 @@ struct busy_db {
 /* Right after it was opened: its statements wait for BUSY_DB_MS. The struct outlives it. */
 void busy_db_wait(struct busy_db *, struct sqlite3 *);
 /* Waits as long, before a transaction, for the locks that every reader needs: SQLite itself waits ten seconds for
- * these, whatever it is told. `index` is the file of the index of the WAL; less than 0: it is not there yet. 0 or -EBUSY. */
+ * these, whatever it is told. `index` is the file of the index of the WAL; less than 0: it is not there yet. 0 or
+ * -EBUSY. */
 int busy_db_ready(const struct busy_db *, int index) MUST_CHECK;
 /* They wait no more, nor does the one that waits right now. From any thread. */
 void busy_db_hurry(struct busy_db *);

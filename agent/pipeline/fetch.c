@@ -15,15 +15,15 @@ struct fetch {
 };
 
 /* The pages that have these items. Empty: they are not of a file. */
-static struct bytes pages_of(const struct batch *b, size_t first, size_t end)
+static struct bytes pages_of(const struct fetch_items *i)
 {
 	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from;
 	const struct batch_item *last;
 
-	if (!b->map.data || first >= end)
+	if (!i->batch->map.data || i->first >= i->end)
 		return (struct bytes){ NULL, 0 };
-	last = &b->items[end - 1];
-	from = (uintptr_t)b->items[first].data & ~(page - 1);
+	last = &i->batch->items[i->end - 1];
+	from = (uintptr_t)i->batch->items[i->first].data & ~(page - 1);
 	return (struct bytes){ (const char *)from, (size_t)((uintptr_t)last->data + last->size - from) };
 }
 
@@ -34,10 +34,10 @@ static size_t count_of(struct bytes pages)
 	return (pages.size + page - 1) / page;
 }
 
-bool fetch_is_due(const struct batch *b, size_t first, size_t end)
+bool fetch_is_due(const struct fetch_items *items)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE), left;
-	struct bytes pages = pages_of(b, first, end);
+	struct bytes pages = pages_of(items);
 	unsigned char there[PAGES_AT_ONCE];
 
 	for (left = count_of(pages); left > 0;) {
@@ -75,19 +75,18 @@ static void on_read(struct job *job)
 	free(f);
 }
 
-struct fetch *fetch_new(
-	struct lane *lane, const struct batch *b, size_t first, size_t end, void (*done)(void *context), void *context)
+struct fetch *fetch_new(struct lane *lane, const struct fetch_items *items, void (*done)(void *context), void *context)
 {
 	struct fetch *f = oxp_new(sizeof *f);
 
 	*f = (struct fetch){ .job = { .work = read_pages, .done = on_read },
-		.batch = batch_keep(b),
-		.pages = pages_of(b, first, end),
+		.batch = batch_keep(items->batch),
+		.pages = pages_of(items),
 		.done = done,
 		.context = context };
 	if (lane_run(lane, &f->job) == 0)
 		return f;
-	batch_unkeep(b);
+	batch_unkeep(f->batch);
 	free(f);
 	return NULL;
 }

@@ -11,11 +11,16 @@
 
 struct fetch;
 
-/* Whether some of these items of the batch are on disk and not in memory. */
-bool fetch_is_due(const struct batch *, size_t first, size_t end);
+/* Some items of a batch. */
+struct fetch_items {
+	const struct batch *batch;
+	size_t first, end;
+};
+
+/* Whether some of these are on disk and not in memory. */
+bool fetch_is_due(const struct fetch_items *);
 /* Reads them back, keeping the batch; then done(), from a later callback. NULL: the lane has no room for it. */
-struct fetch *fetch_new(
-	struct lane *, const struct batch *, size_t first, size_t end, void (*done)(void *context), void *context);
+struct fetch *fetch_new(struct lane *, const struct fetch_items *, void (*done)(void *context), void *context);
 /* done() is not called any more. NULL is fine. */
 void fetch_abandon(struct fetch *);
 

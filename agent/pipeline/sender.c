@@ -209,13 +209,13 @@ static void fetched(void *context)
 
 static void hand_out(struct sender *s, struct send *send)
 {
-	const struct batch *batch = send->delivery->batch;
+	const struct fetch_items items = { send->delivery->batch, send->first, send->end };
 
 	send_read_begin(send);
-	if (s->world->disk && fetch_is_due(batch, send->first, send->end))
-		send->fetch = fetch_new(s->world->disk, batch, send->first, send->end, fetched, send);
+	if (s->world->disk && fetch_is_due(&items))
+		send->fetch = fetch_new(s->world->disk, &items, fetched, send);
 	if (!send->fetch)
-		s->type->send(s->exporter, batch, send);
+		s->type->send(s->exporter, items.batch, send);
 }
 
 /* A send that settles nothing: a scout, or one of no items. */
