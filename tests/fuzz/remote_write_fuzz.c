@@ -24,7 +24,8 @@ static void wrong(const char *what)
 	abort();
 }
 
-static void send(struct bytes item, enum remote_write_version version)
+/* Returns how many samples it has; -1 if it cannot be read to its end. */
+static int64_t send(struct bytes item, enum remote_write_version version)
 {
 	static const struct remote_write_label labels[] = { { { "cluster", 7 }, { "eu", 2 } } };
 	const struct remote_write how = { version, labels, 1 };
@@ -43,6 +44,7 @@ static void send(struct bytes item, enum remote_write_version version)
 	need(r->samples == counts.samples && r->exemplars == counts.exemplars);
 	buffer_done(&message);
 	free(r);
+	return failed ? -1 : (int64_t)counts.samples;
 }
 
 static void send_otlp(struct bytes item)
@@ -67,16 +69,20 @@ static void send_page(struct bytes page, size_t samples, size_t bytes)
 	struct samples_piece piece;
 	struct buffer item;
 	size_t lines = 0;
+	int64_t sent;
+	char *to;
 
 	samples_cut_init(&cut, page);
 	while (samples_cut_next(&cut, samples, bytes, &piece)) {
 		char head[SAMPLES_HEAD_MAX];
 		buffer_init(&item, SIZE_MAX);
 		need(buffer_append(&item, head, samples_head_write(5, false, head)) == 0);
-		need(buffer_append(&item, piece.family.data, piece.family.size) == 0);
-		need(buffer_append(&item, piece.lines.data, piece.lines.size) == 0);
+		to = buffer_reserve(&item, samples_piece_size(&piece) + 1);
+		need(to && samples_piece_put(&piece, to) == to + samples_piece_size(&piece));
+		item.size += samples_piece_size(&piece);
 		send_otlp(buffer_bytes(&item));
-		send(buffer_bytes(&item), samples % 2 ? REMOTE_WRITE_1 : REMOTE_WRITE_2);
+		sent = send(buffer_bytes(&item), samples % 2 ? REMOTE_WRITE_1 : REMOTE_WRITE_2);
+		need(sent < 0 || samples % 2 == 0 || sent == piece.samples);
 		buffer_done(&item);
 		lines += piece.lines.size;
 	}
@@ -104,8 +110,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 2)
 		return 0;
-	send(all, REMOTE_WRITE_1);
-	send(all, REMOTE_WRITE_2);
+	(void)send(all, REMOTE_WRITE_1);
+	(void)send(all, REMOTE_WRITE_2);
 	send_otlp(all);
 	all = (struct bytes){ all.data + 2, size - 2 };
 	send_page(all, 1 + data[0] % 16, 1 + data[1]);
