@@ -12,7 +12,7 @@ place=$(printf %s "$root" | sha256sum | cut -c1-12)
 build=$cache/build-asan-$place
 release=$cache/build-release-$place
 backends='pytest python_sdk go_sdk java_sdk node bulk_clients old_tracers loggers prometheus prometheus_parsers'
-backends="$backends opensearch opensearch3 elasticsearch jaeger"
+backends="$backends prometheus3 statsd_exporter opensearch opensearch3 elasticsearch jaeger"
 
 step() {
 	echo "== $*"
