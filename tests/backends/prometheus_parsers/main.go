@@ -7,8 +7,8 @@
 //	              "created": ms or null}],
 //	 "types": {"family": "counter"}, "help": {…}}
 //
-// A line may also ask for a client's page, or that it is pushed (client.go), or be a request of remote write (write.go),
-// or rules and label sets:
+// A line may also ask for a client's page, or that it is pushed (client.go), or be a request of remote write
+// (write.go), or rules and label sets:
 // {"relabel": [rule, …], "labels": [{…}, …]}. For that, {"error": why Prometheus refuses the rules, or "", "results":
 // [what they make of each; null: it is dropped, or has no valid name]}.
 //
