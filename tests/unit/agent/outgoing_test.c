@@ -392,6 +392,39 @@ static void test_rounds_go_on_behind_what_an_earlier_run_left(void **state)
 	scratch_done(&dir);
 }
 
+/* Rounds are on their way to the disk when the last row of the earlier run has been read: they are read, too. */
+static void test_the_reading_does_not_end_before_them(void **state)
+{
+	struct still_clock clock = STILL_CLOCK;
+	struct scratch dir;
+	double found[TAKEN_MAX];
+	struct life *l;
+	uint64_t before;
+	size_t count;
+
+	(void)state;
+	scratch_init(&dir, "outgoing");
+	leave_marks(&dir, &clock, 0, 12);
+	l = begin(&dir, &clock, TIGHT);
+	before = term(l, LEDGER_RECEIVED)->records;
+	l->exporter.mood = TAKES;
+	for (unsigned i = 12; i < 42; i++) {
+		show_mark(l, i, 0);
+		l->clock->ns += DURATION_MS(ROUND_MS).ns;
+		turn(l);
+		turn(l);
+	}
+	assert_true(term(l, LEDGER_RECEIVED)->records > before);
+	UNTIL(l, term(l, LEDGER_HELD)->records == 0 && is_at_rest(l));
+	count = marks(&l->exporter, found);
+	for (size_t i = 1; i < count; i++)
+		assert_true(found[i - 1] < found[i]);
+	assert_in_order(&l->exporter);
+	assert_int_equal(term(l, LEDGER_RECEIVED)->records, term(l, LEDGER_DELIVERED)->records);
+	end(l);
+	scratch_done(&dir);
+}
+
 /* The agent ends before it has read all that an earlier run left: its last round is not lost. */
 static void test_the_last_round_waits_on_disk(void **state)
 {
@@ -572,6 +605,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rounds_go_on_behind_what_an_earlier_run_left),
+		cmocka_unit_test(test_the_reading_does_not_end_before_them),
 		cmocka_unit_test(test_the_last_round_waits_on_disk),
 		cmocka_unit_test(test_what_waits_on_disk_counts_towards_the_queue),
 		cmocka_unit_test(test_age_is_how_long_it_has_waited),
