@@ -3,8 +3,9 @@
  * events that the same page as OpenMetrics would become (exposition_parse.h), but that counters are called as in text.
  *
  * A page is fed in pieces of any size. What is held is one field of a family at most, such as one metric, up to the
- * ceiling of a line: a larger metric costs itself. Many buckets are told in slices if the caller wants that. A family is read as it arrives, so its name and type stand before
- * its metrics, as every encoder writes them; help and unit may come later. The first fault ends the reading.
+ * ceiling of a line: a larger metric costs itself. Many buckets are told in slices if the caller wants that. A family
+ * is read as it arrives, so its name and type stand before its metrics, as every encoder writes them; help and unit may
+ * come later. The first fault ends the reading.
  *
  * What Prometheus takes and refuses is taken and refused here (prometheus/model/textparse, ProtobufParser). Beyond
  * that, a time of 0 is none, as there.

@@ -7,8 +7,8 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 tests=$(dirname "$here")
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/oxpecker-tests
-names='pytest python_sdk go_sdk java_sdk metric_clients node bulk_clients old_tracers loggers'
-names="$names prometheus prometheus_parsers prometheus3 opensearch opensearch3 elasticsearch jaeger statsd_exporter bench"
+names='pytest python_sdk go_sdk java_sdk metric_clients node bulk_clients old_tracers loggers prometheus'
+names="$names prometheus_parsers prometheus3 opensearch opensearch3 elasticsearch jaeger statsd_exporter bench"
 go_wanted=1.25.5
 
 usage() {
