@@ -39,7 +39,8 @@ struct fixture {
 	/* The caller's side. */
 	struct http_call_options options;
 	uint64_t read, heads, rewinds, pieces;
-	uint64_t busy, busy_from; /* how often it is yet to say so, and how many pieces it has */
+	/* How often it is yet to say so, and did in all, and how many pieces it has. */
+	uint64_t busy, was_busy, busy_from;
 	struct buffer body;
 	bool done, refuse_piece, cancel_in_piece;
 	unsigned head_status;
@@ -434,7 +435,9 @@ static bool is_busy(void *context)
 	if (f->busy == 0)
 		return false;
 	assert_int_equal(f->pieces, f->busy_from);
-	return --f->busy > 0;
+	f->was_busy++;
+	f->busy--;
+	return true;
 }
 
 static bool take_piece_and_be_busy(void *context, struct bytes piece)
@@ -462,6 +465,7 @@ static void pieces_wait_for_a_caller_that_is_busy(void **state)
 	assert_end(f, HTTP_END_ANSWER);
 	assert_int_equal(f->body.size, 50000);
 	assert_true(f->pieces > 2);
+	assert_int_equal(f->was_busy, 50 * (f->pieces - 1));
 	assert_int_equal(f->busy, 50); /* nobody waits behind the last piece: that is the caller's */
 }
 
