@@ -221,6 +221,11 @@ static bool take_unpacked(struct answer *a, struct bytes *in, size_t *ret_size)
 	return *ret_size == 0 || take(a, (struct bytes){ to, *ret_size });
 }
 
+static bool is_busy(const struct answer *a)
+{
+	return a->options->piece && a->options->busy && a->options->busy(a->options->context);
+}
+
 /* A few bytes may unpack to many, for which libcurl would take no break. */
 static enum answer_take coded_piece(struct answer *a, struct bytes piece)
 {
@@ -229,7 +234,7 @@ static enum answer_take coded_piece(struct answer *a, struct bytes piece)
 
 	a->came += in.size;
 	while (in.size > 0 || size == ANSWER_UNPACKED_AT_ONCE) {
-		if (turn_is_over(a->all->turn)) {
+		if (turn_is_over(a->all->turn) || is_busy(a)) {
 			a->came -= in.size;
 			a->used = piece.size - in.size;
 			return ANSWER_LATER;
@@ -248,7 +253,7 @@ static enum answer_take plain_piece(struct answer *a, struct bytes piece)
 
 	do {
 		size_t size = smaller(piece.size - a->used, most);
-		if (turn_is_over(a->all->turn))
+		if (turn_is_over(a->all->turn) || is_busy(a))
 			return ANSWER_LATER;
 		if (!take(a, (struct bytes){ piece.data + a->used, size }))
 			return ANSWER_OVER;

@@ -67,7 +67,7 @@ bool answer_header(struct answer *, struct bytes lines, const struct answer_head
 
 enum answer_take {
 	ANSWER_TAKEN,
-	ANSWER_LATER, /* the turn is over: the same piece is to be given again, from its start */
+	ANSWER_LATER, /* the turn is over, or the caller busy: the same piece is to be given again, from its start */
 	ANSWER_OVER,
 };
 

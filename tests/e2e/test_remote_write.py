@@ -7,7 +7,7 @@ import pytest
 import requests
 
 from lib import agent as agents
-from lib import fault, remote_write
+from lib import fault, parsers, remote_write
 from lib.parsers import OPENMETRICS
 from lib.wait import free_port, wait_until
 
@@ -117,6 +117,66 @@ def test_requests_are_as_the_specification_has_them(oxpecker, fault_server):
             assert len({sample.at for sample in sent}) == 1 and sent
             times.append(sent[0].at)
         assert times == sorted(times) and (len(set(times)) < len(times)) == (path == "/two"), "a round is cut"
+    agent.assert_balanced()
+
+
+PAGE = """# HELP hits How\\nmany "there" are.
+# TYPE hits counter
+hits_total{path="/a\\"b\\\\c\\n"} 7 # {trace_id="t",who="é"} 0.5 1700000000.5
+hits_created{path="/a\\"b\\\\c\\n"} 1700000000.25
+# TYPE size histogram
+size_bucket{le="1.0"} 2
+size_bucket{le="+Inf"} 3
+size_sum 4.5
+size_count 3
+size_created 1700000001
+# TYPE air_celsius gauge
+# UNIT air_celsius celsius
+air_celsius{A="upper",cluster="own"} NaN
+air_celsius 1e-320 1700000002
+# TYPE "a.b" gauge
+{"a.b","ключ"="1"} -Inf
+# TYPE odd unknown
+odd 1
+# EOF
+"""
+
+
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+def test_requests_are_what_prometheus_reads(oxpecker, fault_server, tmp_path, version):
+    """By its own messages: snappy, symbols, metadata, exemplars, times."""
+    app, server, is_2 = fault_server(unix=str(tmp_path / "app.sock")), fault_server(), version == "2.0"
+    app.plan(fault.ok(PAGE.encode(), OPENMETRICS))
+    server.plan(fault.ok(X_Prometheus_Remote_Write_Samples_Written=10**6))
+    agent = oxpecker(config(server.url, scraped(tmp_path), version=version, external_labels={"cluster": "eu"}))
+    series = {}
+    metadata = {}
+
+    def has_all():
+        for read in parsers.read_writes(server.taken(WRITE)):
+            assert not read["error"]
+            metadata.update(read["metadata"])
+            series.update({parsers.key(one): one for one in read["series"]})
+        return ("odd", (("cluster", "eu"),)) in series
+
+    agent.wait_until(has_all, 60, "all of the page")
+    one = lambda name, **labels: series[name, tuple(sorted({"cluster": "eu", **labels}.items()))]  # noqa: E731
+    told = lambda name, **labels: (one(name, **labels) if is_2 else metadata[name.removesuffix("_total")])  # noqa: E731
+    hits = {"path": '/a"b\\c\n'}
+    assert one("hits_total", **hits)["exemplars"] == [
+        {"labels": {"trace_id": "t", "who": "é"}, "value": "0.5", "timestamp": 1700000000500}]
+    assert one("hits_total", **hits)["samples"][0]["value"] == "7"
+    assert one("hits_total", **hits)["samples"][0]["start"] == (1700000000250 if is_2 else 0)
+    assert one("size_bucket", le="+Inf")["samples"][0]["start"] == (1700000001000 if is_2 else 0)
+    assert (("hits_created", tuple(sorted({"cluster": "eu", **hits}.items()))) in series) != is_2
+    assert one("air_celsius")["samples"] == [
+        {"value": "1e-320", "bits": f"{2024:016x}", "timestamp": 1700000002000, "start": 0}]
+    assert one("air_celsius", A="upper", cluster="own")["samples"][0]["value"] == "NaN"
+    name, label = ("a.b", "ключ") if is_2 else ("a_b", "____")
+    assert one(name, **{label: "1"})["samples"][0]["value"] == "-Inf"
+    assert (told("hits_total", **(hits if is_2 else {}))["type"], told("odd")["type"]) == ("counter", "unknown")
+    assert told("hits_total", **(hits if is_2 else {}))["help"] == 'How\nmany "there" are.'
+    assert told("air_celsius")["unit"] == "celsius" and told("air_celsius")["type"] == "gauge"
     agent.assert_balanced()
 
 
