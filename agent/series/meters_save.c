@@ -20,6 +20,41 @@ struct key {
 	uint64_t origin;
 };
 
+/* Those that are to be saved. */
+
+void meter_unsaved(struct meter *meter)
+{
+	struct meters *m = meter->family->all;
+
+	meter->unsaved = true;
+	meter->unsaved_next = NULL;
+	meter->unsaved_at = m->unsaved_last;
+	*m->unsaved_last = meter;
+	m->unsaved_last = &meter->unsaved_next;
+	if (m->unsaved_count++ == 0)
+		m->changed(m->changed_context);
+}
+
+void meter_take_unsaved(struct meters *m, struct meter *meter)
+{
+	if (!meter->unsaved)
+		return;
+	meter->unsaved = false;
+	*meter->unsaved_at = meter->unsaved_next;
+	if (meter->unsaved_next)
+		meter->unsaved_next->unsaved_at = meter->unsaved_at;
+	else
+		m->unsaved_last = meter->unsaved_at;
+	m->unsaved_count--;
+}
+
+void meter_set_behind(struct meters *m, struct meter *meter, bool behind)
+{
+	m->behind_count -= meter->behind;
+	m->behind_count += behind;
+	meter->behind = behind;
+}
+
 /* To the disk. */
 
 static struct bytes put_part(struct buffer *to, struct bytes part)

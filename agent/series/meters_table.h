@@ -1,6 +1,7 @@
 /*
- * The inside of the meters, for the files of series/ only: meters_table.c has the table, meters_show.c the way to the
- * page, meters_save.c the way to the disk.
+ * The inside of the meters, for the files of series/ only: meters_table.c has the table, meters_raws.c and
+ * meters_labels.c what a meter is found by, meters_events.c and meters_sets.c what comes into it, meters_show.c the way
+ * to the page, meters_save.c the way to the disk.
  *
  *	family ── meter ── meter …	in the order in which they came
  *	   └─ overflow		of it, beside the ceilings
@@ -9,8 +10,11 @@
 #ifndef OXP_SERIES_METERS_TABLE_H
 #define OXP_SERIES_METERS_TABLE_H
 
+#include <xxhash.h>
+
 #include "series/map.h"
 #include "series/meters.h"
+#include "series/table.h"
 
 enum { METER_BOUND_TEXT = 32 };
 
@@ -122,6 +126,32 @@ struct meters {
 	void (*changed)(void *context);
 	void *changed_context;
 };
+
+static inline uint64_t meters_hash(const struct meters *m, struct bytes b, uint64_t seed)
+{
+	return XXH3_64bits_withSeed(b.data, b.size, m->series->seed ^ seed);
+}
+
+/* Returns the end of what was written. */
+static inline char *meter_put(char *to, struct bytes b)
+{
+	if (b.size > 0)
+		memcpy(to, b.data, b.size);
+	return to + b.size;
+}
+
+/* Returns how many bytes it takes; `to` has room for twice those of the text. */
+size_t meter_escape(struct bytes text, bool quotes, char *to);
+/* As meter_labels() has one. 0 or -ENOSPC. */
+int meter_put_label(struct buffer *to, const struct meter_label *);
+/* Writes the labels to m->labels. */
+enum meter_refusal meter_sort_labels(struct meters *, const struct meter_wanted *, unsigned *ret_count);
+/* It is found by that from now on, if there is room. */
+void meter_remember(struct meters *, struct meter *, const struct meter_raw *, double factor);
+void meter_forget_raws(struct meters *, struct meter *);
+/* Counts it, and returns what it is given. */
+struct meter *meters_refused(struct meters *, enum meter_refusal, struct bytes name, struct meter *ret);
+void meter_members_free(struct meters *, struct meter *);
 
 /* Of a meter that has changed: it is to be saved. */
 void meter_unsaved(struct meter *);
