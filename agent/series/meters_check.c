@@ -3,6 +3,29 @@
  */
 #include "series/meters_table.h"
 
+static void check_side(const struct meter_native_bucket *b, size_t count, uint64_t *counted)
+{
+	for (size_t i = 0; i < count; i++) {
+		OXP_ASSERT(i == 0 || b[i - 1].index < b[i].index);
+		*counted += b[i].count;
+	}
+}
+
+static void check_native(const struct meter *meter)
+{
+	const struct meter_native *n = meter->native;
+	uint64_t counted = n ? n->zero : 0;
+
+	if (n) {
+		OXP_ASSERT(n->positive <= NATIVE_SUM_MAX && n->negative <= NATIVE_SUM_MAX);
+		OXP_ASSERT(n->positive + n->negative <= n->room && n->room <= 2 * NATIVE_SUM_MAX);
+		OXP_ASSERT(n->schema >= NATIVE_SCHEMA_MIN && n->schema <= NATIVE_SCHEMA_MAX);
+		check_side(n->buckets, n->positive, &counted);
+		check_side(n->buckets + n->positive, n->negative, &counted);
+	}
+	OXP_ASSERT(counted <= meter->whole && meter->whole <= NATIVE_COUNT_MAX);
+}
+
 static void check_meter(const struct meter *meter)
 {
 	uint64_t sum = 0;
@@ -14,10 +37,14 @@ static void check_meter(const struct meter *meter)
 	}
 	OXP_ASSERT(raws == meter->raw_count && raws <= METER_RAWS_MAX);
 	OXP_ASSERT(!meter->unsaved || (meter->saved && *meter->unsaved_at == meter));
-	OXP_ASSERT(!meter->scale == !meter_has_scale(meter->family->kind));
-	OXP_ASSERT(!meter->members || (meter->family->kind == METER_SET && meter->members->count <= METER_MEMBERS_MAX &&
+	OXP_ASSERT(meter->family->kind == meter_family_kind(meter->kind));
+	OXP_ASSERT(!meter->scale == !meter_has_scale(meter->kind));
+	OXP_ASSERT(!meter->native || meter->kind == METER_NATIVE);
+	OXP_ASSERT(!meter->members || (meter->kind == METER_SET && meter->members->count <= METER_MEMBERS_MAX &&
 					      meter->members->count <= meter->members->mask));
-	if (meter->family->kind != METER_HISTOGRAM)
+	if (meter->kind == METER_NATIVE)
+		check_native(meter);
+	if (meter->kind != METER_HISTOGRAM)
 		return;
 	for (size_t i = 0; i <= meter_bounds(meter); i++)
 		sum += meter->counts[i];
@@ -26,7 +53,8 @@ static void check_meter(const struct meter *meter)
 
 static size_t check_family(const struct meters *m, const struct meter_family *f, size_t *behind)
 {
-	size_t meters = 0, weight = 0, users = 0, live = f->overflow && !f->overflow->restored;
+	size_t meters = 0, weight = 0, users = 0, scaled = f->overflow && f->overflow->scale,
+	       live = f->overflow && !f->overflow->restored;
 
 	for (const struct meter_scale *s = f->scales; s; s = s->next)
 		users += s->users;
@@ -34,12 +62,13 @@ static size_t check_family(const struct meters *m, const struct meter_family *f,
 		OXP_ASSERT(meter->family == f && (meter->next ? meter->next->prev == meter : f->last == meter));
 		check_meter(meter);
 		weight += meter_series(meter);
+		scaled += meter->scale != NULL;
 		live += !meter->restored;
 		*behind += meter->behind;
 		meters++;
 	}
 	OXP_ASSERT((meters > 0 || f->overflow) && live == f->live);
-	OXP_ASSERT(users == (meter_has_scale(f->kind) ? meters + (f->overflow != NULL) : 0));
+	OXP_ASSERT(users == scaled);
 	OXP_ASSERT(f->weight == weight && f->weight <= m->limits.family_series);
 	if (f->overflow) {
 		OXP_ASSERT(f->overflow->family == f && !f->overflow->raws);

@@ -5,7 +5,7 @@
 
 enum meter_kind meter_kind(const struct meter *meter)
 {
-	return meter->family->kind;
+	return meter->kind;
 }
 
 /* Whole numbers are kept apart: a double would swallow small ones beyond 2^53. */
@@ -22,10 +22,10 @@ static void grow(struct meter *meter, double by)
 
 void meter_add(struct meter *meter, double by, struct mono_time now)
 {
-	OXP_ASSERT(!meter_has_scale(meter->family->kind));
+	OXP_ASSERT(meter_series_of(meter->kind, 0) == 1);
 	meter->touched = now;
 	meter_changed(meter);
-	if (meter->family->kind == METER_COUNTER)
+	if (meter->kind == METER_COUNTER)
 		grow(meter, by);
 	else
 		meter->part += by;
@@ -33,12 +33,12 @@ void meter_add(struct meter *meter, double by, struct mono_time now)
 
 void meter_set(struct meter *meter, double value, struct mono_time now)
 {
-	OXP_ASSERT(!meter_has_scale(meter->family->kind));
+	OXP_ASSERT(meter_series_of(meter->kind, 0) == 1);
 	meter->touched = now;
 	meter_changed(meter);
 	meter->whole = 0;
 	meter->part = 0;
-	if (meter->family->kind == METER_COUNTER)
+	if (meter->kind == METER_COUNTER)
 		grow(meter, value);
 	else
 		meter->part = value;
@@ -53,8 +53,8 @@ void meter_set_state(struct meter *meter, const struct meter_state *s, struct mo
 {
 	size_t bounds = meter_bounds(meter);
 
-	OXP_ASSERT(meter_has_scale(meter->family->kind));
-	if (meter->family->kind == METER_HISTOGRAM) {
+	OXP_ASSERT(meter_has_scale(meter->kind));
+	if (meter->kind == METER_HISTOGRAM) {
 		memset(meter->counts, 0, (bounds + 1) * sizeof *meter->counts);
 		meter->whole = 0;
 		meter->part = meter->carry = 0;
@@ -62,7 +62,7 @@ void meter_set_state(struct meter *meter, const struct meter_state *s, struct mo
 	} else if (bounds > 0) {
 		memcpy(meter->counts, s->values, bounds * sizeof *meter->counts);
 	}
-	if (meter->family->kind == METER_SUMMARY)
+	if (meter->kind == METER_SUMMARY)
 		meter->whole = s->count;
 	meter->touched = now;
 	meter_changed(meter);
@@ -72,7 +72,7 @@ void meter_set_state(struct meter *meter, const struct meter_state *s, struct mo
 
 void meter_add_state(struct meter *meter, const struct meter_state *s, struct mono_time now)
 {
-	OXP_ASSERT(meter->family->kind == METER_HISTOGRAM);
+	OXP_ASSERT(meter->kind == METER_HISTOGRAM);
 	for (size_t i = 0; i <= meter_bounds(meter); i++) {
 		meter->counts[i] += s->buckets[i];
 		meter->whole += s->buckets[i];
@@ -103,7 +103,7 @@ void meter_observe(struct meter *meter, double value, double weight, struct mono
 	double wanted = weight + meter->carry;
 	uint64_t counted = (uint64_t)(wanted + 0.5);
 
-	OXP_ASSERT(meter->family->kind == METER_HISTOGRAM && weight >= 1 && weight < 0x1p53);
+	OXP_ASSERT(meter->kind == METER_HISTOGRAM && weight >= 1 && weight < 0x1p53);
 	meter->touched = now;
 	meter_changed(meter);
 	meter->carry = wanted - (double)counted;

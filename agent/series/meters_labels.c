@@ -61,7 +61,7 @@ int meter_put_label(struct buffer *to, const struct meter_label *label)
 static bool is_refused(const struct meter_wanted *w, const struct meter_label *label)
 {
 	return (label->name.size >= 2 && memcmp(label->name.data, "__", 2) == 0) ||
-	       (w->kind == METER_HISTOGRAM && bytes_are(label->name, "le")) ||
+	       (meter_family_kind(w->kind) == METER_HISTOGRAM && bytes_are(label->name, "le")) ||
 	       (w->kind == METER_SUMMARY && bytes_are(label->name, "quantile"));
 }
 

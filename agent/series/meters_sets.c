@@ -87,7 +87,7 @@ void meter_insert(struct meters *m, struct meter *meter, struct bytes value, str
 {
 	uint64_t key = meters_hash(m, value, 0) | 1;
 
-	OXP_ASSERT(meter->family->kind == METER_SET);
+	OXP_ASSERT(meter->kind == METER_SET);
 	meter->touched = now;
 	if (meter->members) {
 		turn_window(m, meter, now);

@@ -56,9 +56,9 @@ static void name_family(struct meter_family *f, const struct meter_wanted *w, st
 
 	f->name = put_name(&to, w->name, "");
 	f->lines[0] = f->name;
-	if (w->kind == METER_HISTOGRAM)
+	if (f->kind == METER_HISTOGRAM)
 		f->lines[METER_BUCKET] = put_name(&to, w->name, "_bucket");
-	if (meter_has_scale(w->kind)) {
+	if (meter_has_scale(f->kind)) {
 		f->lines[METER_SUM] = put_name(&to, w->name, "_sum");
 		f->lines[METER_COUNT] = put_name(&to, w->name, "_count");
 	}
@@ -68,13 +68,13 @@ static void name_family(struct meter_family *f, const struct meter_wanted *w, st
 static struct meter_family *family_make(struct meters *m, const struct meter_wanted *w)
 {
 	struct bytes help = { w->help, smaller(strlen(w->help), HELP_MAX) };
-	size_t names = meter_has_scale(w->kind) ? METER_LINES + 1 : 1;
+	size_t names = meter_has_scale(meter_family_kind(w->kind)) ? METER_LINES + 1 : 1;
 	size_t size = sizeof(struct meter_family) + names * (w->name.size + 8) + 2 * help.size;
 	struct meter_family *f = series_alloc(m->series, size, 0);
 
 	if (!f)
 		return NULL;
-	f->kind = w->kind;
+	f->kind = meter_family_kind(w->kind);
 	f->all = m;
 	f->size = size;
 	name_family(f, w, help);
@@ -119,6 +119,11 @@ static bool scale_is(const struct meter_scale *scale, const struct meter_wanted 
 	while (i < scale->count && i < w->bound_count && scale->bounds[i].value == w->bounds[i])
 		i++;
 	return i == scale->count && i == w->bound_count;
+}
+
+static bool is_like(const struct meter *meter, const struct meter_wanted *w)
+{
+	return meter->kind == w->kind && scale_is(meter->scale, w);
 }
 
 /* For one more meter. NULL: no memory. */
@@ -185,16 +190,17 @@ static size_t meter_size(enum meter_kind kind, size_t bounds, size_t labels)
 static struct meter *meter_make(
 	struct meters *m, struct meter_family *f, const struct meter_wanted *w, unsigned label_count)
 {
-	struct meter_scale *scale = meter_has_scale(f->kind) ? scale_take(m, f, w) : NULL;
+	struct meter_scale *scale = meter_has_scale(w->kind) ? scale_take(m, f, w) : NULL;
 	struct meter *meter = NULL;
 
-	if (scale || !meter_has_scale(f->kind))
-		meter = series_alloc(m->series, meter_size(f->kind, scale ? scale->count : 0, m->labels.size), 0);
+	if (scale || !meter_has_scale(w->kind))
+		meter = series_alloc(m->series, meter_size(w->kind, scale ? scale->count : 0, m->labels.size), 0);
 	if (!meter) {
 		scale_give(m, f, scale);
 		return NULL;
 	}
 	meter->family = f;
+	meter->kind = w->kind;
 	meter->scale = scale;
 	meter->size = m->labels.size;
 	meter->label_count = label_count;
@@ -246,7 +252,7 @@ static void unsave(struct meters *m, struct meter *meter)
 	meter_take_unsaved(m, meter);
 	meter_set_behind(m, meter, false);
 	if (m->sums)
-		sums_file_remove(m->sums, &meter->place, meter_value_size(meter));
+		sums_file_remove(m->sums, &meter->place, meter_value_size(meter, false));
 	meter->saved = false;
 }
 
@@ -259,6 +265,7 @@ static void meter_end(struct meters *m, struct meter *meter)
 	disown(meter);
 	meter_members_free(m, meter);
 	unsave(m, meter);
+	meter_native_free(m, meter);
 	f->live -= !meter->restored;
 	meter_exemplars_free(m, meter);
 	if (meter == f->overflow) {
@@ -274,7 +281,7 @@ static void meter_end(struct meters *m, struct meter *meter)
 		m->weight -= meter_series(meter);
 		map_remove(&m->meters, &meter->node);
 	}
-	series_release(m->series, meter, meter_size(f->kind, meter_bounds(meter), meter->size), 0);
+	series_release(m->series, meter, meter_size(meter->kind, meter_bounds(meter), meter->size), 0);
 	scale_give(m, f, scale);
 }
 
@@ -309,7 +316,7 @@ static struct meter *overflow(struct meters *m, struct meter_family *f, const st
 		if (f->overflow)
 			f->overflow->ttl = w->ttl;
 	}
-	return f->overflow && (!w->owner || scale_is(f->overflow->scale, w)) ? f->overflow : NULL;
+	return f->overflow && (!w->owner || is_like(f->overflow, w)) ? f->overflow : NULL;
 }
 
 static enum meter_refusal has_room(const struct meters *m, const struct meter_family *f, const struct meter_wanted *w)
@@ -359,7 +366,7 @@ static struct meter_family *give_way(struct meters *m, struct meter_family *f, s
 
 static bool begins_anew(const struct meter *meter, const struct meter_wanted *w)
 {
-	return (w->owner && !scale_is(meter->scale, w)) || (meter->restored && meter->origin != w->origin);
+	return (w->owner && !is_like(meter, w)) || (meter->restored && meter->origin != w->origin);
 }
 
 static enum meter_refusal get(struct meters *m, const struct meter_wanted *w, struct meter **ret)
@@ -369,9 +376,9 @@ static enum meter_refusal get(struct meters *m, const struct meter_wanted *w, st
 	enum meter_refusal why;
 	unsigned labels;
 
-	if (f && f->kind != w->kind)
+	if (f && f->kind != meter_family_kind(w->kind))
 		f = give_way(m, f, w->name);
-	if (f && f->kind != w->kind)
+	if (f && f->kind != meter_family_kind(w->kind))
 		return METER_TYPE_CLASH;
 	why = meter_sort_labels(m, w, &labels);
 	if (why == METER_FITS && f)
@@ -437,7 +444,7 @@ static struct meter *restore_overflow(struct meters *m, const struct meter_wante
 
 	if (!f)
 		f = family_make(m, w);
-	meter = f && f->kind == w->kind ? overflow(m, f, w) : NULL;
+	meter = f && f->kind == meter_family_kind(w->kind) ? overflow(m, f, w) : NULL;
 	if (f)
 		family_end(m, f);
 	return meter;
@@ -461,7 +468,7 @@ struct meter *meters_find(struct meters *m, const struct meter_wanted *w)
 	struct meter_family *f = family_of(m, w->name);
 	unsigned labels;
 
-	if (!f || f->kind != w->kind || meter_sort_labels(m, w, &labels) != METER_FITS)
+	if (!f || f->kind != meter_family_kind(w->kind) || meter_sort_labels(m, w, &labels) != METER_FITS)
 		return NULL;
 	return meter_of(m, f, buffer_bytes(&m->labels));
 }
