@@ -59,6 +59,7 @@ struct exporter {
 	struct host *host;
 	struct poster *poster;
 	struct remote_write how;
+	struct snappy snappy;
 	struct remote_write_label external[REMOTE_WRITE_EXTERNAL_MAX];
 	struct access access;
 	bool retry_429;
@@ -99,7 +100,7 @@ static int remote_build(
 	failed = remote_write_build(&e->how, (struct bytes){ item->data, item->size }, &plain, &ask->counts);
 	ask->unreadable = failed == -EBADMSG;
 	if (!failed || ask->unreadable)
-		failed = snappy_pack(buffer_bytes(&plain), to);
+		failed = snappy_pack(&e->snappy, buffer_bytes(&plain), to);
 	buffer_done(&plain);
 	return failed;
 }
@@ -279,6 +280,17 @@ static int new_poster(struct exporter *e, const struct remote_config *c)
 		&e->poster);
 }
 
+static int load_snappy(struct exporter *e)
+{
+	char why[256];
+	int failed = snappy_load(&e->snappy, why, sizeof why);
+
+	if (failed)
+		host_log(e->host, LOG_LEVEL_ERROR,
+			"remote write needs snappy, Debian's package libsnappy1v5, which cannot be loaded: %s", why);
+	return failed;
+}
+
 static int remote_create(const void *config, struct host *host, struct exporter **ret)
 {
 	const struct remote_config *c = config;
@@ -292,6 +304,8 @@ static int remote_create(const void *config, struct host *host, struct exporter 
 		host, "partial_successes_total", "Answers that accepted a request but refused part of it.");
 	set_external(e, c->external_labels);
 	failed = access_init(&e->access, &c->access, host);
+	if (!failed)
+		failed = load_snappy(e);
 	if (!failed)
 		failed = access_add_url(&e->access, c->url);
 	if (!failed)

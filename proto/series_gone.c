@@ -3,15 +3,18 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <xxhash.h>
+#include <zstd.h>
 
-#include "proto/snappy.h"
-
-enum { BLOCK = 64 << 10 }; /* bytes of text that are packed together, and one series more */
+enum {
+	BLOCK = 64 << 10, /* bytes of text that are packed together, and one series more */
+	LEVEL = 1, /* of zstd */
+};
 
 /* Series of a page: name{labels} and a line end for each. */
 struct block {
 	struct block *next;
-	size_t size;
+	size_t size; /* packed */
+	size_t text; /* its size before */
 	char packed[];
 };
 
@@ -171,36 +174,58 @@ static int append_missing(const struct series_gone *g, const struct hashes *now,
 	return failed;
 }
 
+static int unpack(ZSTD_DCtx *zstd, const struct block *b, struct buffer *text)
+{
+	char *room;
+	size_t got;
+
+	buffer_clear(text);
+	room = buffer_reserve(text, b->text);
+	if (!room)
+		return -ENOMEM;
+	got = ZSTD_decompressDCtx(zstd, room, b->text, b->packed, b->size);
+	if (ZSTD_isError(got))
+		return -ENOMEM;
+	text->size = got;
+	return 0;
+}
+
 static int find_missing(const struct series_gone *g, const struct hashes *now, struct buffer *to)
 {
+	ZSTD_DCtx *zstd = ZSTD_createDCtx();
 	struct buffer text;
-	int failed = 0;
+	int failed = zstd ? 0 : -ENOMEM;
 
 	buffer_init(&text, SIZE_MAX);
 	for (const struct block *b = g->blocks; b && !failed; b = b->next) {
-		buffer_clear(&text);
-		failed = snappy_unpack((struct bytes){ b->packed, b->size }, &text);
+		failed = unpack(zstd, b, &text);
 		if (!failed)
 			failed = append_missing(g, now, buffer_bytes(&text), to);
 	}
 	buffer_done(&text);
+	ZSTD_freeDCtx(zstd);
 	return failed;
 }
 
-static int keep_block(struct series_gone *g, struct buffer *text, struct buffer *packed)
+/* Empties TEXT and PACKED. */
+static int keep_block(struct series_gone *g, ZSTD_CCtx *zstd, struct buffer *text, struct buffer *packed)
 {
-	int failed = snappy_pack(buffer_bytes(text), packed);
+	size_t most = ZSTD_compressBound(text->size), size;
+	char *room = buffer_reserve(packed, most);
 	struct block *b;
 
-	if (failed)
-		return failed;
-	b = malloc(sizeof *b + packed->size);
+	if (!room)
+		return -ENOMEM;
+	size = ZSTD_compressCCtx(zstd, room, most, text->data, text->size, LEVEL);
+	if (ZSTD_isError(size))
+		return -ENOMEM;
+	b = malloc(sizeof *b + size);
 	if (!b)
 		return -ENOMEM;
-	*b = (struct block){ .next = g->blocks, .size = packed->size };
-	memcpy(b->packed, packed->data, packed->size);
+	*b = (struct block){ .next = g->blocks, .size = size, .text = text->size };
+	memcpy(b->packed, room, size);
 	g->blocks = b;
-	g->size += sizeof *b + packed->size;
+	g->size += sizeof *b + size;
 	buffer_clear(text);
 	buffer_clear(packed);
 	return 0;
@@ -208,9 +233,10 @@ static int keep_block(struct series_gone *g, struct buffer *text, struct buffer 
 
 static int keep_page(struct series_gone *g, struct bytes page)
 {
+	ZSTD_CCtx *zstd = ZSTD_createCCtx();
 	struct buffer text, packed;
 	struct bytes series;
-	int failed = 0;
+	int failed = zstd ? 0 : -ENOMEM;
 
 	buffer_init(&text, SIZE_MAX);
 	buffer_init(&packed, SIZE_MAX);
@@ -219,12 +245,13 @@ static int keep_page(struct series_gone *g, struct bytes page)
 		if (!failed)
 			failed = buffer_text(&text, "\n");
 		if (!failed && text.size >= BLOCK)
-			failed = keep_block(g, &text, &packed);
+			failed = keep_block(g, zstd, &text, &packed);
 	}
 	if (!failed && text.size > 0)
-		failed = keep_block(g, &text, &packed);
+		failed = keep_block(g, zstd, &text, &packed);
 	buffer_done(&text);
 	buffer_done(&packed);
+	ZSTD_freeCCtx(zstd);
 	return failed;
 }
 

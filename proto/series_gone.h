@@ -1,7 +1,7 @@
 /*
  * Which series of one page of OpenMetrics the next one has no more.
  *
- * Between two pages the series of the first are kept as text, packed by snappy in blocks. They are unpacked, and packed
+ * Between two pages the series of the first are kept as text, packed by zstd in blocks. They are unpacked, and packed
  * anew, only if the next page has others: the sum of the hashes of all tells. Samples with a time of their own are left
  * out: how long they last is not for the page to say (Prometheus does the same when it scrapes).
  */

@@ -1,38 +1,26 @@
 #include "proto/snappy.h"
+#include "base/library.h"
 
 #include <errno.h>
-#include <snappy-c.h>
 
-/* Why there is no room for that many more bytes. */
-static int no_room(const struct buffer *to, size_t more)
+int snappy_load(struct snappy *ret, char *why, size_t room)
 {
-	return more > to->ceiling - to->size ? -ENOSPC : -ENOMEM;
+	const struct library_function functions[] = {
+		{ "snappy_max_compressed_length", &ret->packed_at_most },
+		{ "snappy_compress", &ret->pack },
+	};
+
+	return library_load("libsnappy.so.1", functions, COUNT_OF(functions), why, room);
 }
 
-int snappy_pack(struct bytes plain, struct buffer *to)
+int snappy_pack(const struct snappy *s, struct bytes plain, struct buffer *to)
 {
-	size_t size = snappy_max_compressed_length(plain.size);
+	size_t size = s->packed_at_most(plain.size);
 	char *room = buffer_reserve(to, size);
 
 	if (!room)
-		return no_room(to, size);
-	OXP_ASSERT(snappy_compress(plain.data, plain.size, room, &size) == SNAPPY_OK);
-	to->size += size;
-	return 0;
-}
-
-int snappy_unpack(struct bytes packed, struct buffer *to)
-{
-	size_t size;
-	char *room;
-
-	if (snappy_uncompressed_length(packed.data, packed.size, &size) != SNAPPY_OK)
-		return -EBADMSG;
-	room = buffer_reserve(to, size);
-	if (!room && size > 0)
-		return no_room(to, size);
-	if (snappy_uncompress(packed.data, packed.size, room, &size) != SNAPPY_OK)
-		return -EBADMSG;
+		return size > to->ceiling - to->size ? -ENOSPC : -ENOMEM;
+	OXP_ASSERT(s->pack(plain.data, plain.size, room, &size) == SNAPPY_OK);
 	to->size += size;
 	return 0;
 }

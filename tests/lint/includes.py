@@ -87,6 +87,8 @@ LIBRARIES = {
     r"pcre2\.h": ["proto/regex."],
     r"nettle/": ["proto/relabel."],
     r"pthread\.h": ["agent/loop/"],
+    r"dlfcn\.h": ["agent/base/library."],
+    r"snappy-c\.h": ["proto/snappy."],
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]', re.M)
 NAMED = re.compile(r"^extern const struct (?:collector|exporter)_type\b", re.M)
