@@ -1,6 +1,7 @@
 #include "proto/native_histogram.h"
 
 #include <float.h>
+#include <math.h> /* NAN */
 #include <stdlib.h>
 
 #include "proto/metric_family.h"
@@ -188,21 +189,34 @@ static bool adds_up(const struct native_histogram *h, double sum)
 	return counted == h->count || (sum != sum && counted < h->count);
 }
 
-bool native_histogram_read(struct native_histogram *h, struct bytes histogram)
+/* *ret_sum stays as it is if there is none. */
+static bool read_all(struct native_histogram *h, struct bytes histogram, double *ret_sum)
 {
-	double sum = 0;
-
 	h->schema = 0;
 	h->zero_threshold = h->count_part = h->zero_part = 0;
 	h->count = h->zero = 0;
 	h->positive.count = h->negative.count = 0;
-	if (!read_numbers(h, histogram, &sum))
+	if (!read_numbers(h, histogram, ret_sum))
 		return false;
 	h->floats = h->count_part > 0 || h->zero_part > 0;
 	return h->schema >= NATIVE_SCHEMA_MIN && h->schema <= NATIVE_SCHEMA_READ_MAX && h->zero_threshold >= 0 &&
 	       h->zero_threshold <= DBL_MAX && read_counts(h, histogram) &&
 	       read_spans(&h->positive, histogram, HISTOGRAM_POSITIVE_SPAN) &&
-	       read_spans(&h->negative, histogram, HISTOGRAM_NEGATIVE_SPAN) && adds_up(h, sum);
+	       read_spans(&h->negative, histogram, HISTOGRAM_NEGATIVE_SPAN) && adds_up(h, *ret_sum);
+}
+
+bool native_histogram_read(struct native_histogram *h, struct bytes histogram)
+{
+	double sum = 0;
+
+	return read_all(h, histogram, &sum);
+}
+
+bool native_histogram_read_written(struct native_histogram *h, struct bytes histogram)
+{
+	double sum = NAN;
+
+	return read_all(h, histogram, &sum);
 }
 
 /* Half the resolution: (index 1 and 2) become 1, (3 and 4) 2. */

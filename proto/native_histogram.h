@@ -52,6 +52,8 @@ struct native_histogram *native_histogram_new(void) MUST_CHECK;
 bool native_histogram_is(struct bytes histogram);
 /* False: a reader would refuse it, or it has too many buckets. */
 bool native_histogram_read(struct native_histogram *, struct bytes histogram) MUST_CHECK;
+/* The same of fields without a sum, such as native_histogram_write() writes: buckets may have less than its count. */
+bool native_histogram_read_written(struct native_histogram *, struct bytes histogram) MUST_CHECK;
 /* Merges buckets until it has NATIVE_BUCKETS_MAX and a schema that readers know, at most. False: that cannot be. */
 bool native_histogram_reduce(struct native_histogram *) MUST_CHECK;
 /* Merges its buckets two by two: the schema is one less. It is above NATIVE_SCHEMA_MIN. */

@@ -4,6 +4,7 @@
 
 /* Fields of ExponentialHistogramDataPoint, and of its Buckets (opentelemetry-proto 1.x, metrics.proto). */
 enum {
+	POINT_COUNT = 4,
 	POINT_SCALE = 6,
 	POINT_ZERO_COUNT = 7,
 	POINT_POSITIVE = 8,
@@ -121,4 +122,48 @@ enum otlp_native otlp_native_read(const struct otlp_point *p, struct native_sum 
 		return OTLP_NATIVE_BUCKETS;
 	ret->all.count = p->count;
 	return OTLP_NATIVE_FINE;
+}
+
+/* Of its buckets, and those between them. */
+static int64_t width(const struct native_side *s)
+{
+	return s->count > 0 ? s->buckets[s->count - 1].index - s->buckets[0].index + 1 : 0;
+}
+
+static void put_side(struct otlp_build *to, unsigned field, const struct native_side *s)
+{
+	size_t side, counts;
+	int64_t index = s->count > 0 ? s->buckets[0].index : 0;
+
+	if (s->count == 0)
+		return;
+	side = otlp_build_begin(to, field);
+	otlp_build_number(to, BUCKETS_OFFSET, wire_zigzag(index - 1));
+	counts = otlp_build_begin(to, BUCKETS_COUNTS);
+	for (size_t i = 0; i < s->count; i++, index++) {
+		for (; index < s->buckets[i].index; index++)
+			otlp_build_varint(to, 0);
+		otlp_build_varint(to, s->buckets[i].whole);
+	}
+	otlp_build_end(to, counts);
+	otlp_build_end(to, side);
+}
+
+bool otlp_native_write(struct native_histogram *h, struct otlp_build *to)
+{
+	uint64_t threshold;
+
+	while (h->schema > NATIVE_SCHEMA_MIN &&
+		(width(&h->positive) > OTLP_NATIVE_DENSE || width(&h->negative) > OTLP_NATIVE_DENSE))
+		native_histogram_halve(h);
+	if (h->floats || width(&h->positive) > OTLP_NATIVE_DENSE || width(&h->negative) > OTLP_NATIVE_DENSE)
+		return false;
+	memcpy(&threshold, &h->zero_threshold, sizeof threshold);
+	otlp_build_fixed64(to, POINT_COUNT, h->count);
+	otlp_build_number(to, POINT_SCALE, wire_zigzag(h->schema));
+	otlp_build_fixed64(to, POINT_ZERO_COUNT, h->zero);
+	put_side(to, POINT_POSITIVE, &h->positive);
+	put_side(to, POINT_NEGATIVE, &h->negative);
+	otlp_build_fixed64(to, POINT_ZERO_THRESHOLD, threshold);
+	return true;
 }

@@ -40,7 +40,7 @@ static void send(struct bytes item, enum remote_write_version version)
 	r->is_2 = version == REMOTE_WRITE_2;
 	r->wrong = wrong;
 	rw_read(r, buffer_bytes(&message));
-	need(r->samples == counts.samples && r->exemplars == counts.exemplars);
+	need(r->samples == counts.samples && r->exemplars == counts.exemplars && r->histograms == counts.histograms);
 	buffer_done(&message);
 	free(r);
 }

@@ -7,6 +7,7 @@
 #include "unit/unit.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #include "base/random.h"
 #include "unit/proto/otlp_builder.h"
@@ -132,6 +133,50 @@ static void each_bucket_is_where_it_belongs(void **state)
 	assert_true(merged > 5);
 }
 
+/* By the fields of metrics.proto, and back. */
+static void what_goes_out_comes_back(void **state)
+{
+	struct native_histogram *h = native_histogram_new();
+	static struct side positive, negative;
+	char made[NATIVE_WRITTEN_MAX];
+	struct random random;
+
+	(void)state;
+	assert_non_null(h);
+	for (unsigned seed = 1; seed < ROUNDS; seed++) {
+		struct otlp_build b = { made, sizeof made, 0 }, point;
+		struct native_sum before;
+		random_seed(&random, seed);
+		native_sum_init(&before);
+		before.all.zero_threshold = 0x1p-100;
+		draw(&random, &positive);
+		draw(&random, &negative);
+		for (size_t i = 0; i < 50 && i < positive.count && i < negative.count; i++) {
+			assert_true(native_sum_put(
+				&before, false, 8, positive.offset + (int64_t)i, 1 + positive.counts[i]));
+			assert_true(native_sum_put(&before, true, 8, negative.offset + (int64_t)i * 9, 1));
+		}
+		before.all.zero = seed % 4;
+		assert_true(native_sum_total(&before.all, &before.all.count));
+		native_histogram_write(&before.all, &b);
+		assert_true(native_histogram_read_written(h, (struct bytes){ made, b.size }));
+		buffer_clear(&message);
+		point = (struct otlp_build){ buffer_reserve(&message, OTLP_NATIVE_ROOM), OTLP_NATIVE_ROOM, 0 };
+		assert_true(otlp_native_write(h, &point));
+		assert_true(point.size <= OTLP_NATIVE_ROOM);
+		message.size = point.size;
+		assert_int_equal(read_point(before.all.count, true, 1), OTLP_NATIVE_FINE);
+		assert_true(got.all.schema == before.all.schema && got.all.zero == before.all.zero &&
+			    got.all.zero_threshold == before.all.zero_threshold && got.all.count == before.all.count);
+		assert_int_equal(got.all.positive.count, before.all.positive.count);
+		assert_int_equal(got.all.negative.count, before.all.negative.count);
+		assert_memory_equal(got.buckets, before.buckets, sizeof got.buckets[0] * got.all.positive.count);
+		assert_memory_equal(got.all.negative.buckets, before.all.negative.buckets,
+			sizeof got.buckets[0] * got.all.negative.count);
+	}
+	free(h);
+}
+
 static void a_point_without_buckets_is_fine(void **state)
 {
 	(void)state;
@@ -223,6 +268,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_bucket_is_where_it_belongs),
+		cmocka_unit_test(what_goes_out_comes_back),
 		cmocka_unit_test(a_point_without_buckets_is_fine),
 		cmocka_unit_test(what_cannot_be_is_refused),
 		cmocka_unit_test(without_a_sum_some_may_be_in_no_bucket),

@@ -122,6 +122,42 @@ static void text_has_their_count_and_sum(void **state)
 	done(&b);
 }
 
+/* What is sent on has each native histogram as one line, and classic ones as they are. */
+static void pages_that_go_out_have_one_line_of_each(void **state)
+{
+	const uint64_t classic[] = { 2, 3 };
+	struct series_cursor c;
+	struct native_sum s;
+	struct buffer page;
+	struct bench b;
+
+	(void)state;
+	begin(&b, &wide);
+	fill(&s, 0, 1, 1, 1);
+	add(&b, get(&b, METER_NATIVE, "1"), &s, 7);
+	meter_set_state(get(&b, METER_HISTOGRAM, "2"), &(struct meter_state){ .buckets = classic, .sum = 9 }, b.now);
+	add(&b, get(&b, METER_NATIVE, "3"), &s, -2.5);
+	show(&b);
+	for (size_t budget = 1; budget < 1000; budget += 30) {
+		int more;
+		buffer_init(&page, series_page_max(b.series));
+		series_cursor_init(&c, b.series, EXPOSITION_OPENMETRICS);
+		c.natives = true;
+		while ((more = series_write_some(&c, &page, budget)) == 1)
+			;
+		assert_int_equal(more, 0);
+		assert_int_equal(buffer_append(&page, "", 1), 0);
+		assert_string_equal(page.data,
+			"# HELP h Help.\n# TYPE h histogram\n"
+			"h{m=\"1\"} {sum:7,native:CAIoADGdl4zPCLpbJTgASgQIAhABUgECYgQIAhABagEC}\n"
+			"h_bucket{le=\"1\",m=\"2\"} 2\nh_bucket{le=\"+Inf\",m=\"2\"} 5\nh_sum{m=\"2\"} 9\n"
+			"h_count{m=\"2\"} 5\n"
+			"h{m=\"3\"} {sum:-2.5,native:CAIoADGdl4zPCLpbJTgASgQIAhABUgECYgQIAhABagEC}\n");
+		buffer_done(&page);
+	}
+	done(&b);
+}
+
 static void one_of_the_other_sort_begins_anew(void **state)
 {
 	struct native_sum s;
@@ -364,6 +400,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text_has_their_count_and_sum),
+		cmocka_unit_test(pages_that_go_out_have_one_line_of_each),
 		cmocka_unit_test(one_of_the_other_sort_begins_anew),
 		cmocka_unit_test(what_is_set_is_written),
 		cmocka_unit_test(the_largest_fits),
