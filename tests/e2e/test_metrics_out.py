@@ -1,10 +1,12 @@
 """Series that are pushed on over OTLP: what a page of Prometheus becomes, read by OpenTelemetry's own messages."""
 
+import re
+
 import pytest
 import requests
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
-from lib import fault
+from lib import fault, parsers
 from lib.parsers import OPENMETRICS
 
 PAGE = """# HELP hits How\\nmany.
@@ -170,6 +172,35 @@ def test_native_histograms_are_exponential_ones(oxpecker, fault_server):
     del point.attributes[:]
     point.time_unix_nano = sent.time_unix_nano
     assert point == sent
+    agent.assert_balanced()
+
+
+def observed(point):
+    return point.zero_count + sum(point.positive.bucket_counts) + sum(point.negative.bucket_counts)
+
+
+def test_native_histograms_of_the_client_for_go_are_exponential_ones(oxpecker, fault_server, app, tmp_path):
+    """Also one that has classic buckets, too, and one that has observed nothing; a classic one stays what it is."""
+    kind, page = parsers.page_of_go()
+    source, server = parsers.read(kind, page), fault_server()
+    app.plan(fault.ok(page, kind))
+    made = config(server.url, tmp_path)
+    made["metrics"]["collect"]["app"]["scrape_protocols"] = ["PrometheusProto"]
+    agent = oxpecker(made)
+
+    def found():
+        return metrics_of(request.body for request in server.taken("/v1/metrics"))
+
+    agent.wait_until(lambda: {"classic", "native", "both", "unused"} <= found().keys(), 60, "the histograms")
+    for name in ("native", "both", "unused"):
+        point = points(found()[name], "exponential_histogram")[0]
+        (_, created), = ((key, at) for key, at in source.created.items() if key[0] == name)
+        value, = (value for key, (value, _) in source.samples.items() if key[0] == name)
+        count, total = re.match(r"{count:(\d+), sum:([^,}]+)", value).groups()
+        assert (int(count), float(total)) == (point.count, point.sum), name
+        assert observed(point) == point.count and point.start_time_unix_nano // 10**6 == created, name
+    assert points(found()["native"], "exponential_histogram")[0].scale == 3  # 2^(2^-3) is 1.09
+    assert points(found()["classic"], "histogram")
     agent.assert_balanced()
 
 
