@@ -19,9 +19,7 @@ enum {
 	NUMBERS_MAX = 3 * EXPOSITION_NUMBER_SIZE,
 	SLICED_FROM = 16 << 10, /* bytes of a metric; of a smaller one all is told at once */
 	PARTS_AT_ONCE = 500, /* buckets or quantiles of a larger one: a fifth of a millisecond */
-	NATIVE_EXEMPLARS_MAX = 10, /* as many as client_golang keeps */
-	/* A bucket has a count of 10 bytes and a span of 22 at most. */
-	NATIVE_SIZE_MAX = 256 + NATIVE_BUCKETS_MAX * 32 + NATIVE_EXEMPLARS_MAX * (EXPOSITION_EXEMPLAR_MAX + 8),
+	NATIVE_SIZE_MAX = NATIVE_WRITTEN_MAX + NATIVE_EXEMPLARS_MAX * (EXPOSITION_EXEMPLAR_MAX + 8),
 };
 
 void family_reader_init(struct family_reader *r, const struct exposition_limits *limits,
@@ -557,7 +555,7 @@ static bool tell_native(struct metric *m)
 	if (!native_histogram_is(m->body))
 		return true;
 	if (!r->native)
-		r->native = malloc(sizeof *r->native);
+		r->native = native_histogram_new();
 	if (!r->native)
 		return no_memory(r);
 	if (r->type == TYPE_GAUGE_HISTOGRAM || !native_histogram_read(r->native, m->body) ||

@@ -279,6 +279,7 @@ int samples_read(struct samples_reader *r, struct bytes item)
 	if (!take_head(&item, &r->at_ms, &r->gone))
 		return -EBADMSG;
 	exposition_init(&parser, EXPOSITION_OPENMETRICS, &exposition_limits_default, &events, r);
+	parser.natives = true;
 	exposition_feed(&parser, item.data, item.size);
 	exposition_feed(&parser, eof, sizeof eof - 1);
 	fault = exposition_end(&parser);

@@ -5,6 +5,9 @@
  *	# HELP …			lines of OpenMetrics 1.0, those of metadata for each family
  *	requests_total{code="200"} 3
  *
+ * A native histogram is `name{…} {sum:1.5,native:BASE64}` (exposition_write_native()), with no other lines of its label
+ * set unless it has classic buckets, too.
+ *
  * With `gone` in place of `values` the lines are series that have ended, and their values mean nothing. An item is one
  * request, whatever the protocol: it has no more samples than its destination takes at once. It is text, so that what
  * one version has spooled is read by the next.

@@ -187,6 +187,7 @@ static void begin_page(void *context)
 	series_cursor_init(&m->cursor, m->in.core->series, m->wish.format);
 	m->cursor.escaping = m->wish.escaping;
 	m->cursor.only = m->wish.only;
+	m->cursor.natives = m->wish.natives;
 	m->cursor.own = write_own;
 	m->cursor.own_context = m;
 	m->failed = 0;
@@ -296,7 +297,7 @@ void metrics_left(struct page_taker *t)
 static bool is_of(const struct page_taker *t, const struct page_wish *wish)
 {
 	return t->wish.format == wish->format && t->wish.escaping == wish->escaping &&
-	       series_only_same(t->wish.only, wish->only);
+	       t->wish.natives == wish->natives && series_only_same(t->wish.only, wish->only);
 }
 
 /* The taker may leave the page before it is back here. */

@@ -417,7 +417,8 @@ void outgoing_add(struct outgoing *all, const struct outlet *outlet, struct sour
 
 	*w = (struct outgoing_way){ .next = all->first, .all = all, .outlet = outlet, .source = source };
 	w->taker = (struct page_taker){ .wish = { .format = EXPOSITION_OPENMETRICS,
-						.escaping = any_names ? EXPOSITION_UTF8 : EXPOSITION_UNDERSCORES },
+						.escaping = any_names ? EXPOSITION_UTF8 : EXPOSITION_UNDERSCORES,
+						.natives = true },
 		.take = take_page };
 	w->gone = series_gone_new(random_next(&all->in.core->random));
 	loop_timer_init(&w->timer, loop, on_timer, w);

@@ -10,6 +10,7 @@ from lib import agent as agents
 from lib import fault, parsers, remote_write
 from lib.parsers import OPENMETRICS
 from lib.wait import free_port, wait_until
+from test_metrics_out import request_of_exponential
 
 WRITE = "/api/v1/write"
 NEVER = "1h"  # but at the end
@@ -71,6 +72,30 @@ def test_prometheus_has_what_the_app_shows(oxpecker, receiver, fault_server, tmp
     assert receiver.value('odd{cluster="other"}') == math.inf
     assert math.isnan(receiver.value('odd{cluster="own",A="upper",zone="a"}'))
     assert receiver.query('oxpecker_ledger_records{source="series",term="delivered",cluster="eu"}')
+    agent.assert_balanced()
+
+
+def test_prometheus_has_native_histograms(oxpecker, prometheus):
+    """With all of their buckets, and nothing else of them; when the series ends, it is stale."""
+    receiver = prometheus([], words=["--web.enable-remote-write-receiver", "--enable-feature=native-histograms"])
+    agent = oxpecker(config(receiver.url))
+    message, point = request_of_exponential()
+
+    def post():
+        requests.post(agent.otlp_url + "/v1/metrics", data=message.SerializeToString(), timeout=60,
+                      headers={"Content-Type": "application/x-protobuf"}).raise_for_status()
+
+    post()
+    agent.wait_until(lambda: receiver.value("histogram_count(took)") == 20, 60, "the histogram")
+    assert receiver.value("histogram_sum(took)") == -1.5
+    assert [labels for labels, _ in receiver.query('count({__name__=~"took.*"}) by (__name__)')] == [
+        {"__name__": "took"}]
+    # 7 are above 2^(-2/8), 8 above 0; the one that is looked for lies in the middle of these 7
+    assert receiver.value("histogram_fraction(0.5, 1, took)") == pytest.approx(8 / 20)
+    assert receiver.value("histogram_quantile(0.975, took)") == pytest.approx(2 ** (-2 / 8), rel=0.1)
+    point.flags = 1  # no recorded value: it has ended
+    post()
+    agent.wait_until(lambda: not receiver.query("histogram_count(took)"), 60, "the end")
     agent.assert_balanced()
 
 

@@ -181,6 +181,7 @@ static int64_t send(struct bytes item, enum remote_write_version version)
 	pass(buffer_bytes(&message), &came);
 	rw_read(&x->reader, came.size > 0 ? buffer_bytes(&came) : (struct bytes){ "", 0 });
 	need(x->reader.samples == counts.samples && x->reader.exemplars == counts.exemplars);
+	need(x->reader.histograms == counts.histograms);
 	need(x->reader.is_2 || x->count == EXPECTED_MAX || x->count == counts.samples);
 	buffer_done(&came);
 	buffer_done(&message);
