@@ -1,6 +1,7 @@
 /*
- * The client, asked by a peer that answers anything. However the bytes are cut: the call ends once, within its time, an
- * answer has a status of its own, nobody is given more than was asked for, and nothing spins meanwhile.
+ * The client, asked by a peer that answers anything, once with libcurl and once without. However the bytes are cut: the
+ * call ends once, within its time, an answer has a status of its own, nobody is given more than was asked for, and
+ * nothing spins meanwhile.
  *
  * The first byte: how many cuts (0 to 7), whether the stream ends with the last bytes (8), whether the answer is taken
  * in pieces (16) and whether that takes long (32). Then two bytes for each cut, and what is sent.
@@ -105,13 +106,27 @@ static void turn(struct run *run, int times)
 		loop_turn(run->loop, DURATION_MS(0));
 }
 
-static void ask(struct run *run, bool pieces)
+/* A body of none: what has these is sent without libcurl. */
+static size_t look(void *context, struct bytes *to, size_t room)
+{
+	(void)context, (void)to, (void)room;
+	return 0;
+}
+
+static void took(void *context, size_t size)
+{
+	(void)context, (void)size;
+}
+
+static void ask(struct run *run, bool pieces, bool ours)
 {
 	struct http_call_options o = { .method = "GET",
 		.url = "http://localhost/metrics",
 		.unix_path = run->at.sun_path,
 		.head = on_head,
 		.piece = pieces ? on_piece : NULL,
+		.look = ours ? look : NULL,
+		.took = ours ? took : NULL,
 		.done = on_done,
 		.context = run,
 		.answer_max = ANSWER_MAX,
@@ -152,18 +167,15 @@ static void answer(struct run *run, const uint8_t *cuts, unsigned count, struct 
 	send_piece(run, all);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void try(const uint8_t *data, size_t size, bool ours)
 {
-	unsigned count = size > 0 ? data[0] & CUTS_MAX : 0;
+	unsigned count = data[0] & CUTS_MAX;
 	struct run run;
 	uint64_t before;
 
-	if (size < 1 + 2 * (size_t)count)
-		return 0;
 	run_init(&run);
 	run.slow = data[0] & 32;
-	ask(&run, data[0] & 16);
+	ask(&run, data[0] & 16, ours);
 	answer(&run, data + 1, count, (struct bytes){ (const char *)data + 1 + 2 * count, size - 1 - 2 * count });
 	if (data[0] & 8)
 		shutdown(run.peer, SHUT_RDWR);
@@ -175,5 +187,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	turn(&run, TURNS);
 	check(run.done, "it does not end");
 	run_done(&run);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	if (size == 0 || size < 1 + 2 * (size_t)(data[0] & CUTS_MAX))
+		return 0;
+	try(data, size, false);
+	try(data, size, true);
 	return 0;
 }
