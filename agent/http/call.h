@@ -63,8 +63,8 @@ struct http_call_options {
 	void (*rewind)(void *context);
 	/*
 	 * For a body that stands in memory, beside read(): up to `room` pieces of what comes next, at least one unless
-	 * the body has ended, and how much of that was taken. With these, a call to http:// over HTTP/1.1 copies no
-	 * body. Both or neither.
+	 * the body has ended, and how much of that was taken. What was shown stays as it is until done(). With
+	 * these, a call to http:// copies no body. Both or neither.
 	 */
 	size_t (*look)(void *context, struct bytes *to, size_t room);
 	void (*took)(void *context, size_t size);

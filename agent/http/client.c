@@ -245,6 +245,8 @@ static enum http_end end_of(const struct http_call *c, enum exchange_end end)
 		return HTTP_END_CONNECT;
 	case EXCHANGE_OVER:
 		return c->answer.end ? c->answer.end : HTTP_END_BROKEN;
+	case EXCHANGE_RESET:
+		return HTTP_END_STREAM;
 	case EXCHANGE_BROKEN:
 		break;
 	}

@@ -17,6 +17,7 @@ enum step {
 	NO_CONNECTION,
 	CUT_OFF,
 	BROKEN,
+	RESET,
 	NOT_HTTP,
 	OVER,
 };
@@ -26,9 +27,21 @@ static uint64_t all_of(const struct exchange *x)
 	return x->head.size + x->o.call->body_size;
 }
 
-/* Whether more of the request is to be sent. */
+static bool is_h2(const struct exchange *x)
+{
+	return x->o.call->http2;
+}
+
+static struct h2_client *h2_of(const struct exchange *x)
+{
+	return x->link->session;
+}
+
+/* Whether more of the request is to be sent, and over HTTP/2 whatever there may be. */
 static bool sends(const struct exchange *x)
 {
+	if (is_h2(x))
+		return !x->whole && !x->error && !x->o.answer->over;
 	return x->out < all_of(x) && !x->error && x->o.answer->status < REFUSALS && !x->o.answer->over;
 }
 
@@ -38,9 +51,15 @@ static bool sends(const struct exchange *x)
 static enum step is_whole(struct exchange *x)
 {
 	x->whole = true;
-	if (x->o.answer->status >= REFUSALS || x->out == all_of(x))
+	if (is_h2(x) || x->o.answer->status >= REFUSALS || x->out == all_of(x))
 		return ANSWERED;
 	return sends(x) ? GOES_ON : BROKEN;
+}
+
+/* Whether the peer has begun to answer. */
+static bool answers(const struct exchange *x)
+{
+	return is_h2(x) ? x->reading.head.status > 0 : x->came;
 }
 
 /* Nothing more will come. A kept connection may have been closed before the request came there (RFC 9112, 9.3.1). */
@@ -48,10 +67,10 @@ static enum step at_end(struct exchange *x, int error)
 {
 	if (!error && reading_ends_here(&x->reading))
 		return is_whole(x) == ANSWERED ? ANSWERED : BROKEN;
-	if (!x->came && x->link->used)
+	if (!answers(x) && x->link->used)
 		return RESENDS;
 	x->error = x->error ? x->error : error;
-	return !x->error && x->came ? CUT_OFF : BROKEN;
+	return !x->error && answers(x) ? CUT_OFF : BROKEN;
 }
 
 static enum step receive(struct exchange *x)
@@ -75,12 +94,28 @@ static enum step receive(struct exchange *x)
 	return at_end(x, n < 0 && errno != EAGAIN ? errno : 0);
 }
 
+static enum reading_verdict take(struct exchange *x)
+{
+	struct wall_time now = loop_wall(x->o.links->loop);
+
+	return is_h2(x) ? h2_client_take(h2_of(x), &x->unread, now) : reading_take(&x->reading, &x->unread, now);
+}
+
+static enum step is_bad(const struct exchange *x)
+{
+	if (!is_h2(x) || !h2_client_reset(h2_of(x)))
+		return NOT_HTTP;
+	return h2_client_refused(h2_of(x)) && x->link->used ? RESENDS : RESET;
+}
+
 static enum step read_on(struct exchange *x)
 {
-	switch (reading_take(&x->reading, &x->unread, loop_wall(x->o.links->loop))) {
+	x->put_off = false;
+	switch (take(x)) {
 	case READING_MORE:
 		return turn_is_over(x->o.turn) ? AGAIN : GOES_ON;
 	case READING_LATER:
+		x->put_off = true;
 		return AGAIN;
 	case READING_ENDED:
 		return is_whole(x);
@@ -89,7 +124,7 @@ static enum step read_on(struct exchange *x)
 	case READING_BAD:
 		break;
 	}
-	return NOT_HTTP;
+	return is_bad(x);
 }
 
 /* GOES_ON: there is nothing to read now. */
@@ -98,7 +133,7 @@ static enum step read_some(struct exchange *x)
 	enum step step = GOES_ON;
 
 	while (step == GOES_ON && !x->whole) {
-		if (x->unread.size == 0)
+		if (x->unread.size == 0 && !x->put_off)
 			step = x->may_read ? receive(x) : WAITS;
 		if (step == GOES_ON)
 			step = read_on(x);
@@ -109,7 +144,7 @@ static enum step read_some(struct exchange *x)
 /* Writing. */
 
 /* What comes next, of head and body. Returns how many pieces. */
-static size_t next_pieces(struct exchange *x, struct iovec to[EXCHANGE_PIECES])
+static size_t next_of_body(struct exchange *x, struct iovec to[EXCHANGE_PIECES])
 {
 	struct bytes pieces[EXCHANGE_PIECES];
 	size_t count = 0, used = 0, size = 0;
@@ -127,10 +162,19 @@ static size_t next_pieces(struct exchange *x, struct iovec to[EXCHANGE_PIECES])
 	return used;
 }
 
+static size_t next_pieces(struct exchange *x, struct iovec to[EXCHANGE_PIECES])
+{
+	return is_h2(x) ? h2_client_pieces(h2_of(x), to) : next_of_body(x, to);
+}
+
 static void note_sent(struct exchange *x, size_t n)
 {
 	size_t head = x->out < x->head.size ? x->head.size - (size_t)x->out : 0;
 
+	if (is_h2(x)) {
+		h2_client_sent(h2_of(x), n);
+		return;
+	}
 	x->out += n;
 	OXP_ASSERT(x->out <= all_of(x));
 	if (n > head)
@@ -161,6 +205,8 @@ static enum step write_some(struct exchange *x)
 		if (!x->may_write)
 			return WAITS;
 		message.msg_iovlen = next_pieces(x, pieces);
+		if (message.msg_iovlen == 0)
+			return h2_client_is_over(h2_of(x)) ? NOT_HTTP : WAITS;
 		n = sendmsg(link_fd(x->link), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n < 0)
 			return not_sent(x);
@@ -175,10 +221,55 @@ static enum step write_some(struct exchange *x)
 
 static void on_ready(void *context, unsigned what);
 
-static void begin_on(struct exchange *x)
+/* Between calls the peer may ask, and tell what it likes. Up to eight reads of it; one that says more goes. */
+static bool h2_rest(struct link *l)
 {
-	x->connecting = false;
+	enum { READS = 8 };
+	struct iovec pieces[EXCHANGE_PIECES];
+	struct msghdr message = { .msg_iov = pieces };
+	char in[4 << 10];
+	ssize_t n = 1;
+
+	for (int i = 0; i < READS && n > 0; i++) {
+		struct bytes came = { in, 0 };
+		n = recv(link_fd(l), in, sizeof in, MSG_DONTWAIT);
+		came.size = n > 0 ? (size_t)n : 0;
+		if (n > 0 && h2_client_take(l->session, &came, (struct wall_time){ 0 }) != READING_MORE)
+			return false;
+	}
+	if (n >= 0 || errno != EAGAIN)
+		return false;
+	while ((message.msg_iovlen = h2_client_pieces(l->session, pieces)) > 0) {
+		n = sendmsg(link_fd(l), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n < 0)
+			return false;
+		h2_client_sent(l->session, (size_t)n);
+	}
+	return h2_client_is_free(l->session);
+}
+
+static void h2_forget(void *session)
+{
+	h2_client_free(session);
+}
+
+static bool h2_begin(struct exchange *x)
+{
+	struct link *l = x->link;
+
+	if (!l->session) {
+		l->session = h2_client_new();
+		l->forget = h2_forget;
+		l->rest = h2_rest;
+	}
+	return l->session && h2_client_begin(l->session, buffer_bytes(&x->head), x->o.call, &x->reading) == 0;
+}
+
+static bool begin_on(struct exchange *x)
+{
+	x->begun = true;
 	x->o.connected(x->o.context);
+	return !is_h2(x) || h2_begin(x);
 }
 
 static void connect_anew(struct exchange *x)
@@ -187,6 +278,7 @@ static void connect_anew(struct exchange *x)
 
 	x->error = -failed;
 	x->connecting = true;
+	x->begun = false;
 	x->may_read = x->may_write = false;
 }
 
@@ -202,8 +294,10 @@ static enum step advance(struct exchange *x)
 		x->error = link_error(x->link);
 		if (x->error)
 			return NO_CONNECTION;
-		begin_on(x);
+		x->connecting = false;
 	}
+	if (!x->begun && !begin_on(x))
+		return BROKEN;
 	step = read_some(x);
 	return step == GOES_ON ? write_some(x) : step;
 }
@@ -222,6 +316,8 @@ static void resend(struct exchange *x)
 /* The peer waits for more, or has sent more, or will close it: the connection ends with its call. */
 static bool may_be_kept(const struct exchange *x)
 {
+	if (is_h2(x))
+		return h2_client_end(h2_of(x)) && h2_rest(x->link);
 	return x->reading.keeps && x->reading.state == READING_WHOLE && x->out == all_of(x) && x->unread.size == 0;
 }
 
@@ -231,15 +327,17 @@ static void end(struct exchange *x, enum step step)
 		[NO_CONNECTION] = EXCHANGE_NO_CONNECTION,
 		[CUT_OFF] = EXCHANGE_BROKEN,
 		[BROKEN] = EXCHANGE_BROKEN,
+		[RESET] = EXCHANGE_RESET,
 		[NOT_HTTP] = EXCHANGE_BROKEN,
 		[OVER] = EXCHANGE_OVER };
 	static const char *const whys[] = { [ANSWERED] = "",
 		[NO_CONNECTION] = "no connection",
 		[CUT_OFF] = "the answer was cut off",
 		[BROKEN] = "the connection broke",
+		[RESET] = "the peer reset the stream",
 		[NOT_HTTP] = "the answer is not HTTP",
 		[OVER] = "" };
-	bool closed = step == BROKEN && !x->error && !x->came;
+	bool closed = step == BROKEN && !x->error && !answers(x);
 
 	if (step == ANSWERED && may_be_kept(x))
 		link_keep(&x->link);
@@ -282,19 +380,18 @@ bool exchange_init(struct exchange *x, const struct exchange_options *o)
 	loop_soon_init(&x->soon, o->links->loop, go, x);
 	buffer_init(&x->head, REQUEST_HEAD_MAX);
 	reading_init(&x->reading, o->answer);
-	return o->call->look && request_write(o->call, &x->head);
+	return o->call->look && request_write(o->call, &x->head) &&
+	       (!is_h2(x) || h2_client_takes(buffer_bytes(&x->head)));
 }
 
 void exchange_start(struct exchange *x, const struct link_to *to)
 {
 	x->to = *to;
 	x->link = link_take(x->o.links, to, on_ready, x);
-	if (x->link) {
-		x->may_write = true;
-		begin_on(x);
-	} else {
+	x->connecting = x->begun = x->put_off = false;
+	x->may_write = true;
+	if (!x->link)
 		connect_anew(x);
-	}
 	if (!x->connecting || !x->link)
 		loop_soon_run(&x->soon);
 }

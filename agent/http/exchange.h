@@ -1,7 +1,7 @@
 /*
- * One request of HTTP/1.1 in the clear and its answer, on a connection of our own (http/link.h), without libcurl: the
- * body is written from where it stands, and nobody copies it. libcurl copies each body into a buffer of its own, which
- * took a fifth of what spans cost.
+ * One request in the clear and its answer, on a connection of our own (http/link.h), without libcurl: the body is
+ * written from where it stands, and nobody copies it. libcurl copies each body into a buffer of its own, which took a
+ * fifth of what spans cost. HTTP/1.1 is read by http/reading.h; of HTTP/2 http/h2_client.h knows more.
  *
  * What libcurl does, so that nobody need know which of them serves a call: a kept connection that turns out to be
  * closed, before anything of an answer, has the request sent again on a new one. An answer of 300 and above that comes
@@ -13,15 +13,17 @@
 #ifndef OXP_HTTP_EXCHANGE_H
 #define OXP_HTTP_EXCHANGE_H
 
+#include "http/h2_client.h"
 #include "http/link.h"
 #include "http/reading.h"
 
-enum { EXCHANGE_READ = 16 << 10, EXCHANGE_PIECES = 128 /* a write */ };
+enum { EXCHANGE_READ = 16 << 10, EXCHANGE_PIECES = H2_CLIENT_PIECES /* a write */ };
 
 enum exchange_end {
 	EXCHANGE_ANSWERED,
 	EXCHANGE_NO_CONNECTION, /* `error` is the errno */
 	EXCHANGE_BROKEN,
+	EXCHANGE_RESET, /* HTTP/2: the peer reset the stream */
 	EXCHANGE_OVER, /* the answer was stopped, or the call was given up */
 };
 
@@ -49,11 +51,12 @@ struct exchange {
 	struct reading reading;
 	char *in; /* EXCHANGE_READ bytes; NULL: nothing has come */
 	struct bytes unread; /* of these */
-	uint64_t out; /* of head and body */
+	uint64_t out; /* of head and body; HTTP/1.1 */
 	int error; /* that ended the sending, or kept it from beginning */
-	bool connecting;
+	bool connecting, begun; /* `begun`: with the request, on this link */
+	bool put_off; /* what has come waits for the next turn */
 	bool may_read, may_write; /* the kernel has said so, and not EAGAIN since */
-	bool came; /* something of the answer */
+	bool came; /* something of the answer; HTTP/1.1 */
 	bool whole; /* the answer */
 	bool inside; /* the call's callbacks may be under way */
 };

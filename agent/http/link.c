@@ -106,7 +106,7 @@ static void on_ready(void *context, int fd, unsigned what)
 	(void)fd;
 	if (l->ready) {
 		l->ready(l->context, what);
-	} else if (what & WATCH_READ) {
+	} else if (l->rest ? !l->rest(l) : what & WATCH_READ) {
 		unlist(l);
 		link_free(&l);
 	}
@@ -125,9 +125,10 @@ static bool leads_to(const struct link *l, const struct link_to *to)
 	return l->to.size == to->size && memcmp(&l->to.at, &to->at, to->size) == 0;
 }
 
-static bool may_be_used(const struct link *l)
+static bool may_be_used(struct link *l)
 {
-	return mono_since(loop_now(l->links->loop), l->since).ns < DURATION_S(LINK_IDLE_S).ns && is_quiet(l);
+	return mono_since(loop_now(l->links->loop), l->since).ns < DURATION_S(LINK_IDLE_S).ns &&
+	       (l->rest ? l->rest(l) : is_quiet(l));
 }
 
 struct link *link_take(struct links *links, const struct link_to *to, link_ready *ready, void *context)
@@ -221,6 +222,8 @@ void link_free(struct link **l)
 	if (!*l)
 		return;
 	fd = link_fd(*l);
+	if ((*l)->forget)
+		(*l)->forget((*l)->session);
 	loop_watch_done(&(*l)->watch);
 	close(fd);
 	free(*l);

@@ -4,7 +4,7 @@
  *
  * A link is watched all its life, for both directions and by edges (WATCH_EDGE), so a call on one that was kept changes
  * nothing in the kernel. One that is kept and becomes readable has been closed by its peer, or its peer says what
- * nobody asked for: it is closed.
+ * nobody asked for: it is closed, unless its protocol has use for that.
  */
 #ifndef OXP_HTTP_LINK_H
 #define OXP_HTTP_LINK_H
@@ -39,6 +39,11 @@ struct link {
 	void *context;
 	struct mono_time since; /* kept */
 	bool used; /* it has been kept: its peer may close it at any time */
+	/* What a protocol has to do on it between calls: takes what has come, and says whether it may stay. NULL: then
+	 * nothing may come. */
+	bool (*rest)(struct link *);
+	void *session; /* of that protocol */
+	void (*forget)(void *session);
 };
 
 struct links {

@@ -52,7 +52,7 @@ static bool same(struct bytes name, const char *word)
 	return bytes_same_word(name, bytes_of(word));
 }
 
-static void note_type(struct reading *r, struct bytes value)
+void reading_note_type(struct reading *r, struct bytes value)
 {
 	size_t size = value.size < sizeof r->type ? value.size : sizeof r->type - 1;
 
@@ -68,7 +68,7 @@ static bool note_field(struct reading *r, struct bytes name, struct bytes value)
 	if (same(name, "Content-Length") && u64_parse(value, &size))
 		r->head.size = (int64_t)size;
 	if (same(name, "Content-Type"))
-		note_type(r, value);
+		reading_note_type(r, value);
 	if (same(name, "Connection"))
 		r->keeps &= !http_list_has(value, "close");
 	if (!same(name, "Transfer-Encoding"))

@@ -106,7 +106,7 @@ static bool write_all(const struct target *t, const struct http_call_options *o,
 bool request_write(const struct http_call_options *o, struct buffer *to)
 {
 	struct target t = { 0 };
-	bool fine = !o->http2 && !o->user_password && target_read(o->url, &t) && write_all(&t, o, to);
+	bool fine = !o->user_password && target_read(o->url, &t) && write_all(&t, o, to);
 
 	target_free(&t);
 	return fine;
