@@ -127,19 +127,33 @@ static void gather_body(struct post *p)
 	p->body_size = p->pieces.size;
 }
 
-static void compress_body(struct post *p)
+static void compress_pieces(struct post *p)
 {
-	struct gzip *z = p->poster->gzip;
+	for (size_t i = 0; i < p->pieces.count && !p->failed; i++)
+		p->failed = gzip_feed(p->poster->gzip, p->pieces.list[i].data, p->pieces.list[i].size);
+}
+
+static void compress_frames(struct post *p)
+{
 	char *chunk = malloc(FRAME_CHUNK);
 	size_t n;
 
-	gather_body(p);
-	p->failed = chunk ? gzip_begin(z, &p->packed) : -ENOMEM;
+	p->failed = chunk ? 0 : -ENOMEM;
 	while (!p->failed && (n = body_next(p, chunk, FRAME_CHUNK)) > 0)
-		p->failed = gzip_feed(z, chunk, n);
-	if (!p->failed)
-		p->failed = gzip_end(z);
+		p->failed = gzip_feed(p->poster->gzip, chunk, n);
 	free(chunk);
+}
+
+static void compress_body(struct post *p)
+{
+	gather_body(p);
+	p->failed = gzip_begin(p->poster->gzip, &p->packed);
+	if (!p->failed && p->pieces.count > 0)
+		compress_pieces(p);
+	else if (!p->failed)
+		compress_frames(p);
+	if (!p->failed)
+		p->failed = gzip_end(p->poster->gzip);
 }
 
 /* In the CPU lane. */
