@@ -116,16 +116,15 @@ static int on_h2_data(
 	(void)session, (void)flags;
 	if (!is_answer(c, stream))
 		return 0;
-	switch (answer_piece(c->reading->answer, (struct bytes){ (const char *)data, size })) {
-	case ANSWER_TAKEN:
+	switch (reading_give(c->reading, (struct bytes){ (const char *)data, size })) {
+	case READING_MORE:
 		return 0;
-	case ANSWER_LATER:
+	case READING_LATER:
 		return buffer_append(&c->late, data, size) < 0 ? NGHTTP2_ERR_CALLBACK_FAILURE : NGHTTP2_ERR_PAUSE;
-	case ANSWER_OVER:
-		break;
+	default:
+		c->stopped = true;
+		return NGHTTP2_ERR_CALLBACK_FAILURE;
 	}
-	c->stopped = true;
-	return NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
 static int on_close(nghttp2_session *session, int32_t stream, uint32_t code, void *context)
@@ -143,16 +142,11 @@ static int on_close(nghttp2_session *session, int32_t stream, uint32_t code, voi
 /* The piece that was put off. */
 static enum reading_verdict give_late(struct h2_client *c)
 {
-	switch (answer_piece(c->reading->answer, buffer_bytes(&c->late))) {
-	case ANSWER_TAKEN:
+	enum reading_verdict verdict = reading_give(c->reading, buffer_bytes(&c->late));
+
+	if (verdict == READING_MORE)
 		buffer_clear(&c->late);
-		return READING_MORE;
-	case ANSWER_LATER:
-		return READING_LATER;
-	case ANSWER_OVER:
-		break;
-	}
-	return READING_OVER;
+	return verdict;
 }
 
 static enum reading_verdict verdict_of(const struct h2_client *c, bool failed)

@@ -156,7 +156,7 @@ static enum reading_verdict next_line(struct reading *r, struct bytes *in, struc
 
 /* The body. */
 
-static enum reading_verdict give(struct reading *r, struct bytes piece)
+enum reading_verdict reading_give(struct reading *r, struct bytes piece)
 {
 	switch (answer_piece(r->answer, piece)) {
 	case ANSWER_TAKEN:
@@ -173,7 +173,7 @@ static enum reading_verdict give(struct reading *r, struct bytes piece)
 static enum reading_verdict next_bytes(struct reading *r, struct bytes *in, uint64_t most)
 {
 	struct bytes piece = { in->data, in->size < most ? in->size : (size_t)most };
-	enum reading_verdict verdict = give(r, piece);
+	enum reading_verdict verdict = reading_give(r, piece);
 
 	if (verdict != READING_MORE)
 		return verdict;
@@ -198,7 +198,7 @@ static enum reading_verdict next_chunk(struct reading *r, struct bytes *in)
 		r->state = READING_WHOLE;
 		return READING_MORE;
 	case CHUNKED_PIECE:
-		verdict = give(r, piece);
+		verdict = reading_give(r, piece);
 		if (verdict == READING_LATER) {
 			r->chunked = before;
 			*in = all;

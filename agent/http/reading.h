@@ -48,6 +48,8 @@ enum reading_verdict {
 
 /* Takes what it uses from the front of `in`. Not to be called after one of the last three. */
 enum reading_verdict reading_take(struct reading *, struct bytes *in, struct wall_time now) MUST_CHECK;
+/* A piece of the body, which goes to the answer: READING_MORE, LATER or OVER. */
+enum reading_verdict reading_give(struct reading *, struct bytes piece) MUST_CHECK;
 void reading_note_type(struct reading *, struct bytes value); /* a Content-Type */
 /* The connection has ended. Whether that ends the answer, too. */
 bool reading_ends_here(const struct reading *);
