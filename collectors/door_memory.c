@@ -5,6 +5,7 @@
 
 enum {
 	FIRST_ROOM = 64 << 10, /* the most that a body has before any of it has come */
+	TOKEN_ROOM = 4 << 10, /* what one has that will be larger: its first bytes say how large it may get */
 	GROWTH = 2, /* times what has come of a body: the room that it may have */
 	GROWTH_ANNOUNCED = 8, /* the same for one that said how large it gets */
 	CUTS_MAX = 16, /* the most peers that are cut off to make room for one request */
@@ -84,7 +85,7 @@ static bool reserve(struct door_body *b, const struct http_request *request, siz
 bool door_body_begin(struct door_body *b, const struct http_request *request, int64_t announced)
 {
 	b->announced = announced;
-	return reserve(b, request, announced > 0 ? smaller((size_t)announced, FIRST_ROOM) : 0);
+	return reserve(b, request, announced > FIRST_ROOM ? TOKEN_ROOM : announced > 0 ? (size_t)announced : 0);
 }
 
 static bool grow(struct door_body *b, size_t room)
@@ -122,11 +123,25 @@ static bool reserve_more(struct door_body *b, const struct http_request *request
 	return false;
 }
 
+/* With the first bytes of a body that is larger than FIRST_ROOM. If they allow for all of it, it never moves. */
+static bool reserve_first(struct door_body *b, const struct http_request *request, size_t size)
+{
+	size_t most = room_for(b, size);
+
+	if (most == (size_t)b->announced && grow(b, most))
+		return true;
+	return reserve_more(b, request, size > FIRST_ROOM ? size : FIRST_ROOM);
+}
+
 bool door_body_append(struct door_body *b, const struct http_request *request, struct bytes piece)
 {
+	bool stays = piece.data == b->data + b->size;
+
+	if (!stays && b->size == 0 && b->announced > FIRST_ROOM && !reserve_first(b, request, piece.size))
+		return false;
 	if (!reserve_more(b, request, b->size + piece.size))
 		return false;
-	if (piece.data != b->data + b->size)
+	if (!stays)
 		memcpy(b->data + b->size, piece.data, piece.size);
 	b->size += piece.size;
 	return true;

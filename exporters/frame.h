@@ -40,6 +40,12 @@ struct frame {
 	struct frame_splice splice;
 };
 
+/* Whether nothing is put around items or into them, so that they may be sent from where they stand. */
+static inline bool frame_is_bare(const struct frame_form *form)
+{
+	return form->prefix_size == 0 && !form->varied && !form->suffix && !form->lines;
+}
+
 void frame_init(struct frame *, const struct frame_form *, void *reader);
 /* The longest that the item can get, and how long it gets. */
 size_t frame_room(const struct frame_form *, const struct batch_item *);

@@ -102,28 +102,58 @@ static void build_body(struct post *p)
 	buffer_done(&plain);
 }
 
+/* The items as they are. False: something is put around them, or there is no memory. */
+static bool list_items(struct post *p)
+{
+	char *own;
+
+	if (!frame_is_bare(&p->poster->o.form) || pieces_init(&p->pieces, p->items.count, 0, &own) < 0)
+		return false;
+	for (size_t i = 0; i < p->items.count; i++) {
+		const struct batch_item *item = post_items_at(&p->items, i);
+		pieces_add(&p->pieces, (struct bytes){ item->data, item->size });
+	}
+	return true;
+}
+
 /* The body may get shorter, never longer. */
 static void gather_body(struct post *p)
 {
-	if (!p->poster->o.gather || !p->poster->o.gather(&p->items, &p->pieces))
+	bool gathered = p->poster->o.gather && p->poster->o.gather(&p->items, &p->pieces);
+
+	if (!gathered && !list_items(p))
 		return;
 	OXP_ASSERT(p->pieces.size <= p->body_size);
 	p->body_size = p->pieces.size;
 }
 
-static void compress_body(struct post *p)
+static void compress_pieces(struct post *p)
 {
-	struct gzip *z = p->poster->gzip;
+	for (size_t i = 0; i < p->pieces.count && !p->failed; i++)
+		p->failed = gzip_feed(p->poster->gzip, p->pieces.list[i].data, p->pieces.list[i].size);
+}
+
+static void compress_frames(struct post *p)
+{
 	char *chunk = malloc(FRAME_CHUNK);
 	size_t n;
 
-	gather_body(p);
-	p->failed = chunk ? gzip_begin(z, &p->packed) : -ENOMEM;
+	p->failed = chunk ? 0 : -ENOMEM;
 	while (!p->failed && (n = body_next(p, chunk, FRAME_CHUNK)) > 0)
-		p->failed = gzip_feed(z, chunk, n);
-	if (!p->failed)
-		p->failed = gzip_end(z);
+		p->failed = gzip_feed(p->poster->gzip, chunk, n);
 	free(chunk);
+}
+
+static void compress_body(struct post *p)
+{
+	gather_body(p);
+	p->failed = gzip_begin(p->poster->gzip, &p->packed);
+	if (!p->failed && p->pieces.count > 0)
+		compress_pieces(p);
+	else if (!p->failed)
+		compress_frames(p);
+	if (!p->failed)
+		p->failed = gzip_end(p->poster->gzip);
 }
 
 /* In the CPU lane. */
@@ -175,6 +205,40 @@ static size_t on_read(void *context, char *to, size_t room)
 	if (p->head_out < p->head_size)
 		return copy_next((struct bytes){ p->head, p->head_size }, &p->head_out, to, room);
 	return is_made(p) ? copy_next(buffer_bytes(&p->packed), &p->packed_out, to, room) : body_next(p, to, room);
+}
+
+/* Whether all of the body stands in memory. */
+static bool stands(const struct post *p)
+{
+	return is_made(p) || p->pieces.count > 0 || p->body_size == 0;
+}
+
+static size_t on_look(void *context, struct bytes *to, size_t room)
+{
+	const struct post *p = context;
+	const struct bytes head = { p->head + p->head_out, p->head_size - p->head_out };
+	size_t count = 0;
+
+	OXP_ASSERT(room > 1);
+	if (head.size > 0)
+		to[count++] = head;
+	if (!is_made(p))
+		return count + pieces_look(&p->pieces, &p->place, to + count, room - count);
+	if (p->packed_out < p->packed.size)
+		to[count++] = (struct bytes){ p->packed.data + p->packed_out, p->packed.size - p->packed_out };
+	return count;
+}
+
+static void on_took(void *context, size_t size)
+{
+	struct post *p = context;
+	size_t head = p->head_size - p->head_out < size ? p->head_size - p->head_out : size;
+
+	p->head_out += head;
+	if (is_made(p))
+		p->packed_out += size - head;
+	else
+		pieces_skip(&p->pieces, &p->place, size - head);
 }
 
 static void on_rewind(void *context)
@@ -252,6 +316,8 @@ static void start_call(struct post *p)
 		.body_size = put_head(p),
 		.read = on_read,
 		.rewind = on_rewind,
+		.look = stands(p) ? on_look : NULL,
+		.took = stands(p) ? on_took : NULL,
 		.piece = poster->o.piece ? on_piece : NULL,
 		.line = poster->o.line ? on_line : NULL,
 		.done = on_done,

@@ -2,8 +2,9 @@
  * A batch as the body of one POST: what the exporters that speak HTTP have in common.
  *
  * The body is, for each item the send wants, a prefix, the item's bytes, and a suffix; or pieces of the items, if the
- * exporter gathers them. Plain, it is written straight into libcurl's buffer when that asks for more; compressed, it is
- * made in the CPU lane first. The exporter says how a body is framed and what an answer means. A post never retries.
+ * exporter gathers them. Compressed, it is made in the CPU lane first. What stands in memory is sent from there, other
+ * bodies are written straight into libcurl's buffer when that asks for more. The exporter says how a body is framed and
+ * what an answer means. A post never retries.
  *
  * With `grpc` the same body is the message of a call (gRPC, "gRPC over HTTP2", Requests): five bytes before it tell its
  * size and whether it is compressed, and how is told in another header.

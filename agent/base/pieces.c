@@ -49,3 +49,32 @@ size_t pieces_read(const struct pieces *p, struct pieces_place *from, char *to, 
 	}
 	return wrote;
 }
+
+size_t pieces_look(const struct pieces *p, const struct pieces_place *from, struct bytes *to, size_t room)
+{
+	size_t left = p->count - from->piece, count = left < room ? left : room;
+
+	for (size_t i = 0; i < count; i++)
+		to[i] = p->list[from->piece + i];
+	if (count > 0) {
+		to[0].data += from->at;
+		to[0].size -= from->at;
+	}
+	return count;
+}
+
+void pieces_skip(const struct pieces *p, struct pieces_place *from, size_t size)
+{
+	size_t left;
+
+	while (size > 0) {
+		OXP_ASSERT(from->piece < p->count);
+		left = p->list[from->piece].size - from->at;
+		if (size < left) {
+			from->at += size;
+			return;
+		}
+		size -= left;
+		*from = (struct pieces_place){ from->piece + 1, 0 };
+	}
+}

@@ -26,5 +26,9 @@ void pieces_done(struct pieces *); /* fine on zeroed memory */
 void pieces_add(struct pieces *, struct bytes piece);
 /* Copies the next bytes, at most `room`, and returns how many; 0 at the end. */
 size_t pieces_read(const struct pieces *, struct pieces_place *, char *to, size_t room) MUST_CHECK;
+/* The next pieces, at most `room`, and returns how many; 0 at the end. The place stays. */
+size_t pieces_look(const struct pieces *, const struct pieces_place *, struct bytes *to, size_t room) MUST_CHECK;
+/* Moves the place on by that many bytes, which there are. */
+void pieces_skip(const struct pieces *, struct pieces_place *, size_t size);
 
 #endif

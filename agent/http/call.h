@@ -30,7 +30,7 @@ struct http_reply {
 	struct bytes body;
 	const char *content_type; /* "" when absent */
 	int64_t retry_after_ms; /* from Retry-After, seconds or HTTP-date; -1 when absent */
-	bool resent; /* libcurl sent it twice on a dead kept connection */
+	bool resent; /* it was sent twice, since a kept connection was dead */
 	bool busy; /* a Unix socket whose queue was full: nobody tells when it no longer is, so the caller waits */
 };
 
@@ -59,8 +59,15 @@ struct http_call_options {
 	uint64_t body_size; /* sent as Content-Length; 0 and no read(): no body */
 	/* Writes up to `room` next bytes of the body, returns how many; called until body_size bytes came. */
 	size_t (*read)(void *context, char *to, size_t room);
-	/* Start over: the connection died before an answer and libcurl sends again. Required with read(). */
+	/* Start over: the connection died before an answer, so it is sent again. Required with read(). */
 	void (*rewind)(void *context);
+	/*
+	 * For a body that stands in memory, beside read(): up to `room` pieces of what comes next, at least one unless
+	 * the body has ended, and how much of that was taken. What was shown stays as it is until done(). With
+	 * these, a call to http:// copies no body. Both or neither.
+	 */
+	size_t (*look)(void *context, struct bytes *to, size_t room);
+	void (*took)(void *context, size_t size);
 	/* A piece of a 2xx answer as it arrives; false stops the call (HTTP_END_STOPPED). NULL: collected into
 	 * reply.body. */
 	bool (*piece)(void *context, struct bytes piece);
@@ -69,7 +76,7 @@ struct http_call_options {
 	bool (*busy)(void *context);
 	/* The headers of the answer are in, before the first piece(). May be NULL. */
 	void (*head)(void *context, unsigned status, const char *content_type);
-	/* Each line of a head, and each behind the body (trailers); with its line end, if it has one. May be NULL. */
+	/* Each line of a head, and over HTTP/2 of the trailers; with its line end, if it has one. May be NULL. */
 	void (*line)(void *context, struct bytes line);
 	/* Exactly once for each http_call_start() that returned 0, never from within it; the call is gone then. */
 	void (*done)(void *context, const struct http_reply *);

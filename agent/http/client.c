@@ -1,7 +1,7 @@
 /*
  * The life of a call, and the client. The callbacks of a call run inside libcurl, where no call may be removed or
- * started. If a user does either there, it is noted (`given_up`) and done once libcurl has returned. done() is only
- * called from outside libcurl.
+ * started, or inside its exchange. If a user does either there, it is noted (`given_up`) and done once that has
+ * returned. done() is only called from outside of both.
  */
 #include "http/client.h"
 
@@ -12,6 +12,7 @@
 
 #include "base/text.h"
 #include "http/easy.h"
+#include "http/exchange.h"
 #include "http/multi.h"
 #include "http/tries.h"
 
@@ -22,6 +23,7 @@ enum {
 struct http_client {
 	struct loop *loop;
 	struct multi multi;
+	struct links links;
 	struct resolver *resolver;
 	struct addresses *addresses;
 	bool own_resolver;
@@ -31,14 +33,17 @@ struct http_client {
 };
 
 /*
- * Invariant: listed from start to end. Either `resolving`, or added to the multi (`added`), or waiting for `soon`: to
- * be added, or to be told of a failure (`failed` set).
+ * Invariant: listed from start to end. Either `resolving`, or added to the multi (`added`) or with an exchange that has
+ * started, or waiting for `soon`: to be sent, or to be told of a failure (`failed` set). `easy` is for calls that are
+ * not `ours`, and `exchange` and `to` for those that are.
  */
 struct http_call {
 	struct http_client *client;
 	struct http_call *next, **link;
 	struct http_call_options options;
 	struct easy easy;
+	struct exchange exchange;
+	struct link_to to;
 	struct resolve *resolving;
 	struct tries tries;
 	struct loop_timer timer, connecting;
@@ -49,7 +54,7 @@ struct http_call {
 	uint64_t sent;
 	enum http_end failed; /* before anything was sent */
 	unsigned connections; /* on which it was sent */
-	bool added, given_up, busy;
+	bool ours, added, given_up, busy;
 	bool reads_chunks; /* the handle was told to read a little at a time */
 	char error[CURL_ERROR_SIZE];
 };
@@ -61,6 +66,8 @@ static void call_remove(struct http_call *c)
 	if (c->added)
 		multi_remove(&c->client->multi, c->easy.curl);
 	c->added = false;
+	if (c->ours)
+		exchange_stop(&c->exchange);
 }
 
 static void call_free(struct http_call *c)
@@ -79,6 +86,7 @@ static void call_free(struct http_call *c)
 	loop_soon_done(&c->rest);
 	call_remove(c);
 	easy_done(&c->easy);
+	exchange_done(&c->exchange);
 	answer_done(&c->answer);
 	free(c->host);
 	free(c);
@@ -97,7 +105,10 @@ static void call_end(struct http_call *c, enum http_end end)
 	struct answer_head head;
 	struct http_reply reply;
 
-	easy_head(&c->easy, &head);
+	if (c->ours)
+		head = c->exchange.reading.head;
+	else
+		easy_head(&c->easy, &head);
 	reply = (struct http_reply){
 		.end = end,
 		.status = head.status,
@@ -167,10 +178,8 @@ static enum http_end end_from(const struct http_call *c, CURLcode code)
 
 /* Used instead of libcurl's words, which name the host of the URL: localhost, port 80, although the call goes to a Unix
  * socket. */
-static void tell_unix(struct http_call *c)
+static void tell_unix(struct http_call *c, int error)
 {
-	int error = easy_errno(&c->easy);
-
 	c->busy = error == 0 || error == EAGAIN; /* to libcurl, EAGAIN is a connection that is on its way */
 	snprintf(c->error, sizeof c->error, "%s",
 		error == ENOENT         ? "no such socket"
@@ -197,12 +206,14 @@ static void no_connection(void *context)
 {
 	struct http_call *c = context;
 
-	if (c->connections > 0 || easy_is_connected(&c->easy) || c->given_up)
+	if (c->connections > 0 || (!c->ours && easy_is_connected(&c->easy)) || c->given_up)
 		return;
 	snprintf(c->error, sizeof c->error, "no connection within %d s", CONNECT_MS / 1000);
 	if (!goes_on(c, HTTP_END_CONNECT))
 		call_end(c, HTTP_END_CONNECT);
 }
+
+static const char cut_short[] = "the answer ends in the middle of what it is compressed to";
 
 static void call_finished(struct http_call *c, CURLcode code)
 {
@@ -213,16 +224,60 @@ static void call_finished(struct http_call *c, CURLcode code)
 	if (goes_on(c, end_from(c, code)))
 		return;
 	if (code == CURLE_COULDNT_CONNECT && c->options.unix_path)
-		tell_unix(c);
+		tell_unix(c, easy_errno(&c->easy));
 	if (c->answer.why) /* libcurl has written words of its own over `error` */
 		snprintf(c->error, sizeof c->error, "%s", c->answer.why);
 	else if (!c->error[0])
 		snprintf(c->error, sizeof c->error, "%s",
 			code != CURLE_OK                  ? curl_easy_strerror(code)
-			: answer_is_cut_short(&c->answer) ? "the answer ends in the middle of what it is compressed to"
+			: answer_is_cut_short(&c->answer) ? cut_short
 							  : "the answer ended inside its head");
 	easy_name_files(c->options.tls, c->error);
 	call_end(c, end_from(c, code));
+}
+
+static enum http_end end_of(const struct http_call *c, enum exchange_end end)
+{
+	switch (end) {
+	case EXCHANGE_ANSWERED:
+		return answer_is_cut_short(&c->answer) ? HTTP_END_CODING : HTTP_END_ANSWER;
+	case EXCHANGE_NO_CONNECTION:
+		return HTTP_END_CONNECT;
+	case EXCHANGE_OVER:
+		return c->answer.end ? c->answer.end : HTTP_END_BROKEN;
+	case EXCHANGE_RESET:
+		return HTTP_END_STREAM;
+	case EXCHANGE_BROKEN:
+		break;
+	}
+	return HTTP_END_BROKEN;
+}
+
+static void tell_exchange(struct http_call *c, enum exchange_end end, int error, const char *why)
+{
+	if (c->answer.why || end == EXCHANGE_ANSWERED)
+		snprintf(c->error, sizeof c->error, "%s", c->answer.why ? c->answer.why : cut_short);
+	else if (end == EXCHANGE_NO_CONNECTION && c->options.unix_path)
+		tell_unix(c, error);
+	else if (end == EXCHANGE_NO_CONNECTION)
+		snprintf(c->error, sizeof c->error, "Failed to connect to %s port %u: %s", c->host, (unsigned)c->port,
+			strerror(error));
+	else
+		snprintf(c->error, sizeof c->error, "%s%s%s", why, error ? ": " : "", error ? strerror(error) : "");
+}
+
+static void exchange_ended(void *context, enum exchange_end end, int error, const char *why)
+{
+	struct http_call *c = context;
+
+	if (c->given_up) {
+		call_free(c);
+		return;
+	}
+	if (goes_on(c, end_of(c, end)))
+		return;
+	tell_exchange(c, end, error, why);
+	call_end(c, end_of(c, end));
 }
 
 /* Once libcurl has returned. */
@@ -345,6 +400,11 @@ static size_t on_body(char *data, size_t size, size_t count, void *context)
 	return 0; /* libcurl says CURLE_WRITE_ERROR */
 }
 
+static void on_exchange(void *context)
+{
+	((struct http_call *)context)->connections++;
+}
+
 /* Starting. */
 
 static void set_callbacks(struct http_call *c)
@@ -375,8 +435,11 @@ static bool is_number(const char *host)
 
 static void send_call(struct http_call *c)
 {
-	c->added = multi_add(&c->client->multi, c->easy.curl);
-	if (c->added)
+	if (c->ours)
+		exchange_start(&c->exchange, &c->to);
+	else
+		c->added = multi_add(&c->client->multi, c->easy.curl);
+	if (c->ours || c->added)
 		loop_timer_set(&c->connecting, DURATION_MS(CONNECT_MS));
 	else
 		call_fail(c, HTTP_END_CONNECT, "out of memory");
@@ -397,7 +460,10 @@ static void try_address(struct http_call *c)
 	char address[TRIES_PIN_MAX];
 
 	tries_next(&c->tries, address);
-	easy_pin(&c->easy, address);
+	if (c->ours)
+		link_to_address(&c->to, c->tries.at, c->port);
+	else
+		easy_pin(&c->easy, address);
 	send_call(c);
 }
 
@@ -446,20 +512,44 @@ static struct http_call *call_new(struct http_client *client, const struct http_
 	return c;
 }
 
+/* Whether it needs no name, or is sent where its name leads. */
+static bool finds_place(struct http_call *c)
+{
+	if (c->options.unix_path)
+		return link_to_unix(&c->to, c->options.unix_path);
+	return !is_number(c->host) || link_to_number(&c->to, c->host, c->port);
+}
+
+/* Who carries it. 0 or -errno. */
+static int prepare(struct http_call *c)
+{
+	struct http_client *client = c->client;
+	const struct exchange_options o = { &client->links, &client->multi.turn, &c->answer, &c->options, on_exchange,
+		exchange_ended, c };
+	int failed;
+
+	c->ours = c->options.look && finds_place(c) && exchange_init(&c->exchange, &o);
+	if (c->ours)
+		return 0;
+	failed = easy_init(&c->easy, &c->options, client->ca_file);
+	if (!failed)
+		set_callbacks(c);
+	return failed;
+}
+
 int http_call_start(struct http_client *client, const struct http_call_options *options, struct http_call **ret)
 {
 	struct http_call *c = call_new(client, options);
 	int failed;
 
 	OXP_ASSERT(!options->body_size || (options->read && options->rewind));
+	OXP_ASSERT(!options->look == !options->took);
 	failed = easy_read_url(options->url, &c->host, &c->port);
 	tries_init(&c->tries, client->addresses, c->host, c->port);
 	if (!failed)
-		failed = easy_init(&c->easy, options, client->ca_file);
-	if (!failed) {
-		set_callbacks(c);
+		failed = prepare(c);
+	if (!failed)
 		failed = resolve_or_send(c);
-	}
 	if (failed) {
 		call_free(c);
 		return failed;
@@ -474,7 +564,7 @@ void http_call_cancel(struct http_call *c)
 	if (!c)
 		return;
 	tries_ended(&c->tries, true); /* a caller that stopped the call got no answer */
-	if (!c->client->multi.inside) {
+	if (!c->client->multi.inside && !c->exchange.inside) {
 		call_free(c);
 		return;
 	}
@@ -506,6 +596,7 @@ int http_client_new(struct loop *loop, const struct http_client_options *options
 		http_client_free(client);
 		return failed;
 	}
+	links_init(&client->links, loop, options->connections_max);
 	client->answers.turn = &client->multi.turn;
 	*ret = client;
 	return 0;
@@ -518,6 +609,7 @@ void http_client_free(struct http_client *client)
 	while (client->calls)
 		call_free(client->calls);
 	multi_done(&client->multi);
+	links_done(&client->links);
 	curl_global_cleanup();
 	if (client->own_resolver)
 		resolver_free(client->resolver);

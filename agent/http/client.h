@@ -1,6 +1,8 @@
 /*
- * The HTTP client: libcurl under the loop. client.c is the life of a call; its parts are libcurl's turns (http/multi.h)
- * and handle (http/easy.h), the addresses it tries (http/tries.h) and its answer (http/answer.h).
+ * The HTTP client. client.c is the life of a call; its parts are the addresses it tries (http/tries.h), its answer
+ * (http/answer.h), and what carries it. That is libcurl under the loop: its turns (http/multi.h) and handle
+ * (http/easy.h). Or, if the body stands in memory, HTTP in the clear is spoken without it (http/exchange.h), which
+ * costs less; callers see no difference.
  *
  * Names are resolved on the loop (loop/resolve.h), because Debian's libcurl resolves in a thread and waits for it when
  * a handle is removed. libcurl is given one address at a time (http/addresses.h), because its socket interface never

@@ -58,6 +58,11 @@ bool http_is_token(struct bytes text)
 	return text.size > 0 && all_are(text, TOKEN);
 }
 
+bool http_is_value(struct bytes text)
+{
+	return all_are(text, VALUE);
+}
+
 static bool same_word(struct bytes a, const char *word)
 {
 	return bytes_same_word(a, bytes_of(word));
@@ -78,6 +83,18 @@ static bool cut(struct bytes *text, char end, struct bytes *ret)
 	*ret = (struct bytes){ text->data, (size_t)(at - text->data) };
 	*text = (struct bytes){ at + 1, text->size - ret->size - 1 };
 	return true;
+}
+
+bool http_list_has(struct bytes list, const char *word)
+{
+	struct bytes item;
+	bool more = true, has = false;
+
+	while (more && !has) {
+		more = cut(&list, ',', &item);
+		has = same_word(bytes_trimmed(more ? item : list), word);
+	}
+	return has;
 }
 
 /* RFC 9112, 2.3. A later 1.x is read as 1.1 (RFC 9110, 2.5). */
@@ -150,19 +167,6 @@ static unsigned read_request_line(struct http_head *h, struct bytes all, struct 
 	return refused;
 }
 
-static void read_connection(struct http_head *h, struct bytes value)
-{
-	struct bytes option;
-	bool more = true;
-
-	while (more) {
-		more = cut(&value, ',', &option);
-		option = bytes_trimmed(more ? option : value);
-		h->close |= same_word(option, "close");
-		h->keep_alive |= same_word(option, "keep-alive");
-	}
-}
-
 /* As for arguments. Readers of old take a comma for the end of one, too. */
 static unsigned read_cookies(struct http_head *h, struct bytes value)
 {
@@ -174,16 +178,18 @@ static unsigned read_cookies(struct http_head *h, struct bytes value)
 /* The fields that say how to read on. */
 static unsigned read_known(struct http_head *h, struct bytes name, struct bytes value)
 {
-	if (same_word(name, "Connection"))
-		read_connection(h, value);
-	else if (same_word(name, "Transfer-Encoding"))
+	if (same_word(name, "Connection")) {
+		h->close |= http_list_has(value, "close");
+		h->keep_alive |= http_list_has(value, "keep-alive");
+	} else if (same_word(name, "Transfer-Encoding")) {
 		h->coded = true;
-	else if (same_word(name, "Expect"))
+	} else if (same_word(name, "Expect")) {
 		h->expects |= same_word(value, "100-continue");
-	else if (same_word(name, "Cookie"))
+	} else if (same_word(name, "Cookie")) {
 		return read_cookies(h, value);
-	else if (same_word(name, "Host"))
+	} else if (same_word(name, "Host")) {
 		return h->hosts++ > 0 || !all_are(value, HOST) ? BAD_REQUEST : 0;
+	}
 	return 0;
 }
 

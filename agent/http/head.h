@@ -53,6 +53,10 @@ bool http_head_keeps(const struct http_head *);
 
 /* Whether it can be the name of a field (RFC 9110, 5.6.2). */
 bool http_is_token(struct bytes);
+/* Whether it can be a field's value: no control characters but tabs (RFC 9110, 5.5). */
+bool http_is_value(struct bytes);
+/* Whether that list of words has this one (RFC 9110, 5.6.1). */
+bool http_list_has(struct bytes list, const char *word);
 
 /* Makes strings of the spans of a finished head, in place: zeros behind them, escapes of the path and the query decoded
  * (+ is a space in the query), as far as they are valid and not zero. To be called once; spans are not to be used as

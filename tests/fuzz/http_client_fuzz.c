@@ -1,6 +1,7 @@
 /*
- * The client, asked by a peer that answers anything. However the bytes are cut: the call ends once, within its time, an
- * answer has a status of its own, nobody is given more than was asked for, and nothing spins meanwhile.
+ * The client, asked by a peer that answers anything: with libcurl, without, and over HTTP/2. However the bytes are cut,
+ * the call ends once, within its time, an answer has a status of its own, nobody is given more than was asked for, and
+ * nothing spins meanwhile.
  *
  * The first byte: how many cuts (0 to 7), whether the stream ends with the last bytes (8), whether the answer is taken
  * in pieces (16) and whether that takes long (32). Then two bytes for each cut, and what is sent.
@@ -15,6 +16,7 @@
 
 #include "http/client.h"
 
+enum way { LIBCURL, OURS, HTTP2 };
 enum { CUTS_MAX = 7, ANSWER_MAX = 4000, TURNS = 12, TURNS_MAX = 2000, TIMEOUT_S = 60, SLOW_NS = 1000000 };
 
 static void check(bool fine, const char *what)
@@ -105,13 +107,28 @@ static void turn(struct run *run, int times)
 		loop_turn(run->loop, DURATION_MS(0));
 }
 
-static void ask(struct run *run, bool pieces)
+/* A body of none: what has these is sent without libcurl. */
+static size_t look(void *context, struct bytes *to, size_t room)
+{
+	(void)context, (void)to, (void)room;
+	return 0;
+}
+
+static void took(void *context, size_t size)
+{
+	(void)context, (void)size;
+}
+
+static void ask(struct run *run, bool pieces, enum way way)
 {
 	struct http_call_options o = { .method = "GET",
 		.url = "http://localhost/metrics",
 		.unix_path = run->at.sun_path,
 		.head = on_head,
 		.piece = pieces ? on_piece : NULL,
+		.look = way != LIBCURL ? look : NULL,
+		.took = way != LIBCURL ? took : NULL,
+		.http2 = way == HTTP2,
 		.done = on_done,
 		.context = run,
 		.answer_max = ANSWER_MAX,
@@ -152,18 +169,15 @@ static void answer(struct run *run, const uint8_t *cuts, unsigned count, struct 
 	send_piece(run, all);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void try(const uint8_t *data, size_t size, enum way way)
 {
-	unsigned count = size > 0 ? data[0] & CUTS_MAX : 0;
+	unsigned count = data[0] & CUTS_MAX;
 	struct run run;
 	uint64_t before;
 
-	if (size < 1 + 2 * (size_t)count)
-		return 0;
 	run_init(&run);
 	run.slow = data[0] & 32;
-	ask(&run, data[0] & 16);
+	ask(&run, data[0] & 16, way);
 	answer(&run, data + 1, count, (struct bytes){ (const char *)data + 1 + 2 * count, size - 1 - 2 * count });
 	if (data[0] & 8)
 		shutdown(run.peer, SHUT_RDWR);
@@ -175,5 +189,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	turn(&run, TURNS);
 	check(run.done, "it does not end");
 	run_done(&run);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	if (size == 0 || size < 1 + 2 * (size_t)(data[0] & CUTS_MAX))
+		return 0;
+	for (enum way way = LIBCURL; way <= HTTP2; way++)
+		try(data, size, way);
 	return 0;
 }

@@ -11,7 +11,8 @@ import statistics
 import source
 
 LINES, NESTING, PARAMETERS, COLUMNS = 60, 3, 5, 120
-DICTATED = {"on_request", "on_h2_field", "on_h2_data", "read_h2_answer"}  # libmicrohttpd and nghttp2 call these
+# libmicrohttpd and nghttp2 call these
+DICTATED = {"on_request", "on_h2_field", "on_h2_data", "read_h2_answer", "size_h2_body", "add_h2_body"}
 TOKEN = re.compile(r"\w+|[^\w\s]")
 OPENING, CLOSING = {"(": ")", "{": "}", "[": "]"}, set(")}]")
 

@@ -30,12 +30,15 @@ struct fixture {
 	struct http_client *client;
 	struct loop_watch listening, peers[PEERS_MAX];
 	struct buffer in[PEERS_MAX];
+	size_t seen[PEERS_MAX]; /* of that: up to the end of the latest request */
 	size_t accepted, requests;
 	struct bytes answer; /* no bytes: the connection ends */
+	struct bytes next; /* the answer to the request after it, if any */
 	struct http_call_options options;
 	struct http_call *call;
 	char url[64], lines[512], body[64], error[256];
 	size_t given;
+	bool ours; /* the body stands in memory */
 	bool done;
 	enum http_end end;
 	unsigned status;
@@ -50,21 +53,39 @@ static size_t number_of(struct fixture *f, int fd)
 	return i;
 }
 
-/* Whether a frame that ends the stream has come. */
-static bool is_whole(const struct buffer *in)
+static size_t size_of(const unsigned char *frame)
 {
-	const unsigned char *p = (const unsigned char *)in->data + PREFACE,
-			    *end = (const unsigned char *)in->data + in->size;
+	return FRAME_HEAD + ((size_t)frame[0] << 16 | (size_t)frame[1] << 8 | frame[2]);
+}
 
-	while (end - p >= FRAME_HEAD) {
-		size_t size = (size_t)p[0] << 16 | (size_t)p[1] << 8 | p[2];
-		if ((size_t)(end - p) < FRAME_HEAD + size)
-			return false;
-		if ((p[3] == DATA || p[3] == HEADERS) && p[4] & END_STREAM)
-			return true;
-		p += FRAME_HEAD + size;
+/* The stream that the next request has ended, or 0. *seen is behind it then. */
+static unsigned char next_request(const struct buffer *in, size_t *seen)
+{
+	size_t at = *seen ? *seen : PREFACE;
+
+	while (in->size >= at + FRAME_HEAD) {
+		const unsigned char *p = (const unsigned char *)in->data + at;
+		if (in->size - at < size_of(p))
+			return 0;
+		at += size_of(p);
+		if ((p[3] == DATA || p[3] == HEADERS) && p[4] & END_STREAM) {
+			*seen = at;
+			return p[8];
+		}
 	}
-	return false;
+	return 0;
+}
+
+/* What is for stream 1 goes to that one. */
+static void peer_answer(int fd, struct bytes answer, unsigned char stream)
+{
+	unsigned char copy[512], *p = copy, *end = copy + answer.size;
+
+	assert_true(answer.size <= sizeof copy);
+	memcpy(copy, answer.data, answer.size);
+	for (; end - p >= FRAME_HEAD && (size_t)(end - p) >= size_of(p); p += size_of(p))
+		p[8] = p[8] == 1 ? stream : p[8];
+	assert_int_equal(send(fd, copy, answer.size, MSG_NOSIGNAL), answer.size);
 }
 
 static void peer_close(struct fixture *f, size_t i)
@@ -84,7 +105,7 @@ static void peer_ready(void *context, int fd, unsigned what)
 	size_t i = number_of(f, fd);
 	struct buffer *in = &f->in[i];
 	ssize_t n = recv(fd, buffer_reserve(in, 64 << 10), 64 << 10, MSG_DONTWAIT);
-	bool was = in->size > PREFACE && is_whole(in);
+	unsigned char stream;
 
 	(void)what;
 	if (n <= 0) {
@@ -92,13 +113,15 @@ static void peer_ready(void *context, int fd, unsigned what)
 		return;
 	}
 	in->size += (size_t)n;
-	if (was || in->size < PREFACE || !is_whole(in))
+	stream = next_request(in, &f->seen[i]);
+	if (!stream)
 		return;
 	f->requests++;
 	if (f->answer.size == 0)
 		peer_close(f, i);
 	else
-		assert_int_equal(send(fd, f->answer.data, f->answer.size, MSG_NOSIGNAL), f->answer.size);
+		peer_answer(fd, f->answer, stream);
+	f->answer = f->next.size ? f->next : f->answer;
 }
 
 static void peer_accept(void *context, int fd, unsigned what)
@@ -131,9 +154,31 @@ static size_t give_body(void *context, char *to, size_t room)
 {
 	struct fixture *f = context;
 
+	assert_false(f->ours);
 	memset(to, 'x', room);
 	f->given += room;
 	return room;
+}
+
+/* The same where it stands, in pieces of many sizes. */
+static size_t show_body(void *context, struct bytes *to, size_t room)
+{
+	static char text[23 * 2000];
+	struct fixture *f = context;
+	size_t at = f->given, count = 0;
+
+	for (size_t i = 0; i < sizeof text; i++)
+		text[i] = (char)('a' + i % 23);
+	for (; count < room && at < f->options.body_size; at += to[count++].size) {
+		size_t most = at % 5 ? at % 2003 + 1 : sizeof text - 23, left = f->options.body_size - at;
+		to[count] = (struct bytes){ text + at % 23, most < left ? most : left };
+	}
+	return count;
+}
+
+static void note_taken(void *context, size_t size)
+{
+	((struct fixture *)context)->given += size;
 }
 
 static void rewind_body(void *context)
@@ -182,6 +227,18 @@ static int setup(void **state)
 		.timeout = DURATION_S(60) };
 	assert_int_equal(http_client_new(f->world.loop, &options, &f->client), 0);
 	*state = f;
+	return 0;
+}
+
+static int setup_ours(void **state)
+{
+	struct fixture *f;
+
+	(void)setup(state);
+	f = *state;
+	f->ours = true;
+	f->options.look = show_body;
+	f->options.took = note_taken;
 	return 0;
 }
 
@@ -254,6 +311,7 @@ static void one_call_after_another(void **state)
 		assert_int_equal(f->end, HTTP_END_ANSWER);
 		assert_int_equal(f->requests, i);
 	}
+	assert_int_equal(f->accepted, f->ours ? 1 : 3);
 }
 
 /* Windows that open late: which one the peer opens first, and which later. */
@@ -303,6 +361,7 @@ static void call_up_to_its_windows(struct fixture *f, struct bytes first)
 	size_t i = f->accepted;
 
 	f->done = false;
+	f->given = 0;
 	f->options.body_size = 500000;
 	assert_int_equal(http_call_start(f->client, &f->options, &f->call), 0);
 	while (f->accepted <= i || f->in[i].size < 65535)
@@ -329,6 +388,8 @@ static void a_window_that_opens_late(void **state)
 		assert_int_equal(f->end, HTTP_END_ANSWER);
 		f->world.clock.mono = world_mono;
 		f->world.ahead = 0;
+		peer_close(f, i); /* the next has a connection, and windows, of its own */
+		callbacks(f);
 	}
 }
 
@@ -347,13 +408,174 @@ static void a_call_is_given_up_while_its_window_is_closed(void **state)
 	assert_int_equal(f->end, HTTP_END_ANSWER);
 }
 
+/* Without libcurl. */
+
+static void a_body_arrives_as_it_stands(void **state)
+{
+	struct fixture *f = *state;
+	const unsigned char *p, *end;
+	size_t at = 0;
+
+	f->answer = cases[0].answer;
+	f->options.body_size = 60000;
+	call(f);
+	assert_int_equal(f->end, HTTP_END_ANSWER);
+	p = (const unsigned char *)f->in[0].data + PREFACE;
+	for (end = p + f->in[0].size - PREFACE; p < end; p += size_of(p))
+		for (size_t i = FRAME_HEAD; p[3] == DATA && i < size_of(p); i++, at++)
+			if (p[i] != 'a' + at % 23)
+				fail_msg("byte %zu", at);
+	assert_int_equal(at, 60000);
+}
+
+#define PING(flags) "\0\0\x8\6" flags "\0\0\0\0abcdefgh"
+#define GOAWAY "\0\0\x8\7\0\0\0\0\0\0\0\0\1\0\0\0\0"
+#define REFUSED "\0\0\4\3\0\0\0\0\1\0\0\0\7"
+#define NO_ERROR "\0\0\4\3\0\0\0\0\1\0\0\0\0"
+
+static void a_kept_connection_answers_pings(void **state)
+{
+	static const char ack[] = PING("\1");
+	struct fixture *f = *state;
+
+	f->answer = cases[0].answer;
+	call(f);
+	peer_send(f, (struct bytes)BYTES(SETTINGS PING("\0")));
+	while (!memmem(f->in[0].data, f->in[0].size, ack, sizeof ack - 1))
+		turn(&f->world);
+	call(f);
+	assert_int_equal(f->end, HTTP_END_ANSWER);
+	assert_int_equal(f->accepted, 1);
+}
+
+static void a_kept_connection_that_is_ended_is_not_used(void **state)
+{
+	static const struct bytes ends[] = { BYTES(GOAWAY), BYTES("HTTP/1.1 408 Request Timeout\r\n\r\n") };
+	struct fixture *f = *state;
+
+	f->answer = cases[0].answer;
+	for (size_t i = 0; i < COUNT_OF(ends); i++) {
+		call(f);
+		assert_int_equal(f->end, HTTP_END_ANSWER);
+		peer_send(f, ends[i]);
+		while (f->peers[i].fd >= 0)
+			turn(&f->world);
+	}
+	call(f);
+	assert_int_equal(f->end, HTTP_END_ANSWER);
+	assert_int_equal(f->accepted, 3);
+	f->answer = (struct bytes){ NULL, 0 };
+	f->next = cases[0].answer;
+	call(f); /* its end is found by the request, which goes again */
+	assert_int_equal(f->end, HTTP_END_ANSWER);
+	assert_int_equal(f->accepted, 4);
+	assert_int_equal(f->requests, 5);
+}
+
+/* The peer says that it has not looked at it (RFC 9113, 8.7). On a new connection it means it. */
+static void a_refused_stream(void **state)
+{
+	struct fixture *f = *state;
+
+	f->answer = (struct bytes)BYTES(SETTINGS REFUSED);
+	call(f);
+	assert_int_equal(f->end, HTTP_END_STREAM);
+	f->answer = cases[0].answer;
+	f->next = (struct bytes)BYTES(REFUSED);
+	call(f);
+	assert_int_equal(f->end, HTTP_END_ANSWER);
+	assert_int_equal(f->accepted, 2);
+	f->next = cases[0].answer;
+	call(f);
+	assert_int_equal(f->end, HTTP_END_ANSWER);
+	assert_int_equal(f->accepted, 3);
+	assert_int_equal(f->requests, 4);
+}
+
+/* A server that has had enough answers, and resets the stream without an error (RFC 9113, 8.1). */
+static void an_answer_before_the_body_is_out(void **state)
+{
+	static const struct bytes early[] = { BYTES(SETTINGS ONLY_TRAILERS), BYTES(SETTINGS ONLY_TRAILERS NO_ERROR) };
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < COUNT_OF(early); i++) {
+		f->lines[0] = '\0';
+		call_up_to_its_windows(f, early[i]);
+		while (!f->done)
+			turn(&f->world);
+		assert_int_equal(f->end, HTTP_END_ANSWER);
+		assert_string_equal(f->lines, "HTTP/2 200 |grpc-status: 14||");
+		while (i == 0 && f->peers[i].fd >= 0) /* its stream is still open, so the connection ends */
+			turn(&f->world);
+	}
+	peer_send(f, (struct bytes)BYTES(OPENS("\0")));
+	f->answer = cases[0].answer;
+	f->options.body_size = 1000;
+	call(f);
+	assert_int_equal(f->end, HTTP_END_ANSWER);
+	assert_int_equal(f->accepted, COUNT_OF(early));
+}
+
+static bool take_slow_piece(void *context, struct bytes piece)
+{
+	struct fixture *f = context;
+	size_t used = strlen(f->body);
+
+	f->world.ahead += 1000000;
+	snprintf(f->body + used, sizeof f->body - used, "%.*s", (int)piece.size, piece.data);
+	return true;
+}
+
+static void take_end(void *context, const struct http_reply *reply)
+{
+	struct fixture *f = context;
+
+	f->done = true;
+	f->end = reply->end;
+}
+
+static void what_is_put_off_comes_once(void **state)
+{
+	struct fixture *f = *state;
+
+	f->answer = (struct bytes)BYTES(SETTINGS HEAD_200 BODY BODY BODY BODY TRAILERS);
+	f->options.piece = take_slow_piece;
+	f->options.done = take_end;
+	call(f);
+	assert_int_equal(f->end, HTTP_END_ANSWER);
+	assert_string_equal(f->body, "hellohellohellohello");
+	assert_string_equal(f->lines, "HTTP/2 200 ||grpc-status: 0|");
+	f->body[0] = '\0';
+	call(f);
+	assert_int_equal(f->accepted, 1);
+	f->options.answer_max = 12;
+	call(f);
+	assert_int_equal(f->end, HTTP_END_TOO_LARGE);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define OURS(name)                                               \
+	{                                                        \
+		"ours: " #name, name, setup_ours, teardown, NULL \
+	}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(answers_of_http2, setup, teardown),
-		cmocka_unit_test_setup_teardown(one_call_after_another, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_window_that_opens_late, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_call_is_given_up_while_its_window_is_closed, setup, teardown),
+		TEST(answers_of_http2),
+		TEST(one_call_after_another),
+		TEST(a_window_that_opens_late),
+		TEST(a_call_is_given_up_while_its_window_is_closed),
+		OURS(answers_of_http2),
+		OURS(one_call_after_another),
+		OURS(a_window_that_opens_late),
+		OURS(a_call_is_given_up_while_its_window_is_closed),
+		OURS(a_body_arrives_as_it_stands),
+		OURS(a_kept_connection_answers_pings),
+		OURS(a_kept_connection_that_is_ended_is_not_used),
+		OURS(a_refused_stream),
+		OURS(an_answer_before_the_body_is_out),
+		OURS(what_is_put_off_comes_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /*
  * The client against a peer that plays a script: answers whole and broken, hangs, leaves, and dies between two
- * requests.
+ * requests. Once with libcurl, and once with an exchange of our own, which shows the same to callers.
  */
 #include "http/answer.h"
 #include "http/client.h"
@@ -43,6 +43,7 @@ struct fixture {
 	/* How often it is yet to say so, and did in all, and how many pieces it has. */
 	uint64_t busy, was_busy, busy_from;
 	struct buffer body;
+	bool ours; /* the body stands in memory */
 	bool done, refuse_piece, cancel_in_piece;
 	unsigned head_status;
 	struct http_reply reply;
@@ -179,10 +180,36 @@ static size_t give_body(void *context, char *to, size_t room)
 {
 	struct fixture *f = context;
 
+	assert_false(f->ours);
 	for (size_t i = 0; i < room; i++)
 		to[i] = (char)('a' + (f->read + i) % 23);
 	f->read += room;
 	return room;
+}
+
+/* The same where it stands, in pieces of many sizes. */
+static size_t show_body(void *context, struct bytes *to, size_t room)
+{
+	static char letters[23 * 4000];
+	struct fixture *f = context;
+	uint64_t at = f->read;
+	size_t count = 0;
+
+	for (size_t i = 0; i < sizeof letters; i++)
+		letters[i] = (char)('a' + i % 23);
+	for (; count < room && at < f->options.body_size; at += to[count++].size) {
+		uint64_t most = at % 5 ? at % 2003 + 1 : sizeof letters - 23, left = f->options.body_size - at;
+		to[count] = (struct bytes){ letters + at % 23, most < left ? most : left };
+	}
+	return count;
+}
+
+static void note_taken(void *context, size_t size)
+{
+	struct fixture *f = context;
+
+	f->read += size;
+	assert_true(f->read <= f->options.body_size);
 }
 
 static void rewind_body(void *context)
@@ -248,6 +275,18 @@ static int setup(void **state)
 		.timeout = DURATION_S(60) };
 	assert_int_equal(http_client_new(f->world.loop, &options, &f->client), 0);
 	*state = f;
+	return 0;
+}
+
+static int setup_ours(void **state)
+{
+	struct fixture *f;
+
+	(void)setup(state);
+	f = *state;
+	f->ours = true;
+	f->options.look = show_body;
+	f->options.took = note_taken;
 	return 0;
 }
 
@@ -388,12 +427,10 @@ static void a_put_and_an_empty_post_have_a_length(void **state)
 	upload(f, "PUT");
 	call(f);
 	assert_true(asked(f, "PUT /path"));
-	f->options = (struct http_call_options){ .method = "DELETE",
-		.url = f->url,
-		.done = take_reply,
-		.context = f,
-		.answer_max = 10,
-		.timeout = DURATION_S(60) };
+	f->options.method = "DELETE";
+	f->options.body_size = 0;
+	f->options.read = NULL;
+	f->options.answer_max = 10;
 	call(f);
 	assert_true(asked(f, "DELETE /path"));
 	assert_end(f, HTTP_END_ANSWER);
@@ -1530,8 +1567,12 @@ static void who_waits_costs_nothing(void **state)
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define OURS(name)                                               \
+	{                                                        \
+		"ours: " #name, name, setup_ours, teardown, NULL \
+	}
 
-int main(void)
+static int run_with_libcurl(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(an_answer_is_collected),
@@ -1586,5 +1627,65 @@ int main(void)
 		TEST(who_waits_costs_nothing),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests_name("with libcurl", tests, NULL, NULL);
+}
+
+static int run_ours(void)
+{
+	const struct CMUnitTest tests[] = {
+		OURS(an_answer_is_collected),
+		OURS(proxies_of_the_environment_are_not_used),
+		OURS(a_body_is_streamed),
+		OURS(a_put_and_an_empty_post_have_a_length),
+		OURS(a_head_has_no_body),
+		OURS(pieces_come_after_the_head),
+		OURS(an_error_is_collected_beside_pieces),
+		OURS(an_answer_without_body_has_a_head),
+		OURS(redirects_are_not_followed),
+		OURS(retry_after_is_seconds_or_a_date),
+		OURS(answers_whose_length_is_unsure),
+		OURS(answers_in_codings_that_were_not_asked_for),
+		OURS(a_compressed_answer_is_counted_decoded),
+		OURS(codings_are_read_or_named),
+		OURS(a_coding_of_no_body_is_fine),
+		OURS(a_bomb_of_pieces_is_too_large),
+		OURS(connections_are_reused),
+		OURS(a_unix_socket_is_a_target),
+		OURS(a_name_is_resolved),
+		OURS(a_name_that_nobody_knows),
+		OURS(only_the_third_address_is_alive),
+		OURS(an_address_that_hangs_is_left),
+		OURS(an_address_that_breaks_is_left),
+		OURS(an_address_that_is_busy_is_left),
+		OURS(an_address_without_a_connection_is_left),
+		OURS(a_refused_connection),
+		OURS(a_peer_that_hangs_is_timed_out),
+		OURS(answers_that_are_none_or_half),
+		OURS(of_a_long_refusal_the_beginning_is_kept),
+		OURS(pieces_that_take_long_let_others_by),
+		OURS(a_compressed_answer_lets_others_by),
+		OURS(an_answer_with_a_length_is_read_in_large_pieces),
+		OURS(a_head_without_end_is_told),
+		OURS(a_call_cancelled_while_pieces_are_put_off),
+		OURS(an_endless_answer_is_too_large),
+		OURS(answers_that_are_kept_have_a_ceiling_together),
+		OURS(an_endless_head_is_broken),
+		OURS(a_dead_kept_connection_is_told_as_resent),
+		OURS(an_answer_before_the_body_is_sent),
+		OURS(a_piece_may_stop_the_call),
+		OURS(a_call_cancelled_in_its_piece),
+		OURS(calls_cancelled_at_other_moments),
+		OURS(freeing_with_calls_under_way),
+		OURS(a_done_may_start_the_next),
+		OURS(who_waits_costs_nothing),
+	};
+
+	return cmocka_run_group_tests_name("without it", tests, NULL, NULL);
+}
+
+int main(void)
+{
+	int failed = run_with_libcurl();
+
+	return failed + run_ours();
 }
