@@ -245,17 +245,19 @@ class StatsdExporter(Backend):
 
 
 class Prometheus(Backend):
-    """Prometheus that scrapes the given host:port targets every second. They may be named before they listen."""
+    """Prometheus that scrapes the given host:port targets every second, which may be named before they listen; or one
+    that does what the file `config` says."""
 
-    def __init__(self, folder, targets, interval="1s", words=()):
-        port, config = free_port(), os.path.join(str(folder), f"prometheus-{next(_numbers)}.yml")
+    def __init__(self, folder, targets=(), interval="1s", words=(), config=None):
+        port, made = free_port(), os.path.join(str(folder), f"prometheus-{next(_numbers)}.yml")
         self.url = f"http://127.0.0.1:{port}"
         job = {"job_name": "oxpecker", "static_configs": [{"targets": list(targets)}]}
         times = {"scrape_interval": interval, "scrape_timeout": interval}
-        with open(config, "w", encoding="utf-8") as file:
+        with open(made, "w", encoding="utf-8") as file:
             json.dump({"global": times, "scrape_configs": [job]}, file)
-        argv = [need.prometheus("prometheus"), "--config.file=" + config, f"--web.listen-address=127.0.0.1:{port}",
-                f"--storage.tsdb.path={config}.data", "--log.level=warn", "--enable-feature=exemplar-storage", *words]
+        argv = [need.prometheus("prometheus"), f"--config.file={config or made}",
+                f"--web.listen-address=127.0.0.1:{port}", f"--storage.tsdb.path={made}.data",
+                "--log.level=warn", "--enable-feature=exemplar-storage", *words]
         self.process = Process("prometheus", argv, folder)
         self.process.wait_until(lambda: self.is_up(self.url + "/-/ready"), 60, "Prometheus is ready")
 
