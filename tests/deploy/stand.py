@@ -1,4 +1,4 @@
-"""Two apps with their sidecars, and a Prometheus that does what conf/prometheus says, each second: what the dashboards
+"""Two apps with their sidecars, and a Prometheus that does what conf/prometheus says, every two seconds: what dashboards
 are drawn from. Without a real backend, lines are refused now and then; one of three sidecars is away."""
 
 import os
@@ -91,7 +91,7 @@ class Stand:
             text = file.read()
         assert text.count(" 15s") == 2 and text.count(" 10s") == 1
         with open(path, "w", encoding="utf-8") as file:
-            file.write(text.replace(" 15s", " 1s").replace(" 10s", " 1s"))
+            file.write(text.replace(" 15s", " 2s").replace(" 10s", " 2s"))
         with open(os.path.join(folder, "targets", "shop.yaml"), "w", encoding="utf-8") as file:
             for job, port in (("shop", self.shop.port), ("worker", self.worker.port), ("worker", free_port())):
                 file.write(f'- {{ targets: ["127.0.0.1:{port}"], labels: {{ job: {job} }} }}\n')

@@ -57,9 +57,9 @@ def whole_stand(tmp_path_factory, opensearch, jaeger):
     yield from kept(tmp_path_factory, elastic={"url": opensearch.url, "data_stream": index}, jaeger=jaeger.otlp_http)
 
 
-def of_now(seconds=30):
+def of_now(seconds=60):
     now = time.time()
-    return queries.Span(now - seconds, now + 1, interval=1)
+    return queries.Span(now - seconds, now + 1, interval=2)
 
 
 def without_data(panel, values, sources):
@@ -83,13 +83,13 @@ def wait_for_data(dashboard, panel, sources):
 
 @pytest.mark.parametrize("dashboard, panel", cases("prometheus"))
 def test_each_panel_of_metrics_has_data(stand, dashboard, panel):
-    wait_for_data(dashboard, panel, queries.Sources(stand.server.url, interval=1))
+    wait_for_data(dashboard, panel, queries.Sources(stand.server.url, interval=2))
 
 
 def test_a_panel_without_data_is_found(stand):
     """The check above can fail: a metric that nobody has, and one whose value is no number."""
     dashboard = DASHBOARDS["fleet"]
-    sources = queries.Sources(stand.server.url, interval=1)
+    sources = queries.Sources(stand.server.url, interval=2)
     for expression in ("oxpecker_destinations_up", "up / 0 - up / 0"):
         panel = copy.deepcopy(queries.panels(dashboard)[0])
         panel["targets"][0]["expr"] = expression
@@ -100,7 +100,7 @@ def test_own_histogram_of_other_conventions(stand):
     """The same panels for an app that has the names of OpenTelemetry's conventions."""
     given = {"histogram": "http_server_request_duration_seconds", "status": "http_response_status_code",
              "route": "http_route"}
-    sources = queries.Sources(stand.server.url, given=given, interval=1)
+    sources = queries.Sources(stand.server.url, given=given, interval=2)
     panels = [p for p in queries.panels(DASHBOARDS["service"]) if "${histogram}" in p["targets"][0]["expr"]]
     assert len(panels) == 4
     for panel in panels:
@@ -148,7 +148,7 @@ def words_of(picture):
 
 
 def test_the_pictures_are_drawn(stand):
-    sources = queries.Sources(stand.server.url, interval=1)
+    sources = queries.Sources(stand.server.url, interval=2)
     for name, dashboard in DASHBOARDS.items():
         titles = {panel["title"] for panel in queries.panels(dashboard) if len(panel["title"]) < 15}
         assert {dashboard["title"], *titles} <= words_of(draw.draw(dashboard, sources, of_now())), name
@@ -172,7 +172,7 @@ def test_an_alert_fires_and_links_to_its_runbook(stand):
 
 
 def sources_of(whole_stand, opensearch, jaeger, **given):
-    return queries.Sources(whole_stand.server.url, f"{opensearch.url}/{whole_stand.index}", jaeger.query, given, 1)
+    return queries.Sources(whole_stand.server.url, f"{opensearch.url}/{whole_stand.index}", jaeger.query, given, 2)
 
 
 def test_links_from_line_to_trace_to_metric_and_back(whole_stand, opensearch, jaeger):
