@@ -1,5 +1,5 @@
-"""Two apps with their sidecars, and a Prometheus that does what conf/prometheus says, every two seconds: what dashboards
-are drawn from. Without a real backend, lines are refused now and then; one of three sidecars is away."""
+"""Two apps with their sidecars, and a Prometheus that does what conf/prometheus says, every two seconds: what is drawn
+on dashboards. Without a real backend, lines are refused now and then; one of three sidecars is away."""
 
 import os
 import shutil

@@ -1,5 +1,5 @@
-"""conf/secrets.md: a password that is renewed the way Kubernetes, a CSI mount, Vault's agent and systemd do it reaches the
-agent, each line arrives, and the files of conf/secrets lead to the path of the page."""
+"""conf/secrets.md: a password that is renewed the way Kubernetes, a CSI mount, Vault's agent and systemd do it reaches
+the agent, each line arrives, and the files of conf/secrets lead to the path of the page."""
 
 import base64
 import os
@@ -17,8 +17,8 @@ FIRST, SECOND = "first-9f2c", "second-4be1"
 
 
 class AtomicWriter:
-    """What the kubelet and the CSI driver do: the files stand in a folder with the time in its name, `..data` is a link to
-    it that is switched in one go, and each file is a link through that."""
+    """What the kubelet and the CSI driver do: the files stand in a folder with the time in its name, `..data` is a link
+    to it that is switched in one go, and each file is a link through that."""
 
     def __init__(self, mount):
         self.mount, self.round = mount, 0
@@ -129,7 +129,7 @@ def test_files_lead_to_the_path_of_the_page():
         assert mount["name"] == volume["name"]
         if page == "kubernetes.yaml":
             assert list(first["stringData"]) == [name]
-            assert volume["secret"]["secretName"] == first["metadata"]["name"] and volume["secret"]["defaultMode"] == 0o440
+            assert volume["secret"] == {"secretName": first["metadata"]["name"], "defaultMode": 0o440}
         else:
             assert [each["objectName"] for each in yaml.safe_load(first["spec"]["parameters"]["objects"])] == [name]
             assert volume["csi"]["volumeAttributes"]["secretProviderClass"] == first["metadata"]["name"]

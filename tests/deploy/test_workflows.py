@@ -1,5 +1,5 @@
-""".github: actionlint takes the workflows, whose actions are pinned to commits, which may do no more than they need, and whose
-steps call scripts that there are; a roll-out that fails goes back."""
+""".github: actionlint takes the workflows, whose actions are pinned to commits, which may do no more than needed, and
+whose steps call scripts that there are; a roll-out that fails goes back."""
 
 import os
 import re
@@ -112,10 +112,11 @@ def deploy(folder, status, image=IMAGE):
     (folder / "kubectl").chmod(0o755)
     calls = folder / "calls"
     calls.touch()
-    env = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", "CALLS": str(calls), "UNDONE": str(folder / "undone"),
-           "STATUS": str(status), "ROLLOUT_TIMEOUT": "7s"}
-    done = subprocess.run(["sh", os.path.join(TOP, ".github", "deploy.sh"), "shop", "orders", "oxpecker", image], env=env,
-                          capture_output=True, text=True, timeout=60)
+    env = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", "CALLS": str(calls), "STATUS": str(status),
+           "UNDONE": str(folder / "undone"), "ROLLOUT_TIMEOUT": "7s"}
+    script = os.path.join(TOP, ".github", "deploy.sh")
+    done = subprocess.run(["sh", script, "shop", "orders", "oxpecker", image], env=env, capture_output=True, text=True,
+                          timeout=60)
     return done.returncode, calls.read_text().splitlines()
 
 

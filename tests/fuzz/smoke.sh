@@ -25,7 +25,8 @@ for name in "$@"; do
 	ninja -C "$build" --quiet "${name}_fuzz"
 	mkdir -p "$build/grown/$name"
 	echo "== $name: $seconds s"
-	"$build/tests/${name}_fuzz" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -verbosity=0 -print_final_stats=1 \
-		-artifact_prefix="$build/found/$name-" "$build/grown/$name" "tests/fuzz/corpus/$name" || failed="$failed $name"
+	"$build/tests/${name}_fuzz" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -verbosity=0 \
+		-artifact_prefix="$build/found/$name-" "$build/grown/$name" "tests/fuzz/corpus/$name" ||
+		failed="$failed $name"
 done
 [ -z "$failed" ] || { echo "smoke.sh: found something:$failed"; exit 1; }
