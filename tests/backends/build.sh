@@ -8,7 +8,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 tests=$(dirname "$here")
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/oxpecker-tests
 names='pytest python_sdk go_sdk java_sdk metric_clients node bulk_clients old_tracers loggers prometheus'
-names="$names prometheus_parsers prometheus3 opensearch opensearch3 elasticsearch jaeger statsd_exporter bench"
+names="$names prometheus_parsers prometheus3 opensearch opensearch3 elasticsearch jaeger statsd_exporter actionlint"
+names="$names bench"
 go_wanted=1.25.5
 
 usage() {
@@ -23,6 +24,7 @@ Builds each NAME into $cache unless it is there, and prints its folder.
   prometheus   Debian's prometheus and promtool, unpacked and not installed: no service is started
   prometheus3  Prometheus 3, which has no page of its own: its API is enough (needs go)
   statsd_exporter  what StatsD lines are compared with (needs go)
+  actionlint   what reads the workflows of .github (needs go)
   prometheus_parsers  what reads pages with Prometheus' own parsers (needs go)
   bench        the yardstick programs, the load generator and the sink (needs go, cc, libisal-dev)
   node         the packages of tests/hosts/node (needs npm)
@@ -54,6 +56,7 @@ folder_of() {
 	prometheus) echo "prometheus-debian-$(cut -d. -f1 /etc/debian_version)" ;;
 	prometheus3) echo "prometheus-3.13.2-$(sum_of "$here"/prometheus3/*)" ;;
 	statsd_exporter) echo statsd_exporter-0.31.0 ;;
+	actionlint) echo actionlint-1.7.12 ;;
 	prometheus_parsers) echo "prometheus_parsers-$(sum_of "$here"/prometheus_parsers/*)" ;;
 	opensearch) echo "opensearch-2.19.1-$(sum_of "$here/opensearch/pom.xml" "$here/opensearch/Main.java")" ;;
 	opensearch3) echo "opensearch-3.8.0-$(sum_of "$here"/opensearch3/* "$here/opensearch/Main.java")" ;;
@@ -170,6 +173,11 @@ build_prometheus3() {
 build_statsd_exporter() {
 	go=$(go_command)
 	GOROOT='' GOTOOLCHAIN=local GOBIN=$PWD nice "$go" install github.com/prometheus/statsd_exporter@v0.31.0
+}
+
+build_actionlint() {
+	go=$(go_command)
+	GOROOT='' GOTOOLCHAIN=local GOBIN=$PWD nice "$go" install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 }
 
 build_bench() {

@@ -28,8 +28,10 @@ CONFIGURATIONS = [(page, text) for page in PAGES for text in blocks(page, "yaml"
 
 def with_secrets(text, folder):
     """Its secrets stand in this folder."""
-    for name in SECRETS:
-        (folder / name).write_text("c2VjcmV0\n")
+    for place in (folder, folder / "oxpecker"):
+        place.mkdir(exist_ok=True)
+        for name in SECRETS:
+            (place / name).write_text("c2VjcmV0\n")
     return text.replace("/run/secrets", str(folder))
 
 

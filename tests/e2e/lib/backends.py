@@ -245,7 +245,8 @@ class StatsdExporter(Backend):
 
 
 class Prometheus(Backend):
-    """Debian's Prometheus, which scrapes the given host:port targets every second. They need not listen yet."""
+    """Debian's Prometheus, which scrapes the given host:port targets every second. They need not listen yet. Or one that
+    does what the file `config` says."""
 
     features, job, more, log = ("exemplar-storage",), {}, {}, "warn"
 
@@ -253,15 +254,15 @@ class Prometheus(Backend):
     def program():
         return need.prometheus("prometheus")
 
-    def __init__(self, folder, targets, interval="1s", words=()):
-        port, config = free_port(), os.path.join(str(folder), f"prometheus-{next(_numbers)}.yml")
+    def __init__(self, folder, targets=(), interval="1s", words=(), config=None):
+        port, made = free_port(), os.path.join(str(folder), f"prometheus-{next(_numbers)}.yml")
         self.url = f"http://127.0.0.1:{port}"
         job = {"job_name": "oxpecker", "static_configs": [{"targets": list(targets)}], **self.job}
         times = {"scrape_interval": interval, "scrape_timeout": interval}
-        with open(config, "w", encoding="utf-8") as file:
+        with open(made, "w", encoding="utf-8") as file:
             json.dump({"global": times, "scrape_configs": [job], **self.more}, file)
-        argv = [self.program(), "--config.file=" + config, f"--web.listen-address=127.0.0.1:{port}",
-                f"--storage.tsdb.path={config}.data", "--log.level=" + self.log,
+        argv = [self.program(), f"--config.file={config or made}", f"--web.listen-address=127.0.0.1:{port}",
+                f"--storage.tsdb.path={made}.data", "--log.level=" + self.log,
                 "--enable-feature=" + ",".join(self.features), *words]
         self.process = Process("prometheus", argv, folder)
         self.process.wait_until(lambda: self.is_up(self.url + "/-/ready"), 60, "Prometheus is ready")

@@ -3,6 +3,7 @@
 
   METRICS_SOCKET  Unix socket that serves /metrics          LOG_FILE  JSON log, one object a line
   PORT            of the API, 0 or unset for a free one     OTEL_EXPORTER_OTLP_ENDPOINT  where its spans go, over HTTP
+  WORK_MS         how long a request takes in the middle; unset: no longer than it has to
   --traffic N/s   makes its own requests, for the demo
 
 Prints {"ready":true,"port":N} once everything listens; ends cleanly at SIGTERM.
@@ -14,6 +15,7 @@ import http.server
 import json
 import os
 import queue
+import random
 import signal
 import socketserver
 import sys
@@ -25,6 +27,7 @@ import metrics
 import otlp
 
 SERVICE = os.environ.get("OTEL_SERVICE_NAME", "shop")
+WORK_SECONDS = float(os.environ.get("WORK_MS") or 0) / 1000
 PRODUCTS = [{"id": 1, "name": "Field guide", "price": 24.5}, {"id": 2, "name": "Binoculars", "price": 189}]
 
 REQUESTS = metrics.Counter("http_requests_total", "HTTP requests served")
@@ -84,6 +87,12 @@ def find(path):
     return 404, "unknown", {"error": "not found"}
 
 
+def work():
+    """Takes as long as a database would: seldom much longer than in the middle."""
+    if WORK_SECONDS:
+        threading.Event().wait(WORK_SECONDS * random.lognormvariate(0, 0.6))
+
+
 class Shop(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
@@ -98,6 +107,7 @@ class Shop(http.server.BaseHTTPRequestHandler):
         started = time.monotonic()
         span = otlp.Span(self.command, kind=otlp.KIND_SERVER)
         child = otlp.Span("handler", parent=span)
+        work()
         status, route, answer = handler()
         body = json.dumps(answer).encode()
         self.send_response(status)
