@@ -12,7 +12,7 @@ place=$(printf %s "$root" | sha256sum | cut -c1-12)
 build=$cache/build-asan-$place
 release=$cache/build-release-$place
 backends='pytest python_sdk go_sdk java_sdk node bulk_clients old_tracers loggers prometheus prometheus_parsers'
-backends="$backends opensearch opensearch3 elasticsearch jaeger"
+backends="$backends opensearch opensearch3 elasticsearch jaeger containers"
 
 step() {
 	echo "== $*"
@@ -23,6 +23,7 @@ backends_for() {
 	case " $* " in
 	*' -L unit '* | *' -L fuzz '* | *' -L lint '*) ;;
 	*' -L conformance '*) echo pytest ;;
+	*' -L deploy '*) echo pytest containers ;;
 	*) echo "$backends" ;;
 	esac
 }
@@ -48,9 +49,9 @@ step "build: with AddressSanitizer and UndefinedBehaviorSanitizer, into $build"
 build_in "$build" dev
 
 needed=$(backends_for "$@")
-if [ "$needed" = "$backends" ]; then
-	step "build: the program as it is shipped, for what sanitizers distort, into $release"
-	build_in "$release" release oxpecker
+if [ "${needed#*containers}" != "$needed" ]; then
+	step "build: the program as it is shipped, and what its package has, into $release"
+	build_in "$release" package
 	export OXPECKER_RELEASE_BIN="$release/oxpecker"
 fi
 

@@ -4,41 +4,23 @@ the unit allows what the agent does."""
 import contextlib
 import os
 import re
-import select
-import socket
 import subprocess
 
 import pytest
 
 from lib import agent as agents
 from lib import need
+from lib.services import Manager
 from lib.wait import free_port, wait_until
 
 UNIT = os.path.join(need.TESTS, os.pardir, "conf", "systemd", "oxpecker.service.in")
 
 
-class Manager:
-    """The end of a service manager. systemd binds a path, or an abstract name where /run cannot be shared."""
-
-    def __init__(self, name):
-        self.socket, self.heard = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM), []
-        self.socket.bind("\0" + name[1:] if name[0] == "@" else name)
-        self.name = name
-
-    def hears(self, line):
-        while select.select([self.socket], [], [], 0)[0]:
-            self.heard += self.socket.recv(4096).decode().split("\n")
-        return self.heard.count(line)
-
-    def variables(self, **more):
-        return {"NOTIFY_SOCKET": self.name, **more}
-
-
 @pytest.fixture
 def manager(tmp_path):
     one = Manager(str(tmp_path / "notify"))
-    with contextlib.closing(one.socket):
-        yield one
+    yield one
+    one.close()
 
 
 def test_it_says_that_it_is_ready_alive_and_ending(oxpecker, manager):
@@ -47,6 +29,7 @@ def test_it_says_that_it_is_ready_alive_and_ending(oxpecker, manager):
     assert manager.heard[0] == "READY=1" and manager.heard.count("READY=1") == 1
     assert "STOPPING=1" not in manager.heard
     agent.stop()
+    manager.close()
     assert manager.hears("STOPPING=1") == 1
     asked = [line for line in manager.heard if line.startswith("EXTEND_TIMEOUT_USEC=")]
     assert asked == ["EXTEND_TIMEOUT_USEC=25000000"]  # exit.within, and five seconds
@@ -54,11 +37,11 @@ def test_it_says_that_it_is_ready_alive_and_ending(oxpecker, manager):
 
 def test_an_abstract_name_is_understood(oxpecker):
     manager = Manager(f"@oxpecker-test-{os.getpid()}")
-    with contextlib.closing(manager.socket):
+    with contextlib.closing(manager):
         agent = oxpecker({}, env=manager.variables())
         wait_until(lambda: manager.hears("READY=1"), what="READY=1")
         agent.stop()
-        assert manager.hears("STOPPING=1") == 1
+    assert manager.hears("STOPPING=1") == 1
 
 
 def test_another_process_is_meant(oxpecker, manager):
@@ -67,6 +50,7 @@ def test_another_process_is_meant(oxpecker, manager):
     for _ in range(20):
         assert agent.answers("/health/liveness")
     agent.stop()
+    manager.close()
     assert manager.hears("READY=1") == 1 and "WATCHDOG=1" not in manager.heard
 
 
@@ -142,7 +126,8 @@ def test_the_unit_allows_every_system_call_that_is_made(oxpecker, tmp_path, monk
     assert agent.metrics()
     agent.expected_exit = {0, 1}
     agent.stop()
-    wait_until(lambda: f"{agent.pid} +++ exited" in trace.read_text(), what="the end of the trace")
+    ended = rf"^{agent.pid} +\+\+\+ exited"
+    wait_until(lambda: re.search(ended, trace.read_text(), re.M), what="the end of the trace")
     made = set(re.findall(r"^\d+\s+(\w+)\(", trace.read_text(), re.M))
     assert {"epoll_wait", "fdatasync", "inotify_add_watch", "bind"} <= made
     if os.geteuid() == 0:
