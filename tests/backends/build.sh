@@ -7,8 +7,9 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 tests=$(dirname "$here")
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/oxpecker-tests
-names='pytest python_sdk go_sdk java_sdk node bulk_clients old_tracers loggers prometheus prometheus_parsers'
-names="$names opensearch opensearch3 elasticsearch jaeger statsd_exporter bench containers"
+names='pytest python_sdk go_sdk java_sdk metric_clients node bulk_clients old_tracers loggers'
+names="$names prometheus prometheus_parsers opensearch opensearch3 elasticsearch jaeger statsd_exporter bench"
+names="$names containers"
 go_wanted=1.25.5
 images=localhost/oxpecker-tests
 
@@ -33,6 +34,7 @@ Builds each NAME into $cache unless it is there, and prints its folder.
   python_sdk   a virtual environment for tests/hosts/python_sdk
   go_sdk       the program of tests/hosts/go_sdk, and telemetrygen (needs go)
   java_sdk     the program of tests/hosts/java_sdk and its libraries (needs a JDK 17 and maven)
+  metric_clients  Prometheus' client for Java and Micrometer, tests/hosts/metric_clients (needs a JDK 17 and maven)
   pytest       a virtual environment for the end-to-end tests
   otelcol      the OpenTelemetry Collector, a peer for the bench; not part of all (needs go; ten minutes)
   --path       print the folder and build nothing; fails when it is not there
@@ -69,6 +71,7 @@ folder_of() {
 	python_sdk) echo "python_sdk-$(python_tag)-$(sum_of "$tests/hosts/python_sdk/requirements.txt")" ;;
 	go_sdk) echo "go_sdk-$(cd "$tests/hosts/go_sdk" && sum_of main.go go.mod go.sum)" ;;
 	java_sdk) echo "java_sdk-$(sum_of "$tests"/hosts/java_sdk/*)" ;;
+	metric_clients) echo "metric_clients-$(cd "$tests/hosts/metric_clients" && sum_of Metrics.java pom.xml)" ;;
 	pytest) echo "pytest-$(python_tag)-$(sum_of "$tests/e2e/requirements.txt")" ;;
 	*) return 1 ;;
 	esac
@@ -257,6 +260,12 @@ build_java_sdk() {
 	cp "$tests"/hosts/java_sdk/* .
 	fetch_jars
 	javac -encoding UTF-8 -cp 'lib/*' -d classes Spans.java
+}
+
+build_metric_clients() {
+	cp "$tests"/hosts/metric_clients/Metrics.java "$tests"/hosts/metric_clients/pom.xml .
+	fetch_jars
+	javac -encoding UTF-8 -cp 'lib/*' -d classes Metrics.java
 }
 
 build_pytest() {

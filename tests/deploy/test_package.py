@@ -102,9 +102,11 @@ def start(podman, debian, unit, folder):
 
 
 def configure(port, folder):
+    """Remote write, for the library that is loaded for it alone, and that no table of the program names."""
     (folder / "oxpecker.yaml").write_text(
         f'listen: "127.0.0.1:{port}"\nreceive: {{ otlp: {{ http: "127.0.0.1:{free_port()}" }} }}\n'
-        'service: { environment: "${file:place}" }\n')
+        'service: { environment: "${file:place}" }\nexit: { within: 5s }\n'
+        'metrics: { export: { remote_write: "http://127.0.0.1:1/" } }\n')
 
 
 def test_the_package_is_installed_run_removed_and_purged(podman, debian, shared, tmp_path):

@@ -164,16 +164,16 @@ def test_ten_thousand_files_rotated_at_once(oxpecker, fault_server, tmp_path):
         write(path, 0, 1)
     agent = oxpecker(config(folder / "*.log", server.url))
     try:
-        wait_delivered(agent, 2 * FILES, 600)
+        wait_delivered(agent, 2 * FILES)
         for path in names[:ROTATED]:
             path.rename(f"{path}.1")
         for number, path in enumerate(names):
             write(path, 3, 4)
             write(path.with_suffix(".log.1") if number < ROTATED else path, 2)
-        wait_delivered(agent, 5 * FILES, 600)
+        wait_delivered(agent, 5 * FILES)
         for path in names:
             write(path, 5)
-        wait_delivered(agent, 6 * FILES, 600)
+        wait_delivered(agent, 6 * FILES)
     except AssertionError as failure:
         raise AssertionError(f"{failure}; {longest_slice(agent)}") from None
     found = sorted((int(d["of"]), d["n"]) for d in documents_of(server).values())
