@@ -10,6 +10,7 @@
 #include "spool/books.h"
 #include "pipeline/chain_samples.h"
 #include "pipeline/sender.h"
+#include "proto/samples_item.h"
 #include "registry.h"
 #include "state/state.h"
 
@@ -51,7 +52,12 @@ static void on_series_unspool(void *context, const struct batch_row *rows, size_
 	spool_unspool(context, rows, count);
 }
 
-static const struct source_hooks series_hooks = { .unspool = on_series_unspool };
+static void on_series_refill(void *context)
+{
+	spool_refill(context);
+}
+
+static const struct source_hooks series_hooks = { .unspool = on_series_unspool, .refill = on_series_refill };
 
 /* Adds the source of what goes out of the series to this exporter. */
 static int add_series_source(struct agent *a, const struct outlet *o, bool any_names)
@@ -62,6 +68,7 @@ static int add_series_source(struct agent *a, const struct outlet *o, bool any_n
 			.rewind = REWIND_NONE,
 			.limits = { .bytes = 1, .records = 1, .age = DURATION_S(1) }, /* each offer goes at once */
 			.generation = state_generation_next(a->core.state),
+			.when = samples_when,
 			.hooks = &series_hooks,
 			.context = &a->spool });
 	struct books_disk disk;

@@ -13,6 +13,7 @@
 #include "component.h"
 #include "proto/otlp_any.h"
 #include "proto/otlp_line.h"
+#include "proto/otlp_native.h"
 
 enum {
 	LOOK_MS = 2000, /* how often it looks for meters whose time is over */
@@ -38,7 +39,8 @@ static const char *const identifying[] = { "service.namespace", "service.name", 
 /* A word for labels and logs. */
 static const char *fault_name(enum otlp_point_fault fault)
 {
-	static const char *const names[] = { "broken", "name", "temporality", "value", "bounds", "resources", "size" };
+	static const char *const names[] = { "broken", "name", "temporality", "value", "bounds", "scale", "resources",
+		"size" };
 
 	return fault < OTLP_POINT_BROKEN ? meter_refusal_name((enum meter_refusal)fault)
 					 : names[fault - OTLP_POINT_BROKEN];
@@ -59,9 +61,10 @@ const char *otlp_point_fault_reason(enum otlp_point_fault fault)
 					   "monotonic must be cumulative",
 		[OTLP_POINT_VALUE] = "a counter must be a finite number, and not below 0",
 		[OTLP_POINT_BOUNDS_BAD] = "its bounds or quantiles are over 512 or not ascending numbers, or there is "
-					  "not one bucket more than bounds",
+					  "not one bucket more than bounds, or buckets that do not add up to its count",
+		[OTLP_POINT_SCALE] = "the scale of an exponential histogram must be -4 or above",
 		[OTLP_POINT_RESOURCES] = "there are 1,000 resources with a job and an instance of their own",
-		[OTLP_POINT_SIZE] = "it, its scope or its resource has more than 256 KiB",
+		[OTLP_POINT_SIZE] = "it, its scope or its resource has more than 256 KiB, or 4,096 fields",
 	};
 
 	return reasons[fault];
@@ -255,8 +258,9 @@ static enum meter_kind kind_of(const struct otlp_metric *metric)
 	case OTLP_SUM:
 		return metric->monotonic ? METER_COUNTER : METER_GAUGE;
 	case OTLP_HISTOGRAM:
-	case OTLP_EXPONENTIAL:
 		return METER_HISTOGRAM;
+	case OTLP_EXPONENTIAL:
+		return METER_NATIVE;
 	case OTLP_SUMMARY:
 		return METER_SUMMARY;
 	default:
@@ -307,6 +311,18 @@ static bool read_buckets(struct otlp_meters *m, const struct otlp_point *p, stru
 	return ascend(m->bounds, count);
 }
 
+static enum otlp_point_fault read_native(struct otlp_meters *m, const struct otlp_point *p, struct meter_state *s)
+{
+	static const enum otlp_point_fault faults[] = { [OTLP_NATIVE_FINE] = OTLP_POINT_FINE,
+		[OTLP_NATIVE_SCALE] = OTLP_POINT_SCALE,
+		[OTLP_NATIVE_BUCKETS] = OTLP_POINT_BOUNDS_BAD };
+
+	*s = (struct meter_state){
+		.native = &m->native.all, .created_ns = p->start_ns, .sum = p->sum, .no_sum = !p->has_sum
+	};
+	return faults[otlp_native_read(p, &m->native)];
+}
+
 /* A histogram that may have observations below zero has a sum that may fall: it is left out (OpenMetrics 1.0,
  * "Histogram"). */
 static enum otlp_point_fault read_state(
@@ -319,9 +335,7 @@ static enum otlp_point_fault read_state(
 		return w->bound_count <= OTLP_BOUNDS_MAX && ascend(m->bounds, w->bound_count) ? OTLP_POINT_FINE
 											      : OTLP_POINT_BOUNDS_BAD;
 	}
-	if (p->metric.kind == OTLP_EXPONENTIAL)
-		m->numbers[0] = p->count;
-	else if (!read_buckets(m, p, w))
+	if (!read_buckets(m, p, w))
 		return OTLP_POINT_BOUNDS_BAD;
 	s->no_sum = !p->has_sum || (w->bound_count > 0 && m->bounds[0] < 0);
 	return OTLP_POINT_FINE;
@@ -330,6 +344,8 @@ static enum otlp_point_fault read_state(
 static enum otlp_point_fault read_value(
 	struct otlp_meters *m, const struct otlp_point *p, struct meter_wanted *w, struct meter_state *s)
 {
+	if (w->kind == METER_NATIVE)
+		return read_native(m, p, s);
 	if (w->kind == METER_HISTOGRAM || w->kind == METER_SUMMARY)
 		return read_state(m, p, w, s);
 	if (!p->has_value)
@@ -382,12 +398,26 @@ static bool is_news(struct otlp_meters *m, struct meter *meter, const struct otl
 	return true;
 }
 
-static void apply(struct otlp_meters *m, struct meter *meter, const struct otlp_point *p, const struct meter_state *s)
+static enum otlp_point_fault apply_native(
+	struct otlp_meters *m, struct meter *meter, bool delta, const struct meter_state *s)
+{
+	unsigned merged = 0;
+	int failed = delta ? meter_add_native(meter, s, now(m), &merged) : meter_set_native(meter, s, now(m));
+
+	*m->coarser += m->native.merged > 0 || merged > 0;
+	return !failed             ? OTLP_POINT_FINE
+	       : failed == -ERANGE ? OTLP_POINT_BOUNDS_BAD
+				   : (enum otlp_point_fault)METER_BYTES;
+}
+
+static enum otlp_point_fault apply(
+	struct otlp_meters *m, struct meter *meter, const struct otlp_point *p, const struct meter_state *s)
 {
 	enum meter_kind kind = meter_kind(meter);
 	bool delta = is_delta(&p->metric);
 
-	*m->parts += p->metric.kind == OTLP_EXPONENTIAL;
+	if (kind == METER_NATIVE)
+		return apply_native(m, meter, delta, s);
 	if (kind == METER_HISTOGRAM && delta)
 		meter_add_state(meter, s, now(m));
 	else if (kind == METER_HISTOGRAM || kind == METER_SUMMARY)
@@ -396,6 +426,7 @@ static void apply(struct otlp_meters *m, struct meter *meter, const struct otlp_
 		meter_add(meter, p->value, now(m));
 	else
 		meter_set(meter, p->value, now(m));
+	return OTLP_POINT_FINE;
 }
 
 static void end(struct otlp_meters *m, const struct meter_wanted *w)
@@ -410,6 +441,11 @@ static void end(struct otlp_meters *m, const struct meter_wanted *w)
 static uint64_t origin_of(const struct otlp_meters *m)
 {
 	return 1 + m->options.scope_labels;
+}
+
+static bool has_exemplars(enum meter_kind kind)
+{
+	return kind == METER_COUNTER || kind == METER_HISTOGRAM || kind == METER_NATIVE;
 }
 
 static enum otlp_point_fault take(struct otlp_meters *m, const struct otlp_point *p)
@@ -441,12 +477,12 @@ static enum otlp_point_fault take(struct otlp_meters *m, const struct otlp_point
 	if (!meter)
 		return (enum otlp_point_fault)why;
 	*m->overflow += why != METER_FITS;
-	if (why != METER_FITS || is_news(m, meter, p)) {
-		apply(m, meter, p, &state);
-		if (why == METER_FITS && (w.kind == METER_COUNTER || w.kind == METER_HISTOGRAM))
-			otlp_exemplars_take(m->meters, meter, p, &m->labels);
-	}
-	return OTLP_POINT_FINE;
+	if (why == METER_FITS && !is_news(m, meter, p))
+		return OTLP_POINT_FINE;
+	fault = apply(m, meter, p, &state);
+	if (!fault && why == METER_FITS && has_exemplars(w.kind))
+		otlp_exemplars_take(m->meters, meter, p, &m->labels);
+	return fault;
 }
 
 static void refuse(struct otlp_meters *m, enum otlp_point_fault fault, struct bytes name)
@@ -563,8 +599,8 @@ static void count_in(struct otlp_meters *m, struct host *host)
 		"Points that were older than the latest of their series, which stays.");
 	m->repeated = host_counter(
 		host, "metric_points_repeated_total", "Deltas with the times of the one before, which were not added.");
-	m->parts = host_counter(host, "metric_points_not_whole_total",
-		"Points of exponential histograms, of which only count and sum are shown.");
+	m->coarser = host_counter(host, "metric_points_coarser_total",
+		"Points of exponential histograms whose series lost resolution, since it had too many buckets.");
 	m->cut = host_counter(host, "metric_resources_cut_total",
 		"Times target_info of a resource was made without some of its attributes: those beyond 62, or a value "
 		"of over 1 KiB.");

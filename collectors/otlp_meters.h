@@ -5,7 +5,7 @@
  *	gauge, sum that is not monotonic	gauge
  *	monotonic sum				counter; one with delta temporality is added up
  *	histogram				histogram; delta is added up, each bucket by itself
- *	exponential histogram			histogram without bounds, and counted as not whole
+ *	exponential histogram			native histogram; delta is added up
  *	summary					summary
  *
  * Names: proto/otlp_metric_name.h. Labels are the attributes of the point, then otel_scope_*, and job and instance of
@@ -54,6 +54,7 @@ enum otlp_point_fault {
 	OTLP_POINT_TEMPORALITY,
 	OTLP_POINT_VALUE,
 	OTLP_POINT_BOUNDS_BAD, /* or its buckets */
+	OTLP_POINT_SCALE, /* of an exponential histogram: coarser than a native one can be */
 	OTLP_POINT_RESOURCES, /* too many of them */
 	OTLP_POINT_SIZE, /* of it, its scope or its resource: beyond OTLP_POINT_MAX */
 	OTLP_POINT_FAULTS,
@@ -88,10 +89,11 @@ struct otlp_meters {
 	struct otlp_labels labels;
 	uint64_t numbers[OTLP_BOUNDS_MAX + 1];
 	double bounds[OTLP_BOUNDS_MAX], values[OTLP_BOUNDS_MAX];
+	struct native_sum native;
 
 	char latest[OTLP_POINT_FAULTS][SERIES_NAME_SHOWN]; /* the metric */
 	bool told[OTLP_POINT_FAULTS];
-	uint64_t *points, *late, *repeated, *parts, *cut, *overflow, *refused[OTLP_POINT_FAULTS], *series;
+	uint64_t *points, *late, *repeated, *coarser, *cut, *overflow, *refused[OTLP_POINT_FAULTS], *series;
 };
 
 /* For people: what was wrong, or what was expected. */

@@ -129,6 +129,7 @@ static void begin_page(struct push_groups *all, struct push_page *p)
 	p->shown = 0;
 	all->family = (struct push_family){ .seed = all->seed };
 	exposition_read_begin(&all->reader, p->format, &events, all);
+	exposition_read_in_slices(&all->reader);
 }
 
 static void free_pages(struct push_groups *all, struct push_group *g)
@@ -272,9 +273,11 @@ static size_t read_some(struct push_groups *all)
 	struct push_page *p = all->page;
 	size_t size = smaller(PIECE, p->text.size - all->at);
 
+	if (exposition_read_go_on(&all->reader))
+		return PIECE;
 	(void)exposition_read_feed(&all->reader, p->text.data + all->at, size);
 	all->at += size;
-	if (all->at < p->text.size)
+	if (all->at < p->text.size || exposition_read_is_behind(&all->reader))
 		return size;
 	if (exposition_read_end(&all->reader) != EXPOSITION_FINE)
 		host_log(all->host, LOG_LEVEL_ERROR, "a page of job \"%s\": %s", job_of(p->group),

@@ -279,14 +279,20 @@ void push_walk_begin(struct push_walk *w, struct bytes text, enum exposition_for
 	buffer_init(&w->key, KEY_MAX);
 	buffer_init(&w->group, KEY_MAX);
 	exposition_read_begin(&w->reader, format, &events, w);
+	exposition_read_in_slices(&w->reader);
 }
 
 bool push_walk_some(struct push_walk *w, size_t bytes)
 {
 	size_t size = smaller(bytes, w->text.size - w->at);
-	enum exposition_fault fault = exposition_read_feed(&w->reader, w->text.data + w->at, size);
+	enum exposition_fault fault;
 
+	if (exposition_read_go_on(&w->reader))
+		return true;
+	fault = exposition_read_feed(&w->reader, w->text.data + w->at, size);
 	w->at += size;
+	if (!fault && exposition_read_is_behind(&w->reader))
+		return true;
 	if (!fault && w->at == w->text.size)
 		fault = exposition_read_end(&w->reader); /* the last line may have no line feed */
 	w->failed |= fault != EXPOSITION_FINE;

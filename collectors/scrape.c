@@ -116,8 +116,9 @@ static bool scrape_check(const void *config, char *why, size_t room)
 }
 
 /*
- * Invariant: a scrape is under way while it `waits` until what earlier ones left is freed, or call != NULL; then the
- * target is being staged once its head has come.
+ * Invariant: a scrape is under way while it `waits` until what earlier ones left is freed, or call != NULL, or `slices`
+ * is waiting: the page has come, and the rest of its last metric is being staged. The target is being staged once the
+ * head has come.
  */
 struct collector {
 	struct host *host;
@@ -129,7 +130,7 @@ struct collector {
 	struct http_call *call;
 	struct exposition_reader page;
 	struct loop_timer timer;
-	struct loop_soon tidy;
+	struct loop_soon tidy, slices;
 	bool waits;
 	char accept[PROTOCOLS_ACCEPT_SIZE]; /* the header */
 	char url[URL_MAX], asked[URL_MAX]; /* the target's; what is asked now, behind redirects */
@@ -161,6 +162,7 @@ static void on_head(void *context, unsigned status, const char *content_type)
 		exposition_read_begin(&c->page, format, &relabelling_events, &c->relabel);
 	else
 		exposition_read_begin(&c->page, format, &series_events, c->target);
+	exposition_read_in_slices(&c->page);
 	relabelling_begin(&c->relabel, c->target, c->labels, c->config->labels->count);
 	series_begin(c->target);
 	c->parsing = true;
@@ -172,6 +174,13 @@ static bool on_piece(void *context, struct bytes piece)
 
 	c->bytes += piece.size;
 	return c->parsing && exposition_read_feed(&c->page, piece.data, piece.size) == EXPOSITION_FINE;
+}
+
+static bool on_busy(void *context)
+{
+	struct collector *c = context;
+
+	return c->parsing && exposition_read_go_on(&c->page);
 }
 
 static void on_line(void *context, struct bytes line)
@@ -195,6 +204,14 @@ static void write_status(const struct collector *c, const struct http_reply *rep
 	snprintf(why, WHY_MAX, "HTTP %u%s%s", reply->status, says ? ": " : "", said);
 }
 
+static const char *what_is_unread(struct collector *c, char *why)
+{
+	if (exposition_read_end(&c->page) == EXPOSITION_FINE)
+		return NULL;
+	snprintf(why, WHY_MAX, "no exposition: %s", exposition_read_what(&c->page));
+	return why;
+}
+
 /* NULL if the page was fine, otherwise why it was not. */
 static const char *what_is_wrong(struct collector *c, const struct http_reply *reply, char *why)
 {
@@ -204,10 +221,8 @@ static const char *what_is_wrong(struct collector *c, const struct http_reply *r
 		snprintf(why, WHY_MAX, "\"%s\" is not an exposition format that is read here", reply->content_type);
 	else if (reply->end != HTTP_END_ANSWER && reply->end != HTTP_END_STOPPED)
 		snprintf(why, WHY_MAX, "%s", reply->error);
-	else if (exposition_read_end(&c->page) != EXPOSITION_FINE)
-		snprintf(why, WHY_MAX, "no exposition: %s", exposition_read_what(&c->page));
 	else
-		return NULL;
+		return what_is_unread(c, why);
 	return why;
 }
 
@@ -278,7 +293,7 @@ static void end_scrape(struct collector *c, const char *why)
 
 static bool is_under_way(const struct collector *c)
 {
-	return c->call || c->waits;
+	return c->call || c->waits || c->slices.waiting;
 }
 
 static void ask(struct collector *c);
@@ -313,7 +328,24 @@ static void on_done(void *context, const struct http_reply *reply)
 	access_answered(&c->access, reply->status);
 	if (is_redirected(c, reply, why))
 		return;
+	if (reply->end == HTTP_END_ANSWER && c->parsing && exposition_read_is_behind(&c->page)) {
+		c->call = NULL;
+		loop_soon_run(&c->slices);
+		return;
+	}
 	end_scrape(c, *why ? why : what_is_wrong(c, reply, why));
+}
+
+/* Of a page that has come whole. */
+static void on_slice(void *context)
+{
+	struct collector *c = context;
+	char why[WHY_MAX];
+
+	if (exposition_read_go_on(&c->page))
+		loop_soon_run(&c->slices);
+	else
+		end_scrape(c, what_is_unread(c, why));
 }
 
 static void ask(struct collector *c)
@@ -328,6 +360,7 @@ static void ask(struct collector *c)
 		.tls = c->config->tls ? access_tls(&c->access) : NULL,
 		.head = on_head,
 		.piece = on_piece,
+		.busy = on_busy,
 		.line = on_line,
 		.done = on_done,
 		.context = c,
@@ -428,6 +461,7 @@ static void scrape_stop(struct collector *c)
 		http_call_cancel(c->call);
 	c->call = NULL;
 	c->waits = false;
+	loop_soon_done(&c->slices);
 }
 
 static void scrape_destroy(struct collector *c)
@@ -475,6 +509,7 @@ static int scrape_create(const void *config, struct host *host, struct collector
 	protocols_accept(c->config->scrape_protocols, c->accept);
 	loop_timer_init(&c->timer, host_loop(host), on_timer, c);
 	loop_soon_init(&c->tidy, host_loop(host), on_tidy, c);
+	loop_soon_init(&c->slices, host_loop(host), on_slice, c);
 	failed = access_init(&c->access, &c->config->access, host);
 	if (!failed)
 		failed = new_target(c);

@@ -91,11 +91,13 @@ void exposition_init(struct exposition_parser *p, enum exposition_format format,
 	p->limits = *limits;
 	p->format = format;
 	buffer_init(&p->partial, limits->line);
+	buffer_init(&p->native, limits->line);
 }
 
 void exposition_done(struct exposition_parser *p)
 {
 	buffer_done(&p->partial);
+	buffer_done(&p->native);
 }
 
 /* The beginning of `rest`, readable for people. */
@@ -346,6 +348,34 @@ static bool read_head(struct exposition_parser *p, struct rest *r, struct exposi
 	return true;
 }
 
+/* What stands between two texts of the word, of which the second may be empty: all up to its end. */
+static struct bytes between(struct bytes word, const char *before, const char *behind)
+{
+	const char *from = memmem(word.data, word.size, before, strlen(before)), *end = bytes_end(word), *to;
+
+	if (!from)
+		return (struct bytes){ NULL, 0 };
+	from += strlen(before);
+	to = memmem(from, (size_t)(end - from), behind, strlen(behind));
+	return (struct bytes){ from, to ? (size_t)(to - from) : 0 };
+}
+
+/* As exposition_write_native() has it. */
+static bool read_native(struct exposition_parser *p, struct bytes word, struct exposition_sample *s)
+{
+	struct bytes sum = between(word, "{sum:", ","), text = between(word, ",native:", "}");
+	char *to = buffer_reserve(&p->native, text.size + 1);
+	size_t size = 0;
+
+	if (!to)
+		return fail(p, EXPOSITION_NO_MEMORY, NULL, "out of memory");
+	if (text.size == 0 || !exposition_number_parse(sum, &s->value) ||
+		base64_parse(text, to, text.size, &size) < text.size - smaller(text.size, 2))
+		return fail(p, EXPOSITION_BAD_VALUE, NULL, "a native histogram expected");
+	s->native = (struct bytes){ to, size };
+	return true;
+}
+
 static bool read_value(struct exposition_parser *p, struct rest *r, struct exposition_sample *s)
 {
 	struct rest from;
@@ -355,6 +385,8 @@ static bool read_value(struct exposition_parser *p, struct rest *r, struct expos
 	skip_blanks(p, r);
 	from = *r;
 	s->value_text = read_word(p, r);
+	if (UNLIKELY(p->natives && at(&from, '{')))
+		return read_native(p, s->value_text, s);
 	if (s->value_text.size > EXPOSITION_NUMBER_MAX)
 		return exceed(p, EXPOSITION_NUMBER_LENGTH);
 	return exposition_number_parse(s->value_text, &s->value) || fail(p, EXPOSITION_BAD_VALUE, &from,

@@ -85,8 +85,9 @@ struct exposition_sample {
 	bool has_timestamp;
 	int64_t timestamp_ms; /* since 1970; OpenMetrics' seconds are rounded, and end at 9e15 */
 	struct bytes exemplar; /* `{…} value timestamp`; empty: none, or one that a reader might not take */
-	/* Of protobuf: a native histogram (native_histogram.h) has the name of its family, and these are its fields of
-	 * metrics.proto but for the sum. Its _bucket, _sum and _count follow. */
+	/* Of protobuf, or of exposition_parser.natives: a native histogram (native_histogram.h) has the name of its
+	 * family, and these are its fields of metrics.proto but for the sum. Of protobuf, its _bucket, _sum and _count
+	 * follow; else the value is the sum. */
 	struct bytes native;
 	bool bad_native; /* such a one that readers would refuse; then nothing else is set but the name */
 	bool created; /* of protobuf: when what the last sample counts began; it belongs to the same family */
@@ -136,6 +137,8 @@ struct exposition_parser {
 	enum exposition_format format;
 	enum exposition_fault fault;
 	bool ended; /* `# EOF` was read */
+	bool natives; /* set behind exposition_init(): lines of exposition_write_native() are read, too */
+	struct buffer native; /* of the line at hand */
 	bool skipping, comment; /* the line under way is too long; it is metadata or a comment */
 	enum exposition_excess excess; /* of this line */
 	uint64_t line; /* so far */

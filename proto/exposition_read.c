@@ -15,6 +15,22 @@ void exposition_read_begin(struct exposition_reader *r, enum exposition_format f
 		family_reader_init(&r->families, &exposition_limits_default, events, context);
 }
 
+void exposition_read_in_slices(struct exposition_reader *r)
+{
+	if (!is_text(r))
+		family_reader_in_slices(&r->families);
+}
+
+bool exposition_read_go_on(struct exposition_reader *r)
+{
+	return !is_text(r) && family_reader_go_on(&r->families);
+}
+
+bool exposition_read_is_behind(const struct exposition_reader *r)
+{
+	return !is_text(r) && family_reader_is_behind(&r->families);
+}
+
 enum exposition_fault exposition_read_feed(struct exposition_reader *r, const char *data, size_t size)
 {
 	return is_text(r) ? exposition_feed(&r->text, data, size) : family_reader_feed(&r->families, data, size);

@@ -18,6 +18,10 @@ struct exposition_reader {
 /* The format must not be EXPOSITION_UNKNOWN. The ceilings are exposition_limits_default. */
 void exposition_read_begin(
 	struct exposition_reader *, enum exposition_format, const struct exposition_events *, void *context);
+/* As those of family_reader: a large metric is told in slices. Of text, nothing ever is. */
+void exposition_read_in_slices(struct exposition_reader *);
+bool exposition_read_go_on(struct exposition_reader *);
+bool exposition_read_is_behind(const struct exposition_reader *);
 /* These answer the first fault. */
 enum exposition_fault exposition_read_feed(struct exposition_reader *, const char *data, size_t size);
 enum exposition_fault exposition_read_end(struct exposition_reader *) MUST_CHECK; /* the page has ended */

@@ -131,6 +131,31 @@ int exposition_write_sample(struct buffer *b, const struct exposition_line *line
 	return 0;
 }
 
+int exposition_write_native(struct buffer *b, const struct exposition_line *line)
+{
+	const unsigned char *p = (const unsigned char *)line->native.data;
+	size_t groups = (line->native.size + 2) / 3;
+	char *to;
+	int failed = exposition_line_room(
+		b, line->head.size + 2 * EXPOSITION_NUMBER_SIZE + 32 + BASE64_GROUP * groups + 1, &to);
+
+	if (failed)
+		return failed;
+	to = put(put(to, line->head.data, line->head.size), " {sum:", 6);
+	to += exposition_number_format(line->value, to);
+	to = put(to, ",native:", 8);
+	for (size_t i = 0; i < groups; i++, to += BASE64_GROUP)
+		base64_group(p + 3 * i, line->native.size - 3 * i, to);
+	*to++ = '}';
+	if (line->has_timestamp) {
+		*to++ = ' ';
+		to += exposition_seconds_format(line->timestamp_ms, to);
+	}
+	*to++ = '\n';
+	b->size = (size_t)(to - b->data);
+	return 0;
+}
+
 size_t exposition_unescape(struct bytes text, enum exposition_format format, char *to)
 {
 	size_t n = 0;

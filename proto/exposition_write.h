@@ -29,6 +29,9 @@ struct exposition_line {
 	struct bytes exemplar; /* `{…} value timestamp`, or empty; text has none */
 	struct bytes native; /* of protobuf: the fields of a native histogram, or empty */
 };
+/* Of a native histogram, as only exposition_parser.natives reads it: `head {sum:1.5,native:BASE64}`, with the sum as
+ * the line's value. 0, -ENOSPC or -ENOMEM. */
+int exposition_write_native(struct buffer *, const struct exposition_line *) MUST_CHECK;
 /* 0, -ENOSPC or -ENOMEM. */
 int exposition_write_sample(struct buffer *, const struct exposition_line *, enum exposition_format) MUST_CHECK;
 /* Room for a line of at most `size` bytes, which the caller writes to *ret and adds to `size` of the buffer. The same

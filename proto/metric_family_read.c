@@ -17,9 +17,9 @@ enum {
 	NAME_SHOWN = 60,
 	SUFFIX_MAX = 16,
 	NUMBERS_MAX = 3 * EXPOSITION_NUMBER_SIZE,
-	NATIVE_EXEMPLARS_MAX = 10, /* as many as client_golang keeps */
-	/* A bucket has a count of 10 bytes and a span of 22 at most. */
-	NATIVE_SIZE_MAX = 256 + NATIVE_BUCKETS_MAX * 32 + NATIVE_EXEMPLARS_MAX * (EXPOSITION_EXEMPLAR_MAX + 8),
+	SLICED_FROM = 16 << 10, /* bytes of a metric; of a smaller one all is told at once */
+	PARTS_AT_ONCE = 500, /* buckets or quantiles of a larger one: a fifth of a millisecond */
+	NATIVE_SIZE_MAX = NATIVE_WRITTEN_MAX + NATIVE_EXEMPLARS_MAX * (EXPOSITION_EXEMPLAR_MAX + 8),
 };
 
 void family_reader_init(struct family_reader *r, const struct exposition_limits *limits,
@@ -31,6 +31,7 @@ void family_reader_init(struct family_reader *r, const struct exposition_limits 
 	buffer_init(&r->help, limits->line);
 	buffer_init(&r->unit, limits->line);
 	buffer_init(&r->scratch, 8 * limits->line + (64 << 10));
+	buffer_init(&r->late, limits->page);
 }
 
 void family_reader_done(struct family_reader *r)
@@ -40,8 +41,11 @@ void family_reader_done(struct family_reader *r)
 	buffer_done(&r->help);
 	buffer_done(&r->unit);
 	buffer_done(&r->scratch);
+	buffer_done(&r->late);
 	free(r->native);
+	free(r->telling);
 	r->native = NULL;
+	r->telling = NULL;
 }
 
 /* Always false. */
@@ -447,25 +451,26 @@ static bool tell_quantile(struct metric *m, struct bytes message)
 	return more < 0 ? broken(m->reader, "a quantile") : tell(m, &t);
 }
 
-static bool tell_summary(struct metric *m)
-{
-	struct wire w = wire_of(m->body);
-	struct ends ends = { .created = { "", 0 } };
-	struct wire_field f;
-	int more;
+/* A histogram or a summary, which is told field by field. */
+struct telling {
+	struct metric metric;
+	struct wire left; /* of its body */
+	struct ends ends;
+	double parts; /* a count that is not whole */
+	bool ended; /* there was a bucket up to +Inf */
+};
 
-	while ((more = wire_next(&w, &f)) > 0)
-		if (f.number == SUMMARY_COUNT && f.type == WIRE_VARINT)
-			ends.count = (double)f.value;
-		else if (f.number == SUMMARY_SUM && f.type == WIRE_64)
-			ends.sum = real(f.value);
-		else if (f.number == SUMMARY_CREATED && f.type == WIRE_LENGTH)
-			ends.created = f.bytes;
-		else if (f.number == SUMMARY_QUANTILE && f.type == WIRE_LENGTH && !tell_quantile(m, f.bytes))
-			return false;
-	if (more < 0)
-		return broken(m->reader, "a summary");
-	return tell_ends(m, &ends);
+static bool tell_summary_field(struct telling *t, const struct wire_field *f)
+{
+	if (f->number == SUMMARY_COUNT && f->type == WIRE_VARINT)
+		t->ends.count = (double)f->value;
+	else if (f->number == SUMMARY_SUM && f->type == WIRE_64)
+		t->ends.sum = real(f->value);
+	else if (f->number == SUMMARY_CREATED && f->type == WIRE_LENGTH)
+		t->ends.created = f->bytes;
+	else if (f->number == SUMMARY_QUANTILE && f->type == WIRE_LENGTH)
+		return tell_quantile(&t->metric, f->bytes);
+	return true;
 }
 
 static bool tell_bucket_of(struct metric *m, double bound, double count, struct bytes exemplar)
@@ -550,7 +555,7 @@ static bool tell_native(struct metric *m)
 	if (!native_histogram_is(m->body))
 		return true;
 	if (!r->native)
-		r->native = malloc(sizeof *r->native);
+		r->native = native_histogram_new();
 	if (!r->native)
 		return no_memory(r);
 	if (r->type == TYPE_GAUGE_HISTOGRAM || !native_histogram_read(r->native, m->body) ||
@@ -565,35 +570,72 @@ static bool tell_native(struct metric *m)
 	return tell(m, &t);
 }
 
-static bool tell_histogram(struct metric *m)
+static bool tell_histogram_field(struct telling *t, const struct wire_field *f)
 {
-	struct wire w = wire_of(m->body);
-	struct ends ends = { .created = { "", 0 } };
-	double parts = 0;
-	bool ended = false;
-	struct wire_field f;
-	int more;
+	if (f->number == HISTOGRAM_COUNT && f->type == WIRE_VARINT)
+		t->ends.count = (double)f->value;
+	else if (f->number == HISTOGRAM_COUNT_FLOAT && f->type == WIRE_64)
+		t->parts = real(f->value);
+	else if (f->number == HISTOGRAM_SUM && f->type == WIRE_64)
+		t->ends.sum = real(f->value);
+	else if (f->number == HISTOGRAM_CREATED && f->type == WIRE_LENGTH)
+		t->ends.created = f->bytes;
+	else if (f->number == HISTOGRAM_BUCKET && f->type == WIRE_LENGTH)
+		return tell_bucket(&t->metric, f->bytes, &t->ended);
+	return true;
+}
 
-	if (!tell_native(m))
+static bool is_summary(const struct telling *t)
+{
+	return t->metric.reader->type == TYPE_SUMMARY;
+}
+
+static bool tell_the_end(struct telling *t)
+{
+	const struct bytes none = { "", 0 };
+
+	if (t->parts != 0)
+		t->ends.count = t->parts;
+	if (!is_summary(t) && !t->ended && !tell_bucket_of(&t->metric, HUGE_VAL, t->ends.count, none))
 		return false;
-	while ((more = wire_next(&w, &f)) > 0)
-		if (f.number == HISTOGRAM_COUNT && f.type == WIRE_VARINT)
-			ends.count = (double)f.value;
-		else if (f.number == HISTOGRAM_COUNT_FLOAT && f.type == WIRE_64)
-			parts = real(f.value);
-		else if (f.number == HISTOGRAM_SUM && f.type == WIRE_64)
-			ends.sum = real(f.value);
-		else if (f.number == HISTOGRAM_CREATED && f.type == WIRE_LENGTH)
-			ends.created = f.bytes;
-		else if (f.number == HISTOGRAM_BUCKET && f.type == WIRE_LENGTH && !tell_bucket(m, f.bytes, &ended))
-			return false;
+	return tell_ends(&t->metric, &t->ends);
+}
+
+/* The next so many fields. False: that was all, or there is a fault. */
+static bool tell_some(struct telling *t, size_t count)
+{
+	struct family_reader *r = t->metric.reader;
+	struct wire_field f;
+	int more = 1;
+
+	while (!r->fault && count-- > 0 && (more = wire_next(&t->left, &f)) > 0)
+		(void)(is_summary(t) ? tell_summary_field(t, &f) : tell_histogram_field(t, &f));
 	if (more < 0)
-		return broken(m->reader, "a histogram");
-	if (parts != 0)
-		ends.count = parts;
-	if (!ended && !tell_bucket_of(m, HUGE_VAL, ends.count, (struct bytes){ "", 0 }))
+		broken(r, is_summary(t) ? "a summary" : "a histogram");
+	if (more == 0 && !r->fault)
+		(void)tell_the_end(t);
+	return more > 0 && !r->fault;
+}
+
+/* At once, unless it is large, stands where it stays, and the caller wants slices. */
+static bool tell_parts(struct telling *t)
+{
+	struct family_reader *r = t->metric.reader;
+	bool slices = r->in_slices && r->completed && t->metric.body.size > SLICED_FROM;
+
+	t->left = wire_of(t->metric.body);
+	t->ends = (struct ends){ .created = { "", 0 } };
+	t->parts = 0;
+	t->ended = false;
+	if (!is_summary(t) && !tell_native(&t->metric))
 		return false;
-	return tell_ends(m, &ends);
+	if (!tell_some(t, slices ? PARTS_AT_ONCE : SIZE_MAX))
+		return !r->fault;
+	r->telling = malloc(sizeof *t);
+	if (!r->telling)
+		return no_memory(r);
+	*r->telling = *t;
+	return true;
 }
 
 static const unsigned char kinds[TYPE_NUMBERS] = {
@@ -679,27 +721,28 @@ static bool begin_family(struct family_reader *r)
 
 static bool take_metric(struct family_reader *r, struct bytes message)
 {
-	struct metric m;
+	struct telling t;
+	struct metric *m = &t.metric;
 
-	m.reader = r;
-	m.body = (struct bytes){ "", 0 };
-	m.time_ms = 0;
-	m.count = 0;
-	m.quoted = false;
-	m.excess = EXPOSITION_FITS;
+	m->reader = r;
+	m->body = (struct bytes){ "", 0 };
+	m->time_ms = 0;
+	m->count = 0;
+	m->quoted = false;
+	m->excess = EXPOSITION_FITS;
 	if (!r->begun && !begin_family(r))
 		return false;
 	buffer_clear(&r->scratch);
 	if (!buffer_reserve(&r->scratch,
 		    4 * message.size + 2 * r->name.size + SUFFIX_MAX + NUMBERS_MAX + EXPOSITION_EXEMPLAR_MAX))
 		return no_memory(r);
-	if (!read_metric(&m, message))
+	if (!read_metric(m, message))
 		return false;
-	if (r->excess || m.excess)
-		return tell_excess(r, r->excess ? r->excess : m.excess);
-	if (r->type == TYPE_HISTOGRAM || r->type == TYPE_GAUGE_HISTOGRAM)
-		return tell_histogram(&m);
-	return r->type == TYPE_SUMMARY ? tell_summary(&m) : tell_plain(&m);
+	if (r->excess || m->excess)
+		return tell_excess(r, r->excess ? r->excess : m->excess);
+	if (r->type == TYPE_HISTOGRAM || r->type == TYPE_GAUGE_HISTOGRAM || r->type == TYPE_SUMMARY)
+		return tell_parts(&t);
+	return tell_plain(m);
 }
 
 static bool take_name(struct family_reader *r, struct bytes name)
@@ -904,9 +947,11 @@ static struct bytes complete(struct family_reader *r, struct bytes data)
 	data = behind(data, more);
 	if (r->partial.size < r->wanted)
 		return data;
+	r->completed = true;
 	used = take_next(r, buffer_bytes(&r->partial));
+	r->completed = false;
 	OXP_ASSERT(used == 0 || used == r->partial.size);
-	if (used > 0)
+	if (used > 0 && !r->telling)
 		buffer_clear(&r->partial);
 	return data;
 }
@@ -920,16 +965,10 @@ static void leave_family(struct family_reader *r)
 	r->named = false;
 }
 
-enum exposition_fault family_reader_feed(struct family_reader *r, const char *data, size_t size)
+/* What is behind a metric that is not told yet waits for it. */
+static void take_all(struct family_reader *r, struct bytes left)
 {
-	struct bytes left = { data, size };
-
-	if (!r->fault && size > r->limits.page - r->bytes) {
-		leave_family(r);
-		fail(r, EXPOSITION_PAGE_SIZE, "the page is too long");
-	}
-	r->bytes += r->fault ? 0 : size;
-	while (left.size > 0 && !r->fault) {
+	while (left.size > 0 && !r->fault && !r->telling) {
 		size_t used;
 		if (r->skipping > 0) {
 			left = skip(r, left);
@@ -947,11 +986,52 @@ enum exposition_fault family_reader_feed(struct family_reader *r, const char *da
 		}
 		left = behind(left, used);
 	}
+	if (left.size > 0 && r->telling && buffer_append(&r->late, left.data, left.size))
+		no_memory(r);
+}
+
+void family_reader_in_slices(struct family_reader *r)
+{
+	r->in_slices = true;
+}
+
+bool family_reader_is_behind(const struct family_reader *r)
+{
+	return r->telling != NULL;
+}
+
+bool family_reader_go_on(struct family_reader *r)
+{
+	struct buffer late = r->late;
+
+	if (!r->telling || (!r->fault && tell_some(r->telling, PARTS_AT_ONCE)))
+		return r->telling != NULL;
+	free(r->telling);
+	r->telling = NULL;
+	buffer_clear(&r->partial);
+	buffer_init(&r->late, r->limits.page);
+	take_all(r, buffer_bytes(&late));
+	buffer_done(&late);
+	return r->telling != NULL;
+}
+
+enum exposition_fault family_reader_feed(struct family_reader *r, const char *data, size_t size)
+{
+	while (family_reader_go_on(r))
+		;
+	if (!r->fault && size > r->limits.page - r->bytes) {
+		leave_family(r);
+		fail(r, EXPOSITION_PAGE_SIZE, "the page is too long");
+	}
+	r->bytes += r->fault ? 0 : size;
+	take_all(r, (struct bytes){ data, size });
 	return r->fault;
 }
 
 enum exposition_fault family_reader_end(struct family_reader *r)
 {
+	while (family_reader_go_on(r))
+		;
 	if (!r->fault && (r->left > 0 || r->skipping > 0 || r->partial.size > 0)) {
 		leave_family(r);
 		fail(r, EXPOSITION_CUT, "the page ends in the middle of it");

@@ -132,7 +132,7 @@ static void put_time(struct otlp_build *b, unsigned field, double seconds)
 }
 
 /* `{…} value timestamp`, as OpenMetrics has it. */
-static void put_exemplar(struct otlp_build *b, unsigned field, struct bytes text)
+void family_write_exemplar(struct otlp_build *b, unsigned field, struct bytes text)
 {
 	struct bytes rest = text, value, time;
 	struct label label;
@@ -350,7 +350,7 @@ static void put_bucket(struct otlp_build *b, const struct line *l)
 
 	put_count(b, BUCKET_COUNT, BUCKET_COUNT_FLOAT, l->in->value);
 	put_double(b, BUCKET_BOUND, l->bound);
-	put_exemplar(b, BUCKET_EXEMPLAR, l->in->exemplar);
+	family_write_exemplar(b, BUCKET_EXEMPLAR, l->in->exemplar);
 	otlp_build_end(b, begun);
 }
 
@@ -392,7 +392,7 @@ static void put_part(struct family_writer *w, struct otlp_build *b, const struct
 		put_double(b, PLAIN_VALUE, l->in->value);
 	w->native = w->native || l->in->native.size > 0;
 	if (w->type == EXPOSITION_COUNTER)
-		put_exemplar(b, COUNTER_EXEMPLAR, l->in->exemplar);
+		family_write_exemplar(b, COUNTER_EXEMPLAR, l->in->exemplar);
 	if (l->in->has_timestamp && !w->timed) {
 		w->timed = true;
 		w->time_ms = l->in->timestamp_ms;

@@ -18,6 +18,7 @@
 #define OXP_METRIC_FAMILY_WRITE_H
 
 #include "proto/exposition_write.h"
+#include "proto/otlp_build.h"
 
 /*
  * Invariant: `family`, `metric` and `kind` are where the content of the messages under way begins in the buffer, or 0;
@@ -48,6 +49,10 @@ int family_writer_line(struct family_writer *, struct buffer *to, const struct e
 int family_writer_created(struct family_writer *, struct buffer *to, double seconds) MUST_CHECK;
 /* Does nothing if no family is under way. 0, -ENOSPC or -ENOMEM. */
 int family_writer_end(struct family_writer *, struct buffer *to) MUST_CHECK;
+
+/* `{…} value timestamp`, as OpenMetrics has it, as a field of the message at hand; nothing, if it is empty. It takes
+ * three times as many bytes at most. */
+void family_write_exemplar(struct otlp_build *, unsigned field, struct bytes text);
 
 /* Whole lines of a page of our own, in which # TYPE stands before the samples: they become families. The last one stays
  * under way. 0, -ENOSPC or -ENOMEM. */

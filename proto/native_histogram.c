@@ -1,6 +1,8 @@
 #include "proto/native_histogram.h"
 
 #include <float.h>
+#include <math.h> /* NAN */
+#include <stdlib.h>
 
 #include "proto/metric_family.h"
 #include "proto/otlp_wire.h"
@@ -13,14 +15,24 @@ static double real(uint64_t bits)
 	return value;
 }
 
-static int64_t unzigzag(uint64_t value)
+void native_histogram_init(struct native_histogram *h, struct native_bucket *buckets, size_t room)
 {
-	return (int64_t)(value >> 1) ^ -(int64_t)(value & 1);
+	*h = (struct native_histogram){ .schema = NATIVE_SCHEMA_MAX,
+		.positive = { .room = room, .buckets = buckets },
+		.negative = { .room = room, .buckets = buckets + room } };
 }
 
-static uint64_t zigzag(int64_t value)
+struct native_histogram *native_histogram_new(void)
 {
-	return (uint64_t)value << 1 ^ (uint64_t)(value >> 63);
+	struct {
+		struct native_histogram histogram;
+		struct native_bucket buckets[2 * NATIVE_SIDE_MAX];
+	} *all = malloc(sizeof *all);
+
+	if (!all)
+		return NULL;
+	native_histogram_init(&all->histogram, all->buckets, NATIVE_SIDE_MAX);
+	return &all->histogram;
 }
 
 bool native_histogram_is(struct bytes histogram)
@@ -43,13 +55,13 @@ static bool add_count(struct native_side *s, bool is_float, uint64_t written)
 	struct native_bucket *b = &s->buckets[s->count];
 	int64_t sum = s->count > 0 ? (int64_t)b[-1].whole : 0;
 
-	if (s->count == NATIVE_SIDE_MAX)
+	if (s->count == s->room)
 		return false;
 	*b = (struct native_bucket){ .part = is_float ? real(written) : 0 };
 	s->count++;
 	if (is_float)
 		return b->part >= 0 && b->part <= DBL_MAX;
-	if (__builtin_add_overflow(sum, unzigzag(written), &sum) || sum < 0)
+	if (__builtin_add_overflow(sum, wire_unzigzag(written), &sum) || sum < 0)
 		return false;
 	b->whole = (uint64_t)sum;
 	return true;
@@ -104,7 +116,7 @@ static bool place(struct native_side *s, struct bytes span, size_t *placed, int6
 
 	while ((more = wire_next(&w, &f)) > 0)
 		if (f.number == SPAN_OFFSET && f.type == WIRE_VARINT)
-			offset = unzigzag(f.value);
+			offset = wire_unzigzag(f.value);
 		else if (f.number == SPAN_LENGTH && f.type == WIRE_VARINT)
 			length = f.value;
 	if (more < 0 || length > s->count - *placed || offset > INT32_MAX || offset < (first ? INT32_MIN : 0))
@@ -144,7 +156,7 @@ static bool read_numbers(struct native_histogram *h, struct bytes histogram, dou
 		else if (f.type == WIRE_VARINT && f.number == HISTOGRAM_ZERO_COUNT)
 			h->zero = f.value;
 		else if (f.type == WIRE_VARINT && f.number == HISTOGRAM_SCHEMA)
-			h->schema = unzigzag(f.value);
+			h->schema = wire_unzigzag(f.value);
 		else if (f.type == WIRE_64 && f.number == HISTOGRAM_COUNT_FLOAT)
 			h->count_part = real(f.value);
 		else if (f.type == WIRE_64 && f.number == HISTOGRAM_ZERO_COUNT_FLOAT)
@@ -177,21 +189,34 @@ static bool adds_up(const struct native_histogram *h, double sum)
 	return counted == h->count || (sum != sum && counted < h->count);
 }
 
-bool native_histogram_read(struct native_histogram *h, struct bytes histogram)
+/* *ret_sum stays as it is if there is none. */
+static bool read_all(struct native_histogram *h, struct bytes histogram, double *ret_sum)
 {
-	double sum = 0;
-
 	h->schema = 0;
 	h->zero_threshold = h->count_part = h->zero_part = 0;
 	h->count = h->zero = 0;
 	h->positive.count = h->negative.count = 0;
-	if (!read_numbers(h, histogram, &sum))
+	if (!read_numbers(h, histogram, ret_sum))
 		return false;
 	h->floats = h->count_part > 0 || h->zero_part > 0;
 	return h->schema >= NATIVE_SCHEMA_MIN && h->schema <= NATIVE_SCHEMA_READ_MAX && h->zero_threshold >= 0 &&
 	       h->zero_threshold <= DBL_MAX && read_counts(h, histogram) &&
 	       read_spans(&h->positive, histogram, HISTOGRAM_POSITIVE_SPAN) &&
-	       read_spans(&h->negative, histogram, HISTOGRAM_NEGATIVE_SPAN) && adds_up(h, sum);
+	       read_spans(&h->negative, histogram, HISTOGRAM_NEGATIVE_SPAN) && adds_up(h, *ret_sum);
+}
+
+bool native_histogram_read(struct native_histogram *h, struct bytes histogram)
+{
+	double sum = 0;
+
+	return read_all(h, histogram, &sum);
+}
+
+bool native_histogram_read_written(struct native_histogram *h, struct bytes histogram)
+{
+	double sum = NAN;
+
+	return read_all(h, histogram, &sum);
 }
 
 /* Half the resolution: (index 1 and 2) become 1, (3 and 4) 2. */
@@ -212,14 +237,20 @@ static void merge(struct native_side *s)
 	s->count = n;
 }
 
+void native_histogram_halve(struct native_histogram *h)
+{
+	OXP_ASSERT(h->schema > NATIVE_SCHEMA_MIN);
+	merge(&h->positive);
+	merge(&h->negative);
+	h->schema--;
+}
+
 bool native_histogram_reduce(struct native_histogram *h)
 {
 	while (h->schema > NATIVE_SCHEMA_MAX || h->positive.count + h->negative.count > NATIVE_BUCKETS_MAX) {
 		if (h->schema == NATIVE_SCHEMA_MIN)
 			return false;
-		merge(&h->positive);
-		merge(&h->negative);
-		h->schema--;
+		native_histogram_halve(h);
 	}
 	return true;
 }
@@ -236,7 +267,7 @@ static void put_span(struct otlp_build *b, unsigned field, int64_t offset, size_
 {
 	size_t begun = otlp_build_begin(b, field);
 
-	otlp_build_number(b, SPAN_OFFSET, zigzag(offset));
+	otlp_build_number(b, SPAN_OFFSET, wire_zigzag(offset));
 	otlp_build_number(b, SPAN_LENGTH, length);
 	otlp_build_end(b, begun);
 }
@@ -267,7 +298,7 @@ static void put_counts(struct otlp_build *b, unsigned field, const struct native
 		if (floats) {
 			otlp_build_raw(b, (struct bytes){ (const char *)&bucket->part, sizeof bucket->part });
 		} else {
-			otlp_build_varint(b, zigzag((int64_t)(bucket->whole - (uint64_t)before)));
+			otlp_build_varint(b, wire_zigzag((int64_t)(bucket->whole - (uint64_t)before)));
 			before = (int64_t)bucket->whole;
 		}
 	}
@@ -282,7 +313,7 @@ void native_histogram_write(const struct native_histogram *h, struct otlp_build 
 		put_double(b, HISTOGRAM_COUNT_FLOAT, h->count_part);
 	else
 		otlp_build_number(b, HISTOGRAM_COUNT, h->count);
-	otlp_build_number(b, HISTOGRAM_SCHEMA, zigzag(h->schema));
+	otlp_build_number(b, HISTOGRAM_SCHEMA, wire_zigzag(h->schema));
 	put_double(b, HISTOGRAM_ZERO_THRESHOLD, h->zero_threshold);
 	if (h->floats)
 		put_double(b, HISTOGRAM_ZERO_COUNT_FLOAT, h->zero_part);

@@ -8,7 +8,9 @@
 #include "proto/exemplar_read.h"
 #include "proto/exposition_family.h"
 #include "proto/exposition_write.h"
+#include "proto/native_fields.h"
 #include "proto/otlp_build.h"
+#include "proto/otlp_native.h"
 #include "proto/samples_item.h"
 
 enum {
@@ -36,6 +38,7 @@ enum {
 	METRIC_GAUGE = 5,
 	METRIC_SUM = 7,
 	METRIC_HISTOGRAM = 9,
+	METRIC_EXPONENTIAL = 10,
 	METRIC_SUMMARY = 11,
 	DATA_POINTS = 1,
 	DATA_TEMPORALITY = 2,
@@ -51,6 +54,8 @@ enum {
 	HISTOGRAM_BOUNDS = 7,
 	HISTOGRAM_EXEMPLARS = 8,
 	HISTOGRAM_ATTRIBUTES = 9,
+	EXPONENTIAL_ATTRIBUTES = 1,
+	EXPONENTIAL_EXEMPLARS = 11,
 	SUMMARY_QUANTILES = 6,
 	SUMMARY_ATTRIBUTES = 7,
 	QUANTILE_AT = 1,
@@ -77,6 +82,7 @@ struct point {
 	double value, sum, count;
 	int64_t at_ms, created_ms;
 	struct bytes exemplar; /* of the value */
+	struct bytes native; /* empty: it is no native histogram */
 	struct part parts[PARTS_MAX];
 	size_t part_count;
 };
@@ -87,6 +93,9 @@ struct builder {
 	struct buffer metrics; /* fields of ScopeMetrics */
 	struct samples_family family; /* of the metric at hand */
 	struct bytes name; /* that it has; without data: none is at hand */
+	bool exponential; /* its points are native histograms */
+	struct buffer natives; /* of the point at hand: those of the reader do not last */
+	struct native_histogram *native; /* for what is read; NULL before the first */
 	struct exemplar_read exemplar;
 	struct point point;
 };
@@ -280,12 +289,46 @@ static void put_summary(struct builder *b, struct otlp_build *m)
 	put_labels(b, m, SUMMARY_ATTRIBUTES);
 }
 
+static void put_native_exemplar(const struct point *p, const struct native_exemplar *e, struct otlp_build *m)
+{
+	size_t exemplar = otlp_build_begin(m, EXPONENTIAL_EXEMPLARS);
+	struct wire labels = e->labels;
+	struct exemplar_label label;
+
+	otlp_build_fixed64(m, EXEMPLAR_TIME, ns_of_ms(e->at_ms > 0 ? e->at_ms : p->at_ms));
+	otlp_build_fixed64(m, EXEMPLAR_DOUBLE, bits_of(e->value));
+	while (native_exemplar_label(&labels, &label.name, &label.value))
+		put_exemplar_label(&label, m);
+	otlp_build_end(m, exemplar);
+}
+
+/* False: OTLP has nothing for it. */
+static bool put_native(struct builder *b, struct otlp_build *m)
+{
+	struct point *p = &b->point;
+	struct wire exemplars = wire_of(p->native);
+	struct native_exemplar e;
+
+	if (p->created_ms == 0)
+		p->created_ms = native_fields_created(p->native);
+	put_times(p, m);
+	if (!native_histogram_read_written(b->native, p->native) || !otlp_native_write(b->native, m))
+		return false;
+	otlp_build_fixed64(m, POINT_SUM, bits_of(p->sum));
+	put_labels(b, m, EXPONENTIAL_ATTRIBUTES);
+	while (native_exemplar_next(&exemplars, &e))
+		put_native_exemplar(p, &e, m);
+	return true;
+}
+
 /* Twice what it needs at most, since texts that are mended get longer. */
 static size_t room_of(const struct point *p)
 {
 	size_t room = POINT_ROOM + 3 * p->text + p->label_count * LABEL_ROOM + p->part_count * PART_ROOM;
 
 	room += EXEMPLAR_ROOM + EXEMPLAR_GROWTH * p->exemplar.size;
+	if (p->native.size > 0)
+		room += OTLP_NATIVE_ROOM + EXEMPLAR_GROWTH * p->native.size;
 	for (size_t i = 0; i < p->part_count; i++)
 		room += EXEMPLAR_ROOM + EXEMPLAR_GROWTH * p->parts[i].exemplar.size;
 	return room;
@@ -301,13 +344,21 @@ static int end_point(struct builder *b)
 	if (!p->is_open)
 		return 0;
 	p->is_open = false;
+	if (p->native.size > 0 && !b->native)
+		b->native = native_histogram_new();
+	if (p->native.size > 0 && !b->native)
+		return -ENOMEM;
 	if (!p->has_value && !p->has_sum && !p->has_count && p->part_count == 0)
 		return 0; /* only when it was created */
 	m = (struct otlp_build){ buffer_reserve(&b->points, room), room, 0 };
 	if (!m.to)
 		return no_room(&b->points, room);
 	point = otlp_build_begin(&m, DATA_POINTS);
-	if (b->family.type == EXPOSITION_HISTOGRAM)
+	if (p->native.size > 0 && !put_native(b, &m))
+		return 0;
+	if (p->native.size > 0)
+		;
+	else if (b->family.type == EXPOSITION_HISTOGRAM)
 		put_histogram(b, &m);
 	else if (b->family.type == EXPOSITION_SUMMARY)
 		put_summary(b, &m);
@@ -341,7 +392,7 @@ static unsigned field_of(enum exposition_type type)
 static int end_metric(struct builder *b)
 {
 	const struct samples_family *f = &b->family;
-	unsigned field = field_of(f->type);
+	unsigned field = b->exponential ? METRIC_EXPONENTIAL : field_of(f->type);
 	int failed = end_point(b);
 	size_t room = MESSAGE_ROOM + 3 * (b->name.size + f->help.size + f->unit.size) + b->points.size, metric, data;
 	struct otlp_build m;
@@ -359,7 +410,7 @@ static int end_metric(struct builder *b)
 		otlp_build_text(&m, METRIC_UNIT, plain_text(b, f->unit));
 	data = otlp_build_begin(&m, field);
 	otlp_build_raw(&m, buffer_bytes(&b->points));
-	if (field == METRIC_SUM || field == METRIC_HISTOGRAM)
+	if (field == METRIC_SUM || field == METRIC_HISTOGRAM || field == METRIC_EXPONENTIAL)
 		otlp_build_number(&m, DATA_TEMPORALITY, CUMULATIVE);
 	if (f->type == EXPOSITION_COUNTER)
 		otlp_build_number(&m, DATA_MONOTONIC, 1);
@@ -377,6 +428,7 @@ static int begin_metric(struct builder *b, const struct samples_family *f, struc
 
 	b->family = *f;
 	b->name = name;
+	b->exponential = false;
 	return failed;
 }
 
@@ -420,7 +472,7 @@ static int begin_point(struct builder *b, const struct exposition_sample *s, int
 	p->value = p->sum = p->count = 0;
 	p->created_ms = 0;
 	p->at_ms = at_ms;
-	p->exemplar = (struct bytes){ NULL, 0 };
+	p->exemplar = p->native = (struct bytes){ NULL, 0 };
 	for (size_t i = 0; i < s->label_count; i++) {
 		const struct exposition_label *l = &s->labels[i];
 		if ((parts && is_part(l)) || l->value.size == 0)
@@ -508,13 +560,45 @@ static struct bytes metric_name(
 	return s->name;
 }
 
+static int add_native(struct builder *b, const struct samples_reader *r, const struct exposition_sample *s)
+{
+	struct point *p = &b->point;
+	int failed = 0;
+
+	if (b->family.name.data != r->family.name.data || !b->exponential)
+		failed = begin_metric(b, &r->family, s->name);
+	b->exponential = true;
+	if (!failed)
+		failed = begin_point(b, s, s->has_timestamp ? s->timestamp_ms : r->at_ms, true);
+	buffer_clear(&b->natives);
+	if (!failed)
+		failed = buffer_append(&b->natives, s->native.data, s->native.size);
+	p->native = buffer_bytes(&b->natives);
+	p->has_sum = true;
+	p->sum = s->value;
+	return failed;
+}
+
+/* What else a page has of a label set that is a native histogram: when it was created, and classic buckets. */
+static bool is_told(const struct builder *b, const struct exposition_sample *s)
+{
+	const struct point *p = &b->point;
+
+	return p->is_open && p->native.size > 0 && is_of_point(p, s, true);
+}
+
 static int add(struct builder *b, const struct samples_reader *r, const struct exposition_sample *s,
 	enum exposition_suffix suffix)
 {
 	bool parts = has_parts(r->family.type), again;
 	int failed = 0;
 
-	if (b->family.name.data != r->family.name.data)
+	if (b->family.name.data == r->family.name.data && is_told(b, s)) {
+		if (suffix == EXPOSITION_CREATED)
+			add_to_point(&b->point, s, suffix);
+		return 0;
+	}
+	if (b->family.name.data != r->family.name.data || b->exponential)
 		failed = begin_metric(b, &r->family, metric_name(r, s, suffix));
 	if (failed)
 		return failed;
@@ -535,6 +619,8 @@ static int on_sample(void *context, const struct samples_reader *r, const struct
 
 	if (r->gone || s->excess)
 		return 0;
+	if (s->native.size > 0)
+		return add_native(context, r, s);
 	if (!suffix_of(r, s, &suffix))
 		return add_loose(context, r, s);
 	return add(context, r, s, suffix);
@@ -589,10 +675,13 @@ int otlp_samples_build(struct bytes resource, struct bytes item, struct buffer *
 	buffer_init(&b->plain, SIZE_MAX);
 	buffer_init(&b->points, SIZE_MAX);
 	buffer_init(&b->metrics, SIZE_MAX);
+	buffer_init(&b->natives, SIZE_MAX);
 	failed = build(b, resource, item, to);
 	buffer_done(&b->plain);
 	buffer_done(&b->points);
 	buffer_done(&b->metrics);
+	buffer_done(&b->natives);
+	free(b->native);
 	free(b);
 	return failed;
 }

@@ -9,8 +9,9 @@
  *	all else                gauges, each called as its samples
  *
  * A sample that its family does not have is a gauge. The time at which a label set was created is when its points
- * start. Series that have ended are not told: a receiver sees that points are missing. Native histograms will be
- * exponential ones.
+ * start. Series that have ended are not told: a receiver sees that points are missing.
+ * Native histograms are exponential ones, without the classic buckets that they may have, too; those of floats are left
+ * out, since OTLP has no such points (otlp_native.h).
  */
 #ifndef OXP_OTLP_SAMPLES_H
 #define OXP_OTLP_SAMPLES_H

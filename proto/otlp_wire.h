@@ -46,6 +46,17 @@ static inline size_t wire_varint_size(uint64_t value)
 	return 1 + (unsigned)(63 - __builtin_clzll(value | 1)) / 7;
 }
 
+/* Of sint32 and sint64: numbers near 0 of either sign are short. */
+static inline int64_t wire_unzigzag(uint64_t value)
+{
+	return (int64_t)(value >> 1) ^ -(int64_t)(value & 1);
+}
+
+static inline uint64_t wire_zigzag(int64_t value)
+{
+	return (uint64_t)value << 1 ^ (uint64_t)(value >> 63);
+}
+
 struct wire {
 	const unsigned char *at, *end;
 };

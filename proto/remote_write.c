@@ -6,6 +6,7 @@
 #include "proto/exemplar_read.h"
 #include "proto/exposition_family.h"
 #include "proto/exposition_write.h"
+#include "proto/native_fields.h"
 #include "proto/otlp_build.h"
 #include "proto/remote_write_symbols.h"
 #include "proto/samples_item.h"
@@ -14,6 +15,8 @@ enum {
 	LABELS_MAX = EXPOSITION_LABELS_MAX + REMOTE_WRITE_EXTERNAL_MAX + 1,
 	LABEL_ROOM = 32, /* what a label takes beside its texts */
 	SERIES_ROOM = 256, /* what a series takes beside its labels and its exemplar */
+	NATIVE_GROWTH =
+		16, /* times as many bytes as a native histogram are enough, also if it is nothing but exemplars */
 };
 
 /* Fields of prometheus.WriteRequest and what is in it. */
@@ -23,6 +26,7 @@ enum {
 	V1_LABELS = 1,
 	V1_SAMPLES = 2,
 	V1_EXEMPLARS = 3,
+	V1_HISTOGRAMS = 4,
 	V1_TYPE = 1,
 	V1_FAMILY = 2,
 	V1_HELP = 4,
@@ -34,6 +38,7 @@ enum {
 	V2_TIMESERIES = 5,
 	V2_LABELS = 1,
 	V2_SAMPLES = 2,
+	V2_HISTOGRAMS = 3,
 	V2_EXEMPLARS = 4,
 	V2_METADATA = 5,
 	V2_TYPE = 1,
@@ -70,7 +75,8 @@ struct exemplar {
  * builder's `pending`. */
 struct waiting {
 	size_t from, size;
-	uint64_t set, bits; /* of its sample, which is written when that time is known */
+	size_t native; /* bytes of its native histogram, which stand behind it; 0: it has a sample */
+	uint64_t set, bits; /* of its sample, or of the sum, which is written when that time is known */
 	int64_t at_ms;
 };
 
@@ -204,6 +210,33 @@ static void put_sample(struct otlp_build *m, unsigned field, uint64_t bits, int6
 	otlp_build_end(m, sample);
 }
 
+static struct native_sample native_of(struct bytes native, uint64_t sum_bits, int64_t at_ms, int64_t start_ms)
+{
+	struct native_sample made = { .native = native, .at_ms = at_ms, .start_ms = start_ms };
+
+	memcpy(&made.sum, &sum_bits, sizeof made.sum);
+	return made;
+}
+
+/* The next exemplar of a native histogram. */
+static bool take_native_exemplar(struct builder *b, struct wire *native, int64_t at_ms)
+{
+	struct exemplar *x = &b->exemplar;
+	struct remote_write_label label;
+	struct native_exemplar e;
+
+	if (!native_exemplar_next(native, &e))
+		return false;
+	x->labels.count = x->labels.bytes = 0;
+	while (x->labels.count < LABELS_MAX && native_exemplar_label(&e.labels, &label.name, &label.value))
+		if (label.name.size > 0 && label.value.size > 0)
+			(void)insert(&x->labels, &label);
+	x->value = e.value;
+	x->at_ms = e.at_ms > 0 ? e.at_ms : at_ms;
+	b->counts->exemplars++;
+	return true;
+}
+
 static uint64_t exemplar_bits(const struct exemplar *x)
 {
 	uint64_t bits;
@@ -229,24 +262,45 @@ static size_t labels_room(const struct labels *l)
 	return l->bytes + l->count * LABEL_ROOM;
 }
 
+static void put_exemplar_1(const struct exemplar *x, struct otlp_build *m)
+{
+	size_t exemplar = otlp_build_begin(m, V1_EXEMPLARS);
+
+	put_labels(m, &x->labels);
+	otlp_build_fixed64(m, EXEMPLAR_VALUE, exemplar_bits(x));
+	otlp_build_number(m, EXEMPLAR_TIME, (uint64_t)x->at_ms);
+	otlp_build_end(m, exemplar);
+}
+
+static void put_native_1(
+	struct builder *b, const struct samples_reader *r, const struct exposition_sample *s, struct otlp_build *m)
+{
+	struct native_sample native = native_of(s->native, bits_of(r, s->value), time_of(r, s), 0);
+	struct wire exemplars = wire_of(s->native);
+
+	native_sample_write(&native, V1_HISTOGRAMS, m);
+	while (take_native_exemplar(b, &exemplars, time_of(r, s)))
+		put_exemplar_1(&b->exemplar, m);
+}
+
 static int put_series_1(
 	struct builder *b, const struct samples_reader *r, const struct exposition_sample *s, bool has_x)
 {
-	size_t room = SERIES_ROOM + labels_room(&b->labels) + (has_x ? labels_room(&b->exemplar.labels) : 0), series;
+	size_t room = SERIES_ROOM + labels_room(&b->labels) + (has_x ? labels_room(&b->exemplar.labels) : 0) +
+		      NATIVE_GROWTH * s->native.size,
+	       series;
 	struct otlp_build m = { buffer_reserve(b->to, room), room, 0 };
 
 	if (!m.to)
 		return no_room(b->to, room);
 	series = otlp_build_begin(&m, V1_TIMESERIES);
 	put_labels(&m, &b->labels);
-	put_sample(&m, V1_SAMPLES, bits_of(r, s->value), time_of(r, s), 0);
-	if (has_x) {
-		size_t exemplar = otlp_build_begin(&m, V1_EXEMPLARS);
-		put_labels(&m, &b->exemplar.labels);
-		otlp_build_fixed64(&m, EXEMPLAR_VALUE, exemplar_bits(&b->exemplar));
-		otlp_build_number(&m, EXEMPLAR_TIME, (uint64_t)b->exemplar.at_ms);
-		otlp_build_end(&m, exemplar);
-	}
+	if (s->native.size > 0)
+		put_native_1(b, r, s, &m);
+	else
+		put_sample(&m, V1_SAMPLES, bits_of(r, s->value), time_of(r, s), 0);
+	if (has_x)
+		put_exemplar_1(&b->exemplar, &m);
 	otlp_build_end(&m, series);
 	OXP_ASSERT(m.size <= room);
 	b->to->size += m.size;
@@ -357,13 +411,19 @@ static int flush_2(struct builder *b, uint64_t set, int64_t created_ms)
 {
 	for (size_t i = 0; i < b->waiting_count; i++) {
 		const struct waiting *w = &b->waiting[i];
-		size_t room = w->size + SERIES_ROOM, series;
+		struct bytes native = { b->pending.data + w->from + w->size, w->native };
+		int64_t start_ms = w->set == set ? created_ms : w->native > 0 ? native_fields_created(native) : 0;
+		struct native_sample n = native_of(native, w->bits, w->at_ms, start_ms);
+		size_t room = w->size + w->native + SERIES_ROOM, series;
 		struct otlp_build m = { buffer_reserve(b->to, room), room, 0 };
 		if (!m.to)
 			return no_room(b->to, room);
 		series = otlp_build_begin(&m, V2_TIMESERIES);
 		otlp_build_raw(&m, (struct bytes){ b->pending.data + w->from, w->size });
-		put_sample(&m, V2_SAMPLES, w->bits, w->at_ms, w->set == set ? created_ms : 0);
+		if (w->native > 0)
+			native_sample_write(&n, V2_HISTOGRAMS, &m);
+		else
+			put_sample(&m, V2_SAMPLES, w->bits, w->at_ms, start_ms);
 		otlp_build_end(&m, series);
 		b->to->size += m.size;
 	}
@@ -375,7 +435,9 @@ static int flush_2(struct builder *b, uint64_t set, int64_t created_ms)
 static int put_series_2(
 	struct builder *b, const struct samples_reader *r, const struct exposition_sample *s, bool has_x)
 {
-	size_t room = SERIES_ROOM + (b->labels.count + b->exemplar.labels.count) * LABEL_ROOM;
+	size_t room = SERIES_ROOM + (b->labels.count + b->exemplar.labels.count) * LABEL_ROOM +
+		      NATIVE_GROWTH * s->native.size;
+	struct wire exemplars = wire_of(s->native);
 	struct otlp_build m = { buffer_reserve(&b->pending, room), room, 0 };
 	int failed;
 
@@ -384,13 +446,16 @@ static int put_series_2(
 	failed = put_refs(b, V2_LABELS, &b->labels, &m);
 	if (!failed && has_x)
 		failed = put_exemplar_2(b, &m);
+	while (!failed && take_native_exemplar(b, &exemplars, time_of(r, s)))
+		failed = put_exemplar_2(b, &m);
 	if (!failed)
 		failed = put_metadata_2(b, &r->family, &m);
 	if (failed)
 		return failed;
+	b->waiting[b->waiting_count++] = (struct waiting){ b->pending.size, m.size, s->native.size, set_of(s),
+		bits_of(r, s->value), time_of(r, s) };
+	otlp_build_raw(&m, s->native);
 	OXP_ASSERT(m.size <= room);
-	b->waiting[b->waiting_count++] =
-		(struct waiting){ b->pending.size, m.size, set_of(s), bits_of(r, s->value), time_of(r, s) };
 	b->pending.size += m.size;
 	return 0;
 }
@@ -435,7 +500,8 @@ static int on_sample(void *context, const struct samples_reader *r, const struct
 	has_x = !r->gone && take_exemplar(b, s, time_of(r, s));
 	if (!has_x)
 		b->exemplar.labels.count = b->exemplar.labels.bytes = 0; /* also of what has ended */
-	b->counts->samples++;
+	b->counts->samples += s->native.size == 0;
+	b->counts->histograms += s->native.size > 0;
 	b->counts->exemplars += has_x;
 	return b->how->version == REMOTE_WRITE_2 ? add_2(b, r, s, has_x) : add_1(b, r, s, has_x);
 }
@@ -464,7 +530,7 @@ int remote_write_build(
 	struct builder *b = oxp_new(sizeof *b);
 	int failed;
 
-	*ret = (struct remote_write_counts){ 0, 0 };
+	*ret = (struct remote_write_counts){ 0 };
 	b->how = how;
 	b->counts = ret;
 	b->to = to;

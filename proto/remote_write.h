@@ -8,7 +8,7 @@
  * Field Order). Each series has one sample. One that has ended has the stale marker, the NaN 0x7ff0000000000002.
  * (prometheus.io, "Prometheus Remote-Write 1.0" and "2.0 specification", 2.0-rc.4)
  *
- * Native histograms will be field 4 of a series of 1.0 and field 3 of one of 2.0, in place of a sample.
+ * A native histogram is one series, which has a histogram in place of a sample, and the exemplars that it came with.
  */
 #ifndef OXP_REMOTE_WRITE_H
 #define OXP_REMOTE_WRITE_H
@@ -33,7 +33,7 @@ struct remote_write {
 
 /* What a request has: of 2.0, a receiver says how many of these it has written. */
 struct remote_write_counts {
-	uint64_t samples, exemplars;
+	uint64_t samples, exemplars, histograms; /* the latter native ones */
 };
 
 /* Appends the message. 0; -EBADMSG if the item cannot be read to its end, and what was read is there; -ENOSPC or

@@ -4,6 +4,9 @@
 
 #include "proto/exposition_number.h"
 
+/* A line that has fewer bytes exceeds nothing: 129 labels, say, have more. */
+enum { EXCESS_LEAST = EXPOSITION_LABELS_MAX * 4 };
+
 static const char values[] = " values\n", gone[] = " gone\n", eof[] = "# EOF\n";
 
 /* Cutting. */
@@ -113,9 +116,45 @@ static bool is_same_set(struct bytes a, struct bytes b)
 	return of_x.size == 0 && of_y.size == 0;
 }
 
+static int no_meta(void *context, const struct exposition_meta *m)
+{
+	(void)context, (void)m;
+	return 0;
+}
+
+static int see_excess(void *excess, const struct exposition_sample *s)
+{
+	*(bool *)excess = s->excess != EXPOSITION_FITS;
+	return 0;
+}
+
+/* Whether who reads the item would leave the sample out. */
+static bool is_excess(struct bytes line)
+{
+	static const struct exposition_events events = { no_meta, see_excess };
+	struct exposition_parser parser;
+	bool excess = false;
+
+	if (line.size < EXCESS_LEAST)
+		return false;
+	exposition_init(&parser, EXPOSITION_OPENMETRICS, &exposition_limits_default, &events, &excess);
+	exposition_feed(&parser, line.data, line.size);
+	exposition_done(&parser);
+	return excess;
+}
+
+static void count(struct samples_piece *p, struct bytes line)
+{
+	bool excess = is_excess(line);
+
+	p->samples += !excess;
+	p->excess += excess;
+	p->excess_bytes += excess ? line.size : 0;
+}
+
 static bool is_full(const struct samples_piece *p, size_t size, size_t samples, size_t bytes)
 {
-	return p->samples >= samples || size >= bytes;
+	return p->samples + p->excess >= samples || size >= bytes;
 }
 
 bool samples_cut_next(struct samples_cut *c, size_t samples, size_t bytes, struct samples_piece *ret)
@@ -127,7 +166,7 @@ bool samples_cut_next(struct samples_cut *c, size_t samples, size_t bytes, struc
 	if (c->at < c->page.size && !is_meta(c, c->at))
 		ret->family = c->family;
 	while (c->at < c->page.size) {
-		if (ret->samples > 0 && is_full(ret, c->at - from, samples, bytes) &&
+		if (ret->samples + ret->excess > 0 && is_full(ret, c->at - from, samples, bytes) &&
 			(is_meta(c, c->at) || is_full(ret, c->at - from, samples + SAMPLES_SET_MAX, 2 * bytes) ||
 				!is_same_set(last, line_at(c, c->at))))
 			break;
@@ -137,10 +176,38 @@ bool samples_cut_next(struct samples_cut *c, size_t samples, size_t bytes, struc
 		}
 		last = line_at(c, c->at);
 		c->at += last.size;
-		ret->samples++;
+		count(ret, last);
 	}
 	ret->lines = (struct bytes){ c->page.data + from, c->at - from };
-	return ret->samples > 0;
+	return ret->samples + ret->excess > 0;
+}
+
+size_t samples_piece_size(const struct samples_piece *p)
+{
+	return p->family.size + p->lines.size - p->excess_bytes;
+}
+
+static char *put(char *to, struct bytes b)
+{
+	if (b.size > 0)
+		memcpy(to, b.data, b.size);
+	return to + b.size;
+}
+
+char *samples_piece_put(const struct samples_piece *p, char *to)
+{
+	struct samples_cut lines = { .page = p->lines };
+	struct bytes line;
+
+	to = put(to, p->family);
+	if (p->excess == 0)
+		return put(to, p->lines);
+	for (; lines.at < lines.page.size; lines.at += line.size) {
+		line = line_at(&lines, lines.at);
+		if (is_meta(&lines, lines.at) || !is_excess(line))
+			to = put(to, line);
+	}
+	return to;
 }
 
 size_t samples_head_write(int64_t at_ms, bool is_gone, char to[SAMPLES_HEAD_MAX])
@@ -212,6 +279,7 @@ int samples_read(struct samples_reader *r, struct bytes item)
 	if (!take_head(&item, &r->at_ms, &r->gone))
 		return -EBADMSG;
 	exposition_init(&parser, EXPOSITION_OPENMETRICS, &exposition_limits_default, &events, r);
+	parser.natives = true;
 	exposition_feed(&parser, item.data, item.size);
 	exposition_feed(&parser, eof, sizeof eof - 1);
 	fault = exposition_end(&parser);

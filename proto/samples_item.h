@@ -5,6 +5,9 @@
  *	# HELP …			lines of OpenMetrics 1.0, those of metadata for each family
  *	requests_total{code="200"} 3
  *
+ * A native histogram is `name{…} {sum:1.5,native:BASE64}` (exposition_write_native()), with no other lines of its label
+ * set unless it has classic buckets, too.
+ *
  * With `gone` in place of `values` the lines are series that have ended, and their values mean nothing. An item is one
  * request, whatever the protocol: it has no more samples than its destination takes at once. It is text, so that what
  * one version has spooled is read by the next.
@@ -26,17 +29,26 @@ struct samples_cut {
 	struct bytes family; /* the metadata of the family under way */
 };
 
-/* What an item has behind its first line: `family` and then `lines`, which point into the page. */
+/*
+ * What an item has behind its first line: `family` and then `lines`, which point into the page, but for those of
+ * samples that exceed a ceiling of exposition_parse.h: nobody could read them from the item.
+ */
 struct samples_piece {
 	struct bytes family, lines;
-	uint32_t samples;
+	uint32_t samples; /* without those; 0: there is nothing for an item */
+	uint32_t excess; /* how many of them there are, */
+	size_t excess_bytes; /* among `lines` */
 };
 
 /* The page is OpenMetrics, or lines of samples alone. */
 void samples_cut_init(struct samples_cut *, struct bytes page);
-/* The next piece: that many samples, or bytes, and what is left of its last label set, up to as many bytes again and
- * SAMPLES_SET_MAX: buckets, say, or when it was created. False: that was all. */
+/* The next piece: that many samples, those that exceed a ceiling included, or bytes, and what is left of its last label
+ * set, up to as many bytes again and SAMPLES_SET_MAX: buckets, say, or when it was created. False: that was all. */
 bool samples_cut_next(struct samples_cut *, size_t samples, size_t bytes, struct samples_piece *ret);
+/* How much samples_piece_put() writes, */
+size_t samples_piece_size(const struct samples_piece *);
+/* which is all that an item has behind its first line. Returns behind it. */
+char *samples_piece_put(const struct samples_piece *, char *to);
 /* Writes the first line. Returns its size. */
 size_t samples_head_write(int64_t at_ms, bool gone, char to[SAMPLES_HEAD_MAX]);
 

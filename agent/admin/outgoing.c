@@ -22,6 +22,10 @@ enum {
 	ENDED_MAX = 1 << 20, /* of series that have ended, in one round; of others nobody is told */
 	ROUND_S = 60, /* how long a round may take */
 	LAST_ROUND_MS = 2000, /* the same, when the process ends */
+	/* A receiver takes no samples that are further ahead of its clock than that: Prometheus, write_handler.go,
+	 * maxAheadTime. */
+	BACK_MAX_MS = 10 * 60 * 1000,
+	CATCH_UP = 16, /* behind a clock that was set back, time goes slower by this part */
 };
 
 enum outgoing_state { OUTGOING_IDLE, OUTGOING_ASKED, OUTGOING_LOOKING, OUTGOING_CUTTING, OUTGOING_STATES };
@@ -50,11 +54,14 @@ struct outgoing_way {
 	struct http_page *page;
 	struct samples_cut cut; /* of the page, then of `ended` */
 	bool cutting_ended;
-	int64_t at_ms; /* of the round under way, or of the last one */
+	int64_t at_ms; /* of the round under way, or of the last one, */
+	struct mono_time collected; /* and when that was */
+	bool ahead; /* of the clock, which was set back; and the log says so */
 	bool again; /* another round is wanted when this one is over */
 	bool stopped;
 	bool shedding; /* and the log says so */
 	bool cramped; /* there was no room for a page, and the log says so */
+	bool excess; /* samples exceed a ceiling, and the log says so */
 	/* The lane's while a job is under way. */
 	struct job job;
 	struct series_gone *gone;
@@ -93,31 +100,30 @@ static void shed(struct outgoing_way *w, enum ledger_term term)
 	sender_shed(sender_of(w), term);
 }
 
-/* When the samples of a send are of; 0 if that cannot be read. */
-static int64_t time_of(const struct send *send)
+/* Also what is yet to be read from the disk. */
+static const struct ledger_amount *held(const struct outgoing_way *w)
 {
-	size_t i = send->first;
-	const struct batch_item *item;
+	return &source_row(w->source, 0)->live->term[LEDGER_HELD];
+}
 
-	while (i + 1 < send->end && !send_wants(send, i))
-		i++;
-	item = batch_item(send->delivery->batch, i);
-	return samples_when((struct bytes){ item->data, item->size });
+static bool is_too_old(const struct outgoing_way *w, const struct send *send)
+{
+	struct mono_time now = loop_now(w->all->in.core->loop);
+
+	return options(w)->age.ns > 0 && mono_since(now, send->delivery->since).ns > options(w)->age.ns;
 }
 
 static void keep_ceilings(struct outgoing_way *w)
 {
-	const struct metrics_export *o = options(w);
-	int64_t oldest = loop_wall(w->all->in.core->loop).ns / 1000000 - duration_ms(o->age);
 	const struct send *send;
 	size_t left = SHED_AT_ONCE;
 
-	while ((send = sender_oldest_waiting(sender_of(w))) && sender_of(w)->queued_bytes > o->queue && left-- > 0)
+	while (sender_oldest_waiting(sender_of(w)) && held(w)->bytes > options(w)->queue && left-- > 0)
 		shed(w, LEDGER_DROPPED_FULL);
 	left = SHED_AT_ONCE;
-	while (o->age.ns > 0 && (send = sender_oldest_waiting(sender_of(w))) && time_of(send) < oldest && left-- > 0)
+	while ((send = sender_oldest_waiting(sender_of(w))) && is_too_old(w, send) && left-- > 0)
 		shed(w, LEDGER_DROPPED_AGE);
-	if (w->shedding && sender_of(w)->queued_records == 0) {
+	if (w->shedding && held(w)->records == 0) {
 		host_log(w->outlet->host, LOG_LEVEL_INFO, "no samples are dropped any more");
 		w->shedding = false;
 	}
@@ -136,8 +142,12 @@ static void lose(struct outgoing_way *w, uint64_t samples, uint64_t bytes)
 
 static enum admit offer(struct outgoing_way *w, struct batch **batch)
 {
+	struct spool *spool = w->all->in.spool;
+
+	if (spool_is_reading(spool, w->source))
+		return spool_offer_behind(spool, w->source, batch);
 	if (options(w)->spool)
-		return spool_offer_anyway(w->all->in.spool, w->source, batch);
+		return spool_offer_anyway(spool, w->source, batch);
 	return source_offer(w->source, batch);
 }
 
@@ -155,26 +165,19 @@ static void hand_over(struct outgoing_way *w, struct batch *batch)
 	batch_free(batch);
 }
 
-static char *put(char *to, struct bytes b)
-{
-	if (b.size > 0)
-		memcpy(to, b.data, b.size);
-	return to + b.size;
-}
-
 /* Whether there was room for it. */
 static bool add_piece(const struct outgoing_way *w, struct batch *batch, const struct samples_piece *p)
 {
 	char head[SAMPLES_HEAD_MAX], *data;
-	struct bytes first = { head, samples_head_write(w->at_ms, w->cutting_ended, head) };
-	size_t size = first.size + p->family.size + p->lines.size;
+	size_t first = samples_head_write(w->at_ms, w->cutting_ended, head), size = first + samples_piece_size(p);
 	struct batch_item item = { .size = (uint32_t)size, .records = p->samples };
 
 	data = batch ? batch_block(batch, size) : NULL;
 	if (!data)
 		return false;
 	item.data = data;
-	put(put(put(data, first), p->family), p->lines);
+	memcpy(data, head, first);
+	samples_piece_put(p, data + first);
 	return batch_add(batch, &item) == 0;
 }
 
@@ -194,7 +197,6 @@ static struct batch *batch_of(struct outgoing_way *w, const struct samples_piece
 
 /* A round. */
 
-/* What an earlier run has left comes first. If there is no room to read it, the ceilings make some. */
 static void begin_round(struct outgoing_way *w)
 {
 	bool ends = w->all->in.core->phase >= AGENT_DRAINING;
@@ -202,8 +204,6 @@ static void begin_round(struct outgoing_way *w)
 	if (w->stopped)
 		return;
 	keep_ceilings(w);
-	if (spool_is_reading(w->all->in.spool, w->source))
-		return;
 	move(w, OUTGOING_ASKED);
 	metrics_want(w->all->in.metrics, &w->taker, ends ? DURATION_MS(LAST_ROUND_MS) : DURATION_S(ROUND_S));
 }
@@ -232,6 +232,35 @@ static void want(struct outgoing_way *w)
 		w->again = true;
 }
 
+/* Of what has ended, nobody has these. */
+static void leave_out(struct outgoing_way *w, const struct samples_piece *p)
+{
+	if (w->cutting_ended)
+		return;
+	if (!w->excess)
+		host_log(w->outlet->host, LOG_LEVEL_WARN,
+			"samples with more than %d labels, or another excess, are left out: they are counted as "
+			"dropped{ceiling}",
+			EXPOSITION_LABELS_MAX);
+	w->excess = true;
+	source_excess(w->source, p->excess, p->excess_bytes);
+}
+
+static void send_piece(struct outgoing_way *w, const struct samples_piece *p)
+{
+	struct batch *batch;
+
+	if (p->excess > 0)
+		leave_out(w, p);
+	if (p->samples == 0)
+		return;
+	batch = batch_of(w, p);
+	if (batch)
+		hand_over(w, batch);
+	else
+		lose(w, p->samples, p->lines.size - p->excess_bytes);
+}
+
 /* The page, then what has ended. */
 static void cut_slice(void *context)
 {
@@ -242,11 +271,7 @@ static void cut_slice(void *context)
 	bool more;
 
 	while ((more = samples_cut_next(&w->cut, options(w)->samples, ITEM_BYTES, &p))) {
-		struct batch *batch = batch_of(w, &p);
-		if (batch)
-			hand_over(w, batch);
-		else
-			lose(w, p.samples, p.lines.size);
+		send_piece(w, &p);
 		if (++items == ITEMS_AT_ONCE || w->cut.at - from >= SLICE_BYTES)
 			break;
 	}
@@ -316,10 +341,41 @@ static void make_room(struct outgoing_way *w)
 		shed(w, LEDGER_DROPPED_FULL);
 }
 
+/* When that was, unless the clock was set since. */
+static struct mono_time collected_at(const struct outgoing_way *w, struct wall_time at)
+{
+	const struct loop *loop = w->all->in.core->loop;
+	struct mono_time now = loop_now(loop);
+	int64_t ago = loop_wall(loop).ns - at.ns;
+
+	if (ago > 0 && ago < DURATION_S(ROUND_S).ns)
+		now.ns -= ago;
+	return now;
+}
+
+/* The time of the next round, which was collected then. */
+static int64_t next_time(struct outgoing_way *w, struct wall_time at)
+{
+	struct mono_time now = collected_at(w, at);
+	int64_t passed = mono_since(now, w->collected).ns / 1000000, clock_ms = at.ns / 1000000;
+	int64_t paced = w->at_ms + passed - passed / CATCH_UP;
+	bool back = clock_ms<paced, far = w->at_ms - clock_ms> BACK_MAX_MS;
+
+	if (back && !w->ahead)
+		host_log(w->outlet->host, LOG_LEVEL_WARN,
+			far ? "the clock was set back: the times of samples follow it; a receiver that has later ones "
+			      "refuses them"
+			    : "the clock was set back: the times of samples go on slowly until it has caught up");
+	w->ahead = back && !far;
+	w->collected = now;
+	if (!w->ahead)
+		return clock_ms;
+	return paced > w->at_ms ? paced : w->at_ms + 1;
+}
+
 static bool take_page(struct page_taker *t, struct http_page *page, struct wall_time at)
 {
 	struct outgoing_way *w = CONTAINER_OF(t, struct outgoing_way, taker);
-	int64_t ms = at.ns / 1000000;
 
 	if (!page && !w->stopped)
 		make_room(w);
@@ -327,7 +383,7 @@ static bool take_page(struct page_taker *t, struct http_page *page, struct wall_
 		end_round(w);
 		return false;
 	}
-	w->at_ms = ms > w->at_ms ? ms : w->at_ms + 1;
+	w->at_ms = next_time(w, at);
 	w->page = http_page_hold(page);
 	w->cramped = false;
 	w->failed = 0;
@@ -361,7 +417,8 @@ void outgoing_add(struct outgoing *all, const struct outlet *outlet, struct sour
 
 	*w = (struct outgoing_way){ .next = all->first, .all = all, .outlet = outlet, .source = source };
 	w->taker = (struct page_taker){ .wish = { .format = EXPOSITION_OPENMETRICS,
-						.escaping = any_names ? EXPOSITION_UTF8 : EXPOSITION_UNDERSCORES },
+						.escaping = any_names ? EXPOSITION_UTF8 : EXPOSITION_UNDERSCORES,
+						.natives = true },
 		.take = take_page };
 	w->gone = series_gone_new(random_next(&all->in.core->random));
 	loop_timer_init(&w->timer, loop, on_timer, w);
@@ -389,7 +446,7 @@ bool outgoing_has_ended(struct outgoing *all)
 	for (struct outgoing_way *w = all->first; w; w = w->next) {
 		if (!all->quiet)
 			want(w);
-		ended = ended && w->state == OUTGOING_IDLE;
+		ended = ended && w->state == OUTGOING_IDLE && !spool_is_reading(all->in.spool, w->source);
 	}
 	all->quiet = true;
 	return ended;

@@ -27,7 +27,7 @@ void pulls_add(struct pulls *all, struct http_request *request)
 
 	*p = (struct pull){ .next = all->first, .request = request };
 	p->format = page_format(http_request_header(request, "Accept"));
-	p->wish = (struct page_wish){ p->format.format, p->format.escaping, only_of(request) };
+	p->wish = (struct page_wish){ p->format.format, p->format.escaping, false, only_of(request) };
 	p->gzip = http_accepts_gzip(http_request_header(request, "Accept-Encoding"));
 	all->first = p;
 	http_context_set(request, p);
@@ -42,7 +42,7 @@ void pull_free(struct pull *p)
 static bool wants(const struct pull *p, const struct page_wish *wish)
 {
 	return p->wish.format == wish->format && p->wish.escaping == wish->escaping &&
-	       series_only_same(p->wish.only, wish->only);
+	       p->wish.natives == wish->natives && series_only_same(p->wish.only, wish->only);
 }
 
 static void unlink_pull(struct pulls *all, const struct pull *p)

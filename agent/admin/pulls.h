@@ -15,6 +15,7 @@ struct series_only;
 struct page_wish {
 	enum exposition_format format;
 	enum exposition_escaping escaping;
+	bool natives; /* as series_cursor.natives */
 	struct series_only *only; /* which families; NULL: all */
 };
 

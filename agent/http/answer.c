@@ -221,6 +221,11 @@ static bool take_unpacked(struct answer *a, struct bytes *in, size_t *ret_size)
 	return *ret_size == 0 || take(a, (struct bytes){ to, *ret_size });
 }
 
+static bool is_busy(const struct answer *a)
+{
+	return a->options->piece && a->options->busy && a->options->busy(a->options->context);
+}
+
 /* A few bytes may unpack to many, for which libcurl would take no break. */
 static enum answer_take coded_piece(struct answer *a, struct bytes piece)
 {
@@ -229,7 +234,7 @@ static enum answer_take coded_piece(struct answer *a, struct bytes piece)
 
 	a->came += in.size;
 	while (in.size > 0 || size == ANSWER_UNPACKED_AT_ONCE) {
-		if (turn_is_over(a->all->turn)) {
+		if (turn_is_over(a->all->turn) || is_busy(a)) {
 			a->came -= in.size;
 			a->used = piece.size - in.size;
 			return ANSWER_LATER;
@@ -241,17 +246,30 @@ static enum answer_take coded_piece(struct answer *a, struct bytes piece)
 	return ANSWER_TAKEN;
 }
 
+/* What takes a caller long, as lines of a page that are all of new families, is given to it a little at a time. */
+static enum answer_take plain_piece(struct answer *a, struct bytes piece)
+{
+	size_t most = a->options->piece ? ANSWER_GIVEN_AT_ONCE : piece.size;
+
+	do {
+		size_t size = smaller(piece.size - a->used, most);
+		if (turn_is_over(a->all->turn) || is_busy(a))
+			return ANSWER_LATER;
+		if (!take(a, (struct bytes){ piece.data + a->used, size }))
+			return ANSWER_OVER;
+		a->used += size;
+	} while (a->used < piece.size);
+	a->used = 0;
+	return ANSWER_TAKEN;
+}
+
 /* libcurl reads on as long as there is something, up to a hundred times. What is put off it gives again, from its
  * start. */
 enum answer_take answer_piece(struct answer *a, struct bytes piece)
 {
 	if (a->over)
 		return ANSWER_OVER;
-	if (a->codings.count > 0)
-		return coded_piece(a, piece);
-	if (turn_is_over(a->all->turn))
-		return ANSWER_LATER;
-	return take(a, piece) ? ANSWER_TAKEN : ANSWER_OVER;
+	return a->codings.count > 0 ? coded_piece(a, piece) : plain_piece(a, piece);
 }
 
 bool answer_is_cut_short(const struct answer *a)

@@ -64,6 +64,9 @@ struct http_call_options {
 	/* A piece of a 2xx answer as it arrives; false stops the call (HTTP_END_STOPPED). NULL: collected into
 	 * reply.body. */
 	bool (*piece)(void *context, struct bytes piece);
+	/* Whether what came in pieces keeps the caller busy: no piece comes before the answer is no, and it is asked
+	 * again in the next callback, so it may do a slice of that work. May be NULL. */
+	bool (*busy)(void *context);
 	/* The headers of the answer are in, before the first piece(). May be NULL. */
 	void (*head)(void *context, unsigned status, const char *content_type);
 	/* Each line of a head, and each behind the body (trailers); with its line end, if it has one. May be NULL. */

@@ -51,16 +51,18 @@ struct delivery *delivery_new(struct deliveries *all, struct batch **batch, size
 	for (size_t i = first; i < end; i++)
 		delivery->parts[i].pending = 1;
 	delivery->sealed = loop_wall(all->loop);
+	delivery->since = loop_now(all->loop);
 	TAILQ_INSERT_TAIL(&all->list, delivery, entry);
 	*batch = NULL;
 	return delivery;
 }
 
-struct delivery *delivery_restore(struct deliveries *all, struct batch **batch, size_t route)
+struct delivery *delivery_restore(struct deliveries *all, struct batch **batch, size_t route, struct duration waited)
 {
 	struct delivery *delivery = delivery_new(all, batch, route, route + 1);
 
 	delivery->restored = true;
+	delivery->since.ns -= waited.ns;
 	return delivery;
 }
 

@@ -90,6 +90,7 @@ struct delivery {
 	uint64_t *tokens;
 	size_t token_count;
 	struct wall_time sealed;
+	struct mono_time since; /* it waits; of a restored one, since when its records do */
 	struct batch_row *rows; /* of the spool that hold it, for routes that have not settled */
 	size_t row_count;
 	bool restored; /* it came from the spool: the saved ledger has it as held */
@@ -103,8 +104,8 @@ void deliveries_done(struct deliveries *); /* forgets what is under way */
 
 /* Takes the batch over; a send for each of the routes first … end - 1 will have to settle it. */
 struct delivery *delivery_new(struct deliveries *, struct batch **, size_t first, size_t end);
-/* The same for a batch that an earlier run left in the spool. */
-struct delivery *delivery_restore(struct deliveries *, struct batch **, size_t route);
+/* The same for a batch that an earlier run left in the spool, and that has waited for so long. */
+struct delivery *delivery_restore(struct deliveries *, struct batch **, size_t route, struct duration waited);
 /* At that route, this many records and bytes of it ended as `term`. */
 void delivery_count(struct delivery *, size_t route, enum ledger_term, uint64_t records, uint64_t bytes);
 /* They were refused for good and are stored nowhere: counted as rejected, and lost to this run. */

@@ -240,6 +240,11 @@ void source_refused(struct source *s, uint64_t records, uint64_t bytes)
 	count_ended(s, LEDGER_REJECTED, records, bytes);
 }
 
+void source_excess(struct source *s, uint64_t records, uint64_t bytes)
+{
+	count_ended(s, LEDGER_DROPPED_CEILING, records, bytes);
+}
+
 /* The saved position passes them, so the saved ledger has them, too. */
 void source_not_left(struct source *s, uint64_t records, uint64_t bytes)
 {
@@ -328,9 +333,20 @@ enum admit source_offer(struct source *s, struct batch **batch)
 	return admit;
 }
 
+/* By what its first item says, if the clock agrees. */
+static struct duration waited(const struct source *s, const struct batch *b)
+{
+	const struct batch_item *oldest = batch_item(b, 0);
+	int64_t now = loop_wall(s->world->loop).ns / 1000000, when = -1;
+
+	if (s->options.when)
+		when = s->options.when((struct bytes){ oldest->data, oldest->size });
+	return DURATION_MS(when >= 0 && when < now ? now - when : 0);
+}
+
 void source_restore(struct source *s, size_t route, struct batch **batch)
 {
-	struct delivery *delivery = delivery_restore(&s->deliveries, batch, route);
+	struct delivery *delivery = delivery_restore(&s->deliveries, batch, route, waited(s, *batch));
 
 	shelf_add(s->world->shelf, delivery->batch);
 	sender_push(s->deliveries.routes[route].sender, delivery, route);

@@ -26,6 +26,9 @@ struct source_options {
 	struct chain *chain; /* what happens to its records, borrowed; NULL: nothing */
 	const struct source_hooks *hooks; /* outlive the source; NULL: nobody is told */
 	void *context; /* of the hooks */
+	/* When the records of an item are of, in ms since 1970: what an earlier run left has waited since then
+	 * (delivery.since). NULL: nobody knows. */
+	int64_t (*when)(struct bytes item);
 	bool uncounted; /* no row of the ledger has its records: whoever made it keeps the books */
 };
 
@@ -88,6 +91,8 @@ void source_left(struct source *, struct batch **);
 /* host_lost(), host_refused() */
 void source_lost(struct source *, uint64_t records, uint64_t bytes);
 void source_refused(struct source *, uint64_t records, uint64_t bytes);
+/* That much came and exceeds what a destination's records may have: dropped{ceiling}, and not lost by us. */
+void source_excess(struct source *, uint64_t records, uint64_t bytes);
 /* host_not_left() */
 void source_not_left(struct source *, uint64_t records, uint64_t bytes);
 /* A batch of an earlier run with its rows, for one destination of the source; the ledger has it as held. */

@@ -20,14 +20,24 @@
 #define OXP_SERIES_METERS_H
 
 #include "base/clock.h"
+#include "proto/native_sum.h"
 #include "series/series.h"
 #include "series/sums_file.h"
 
 struct meters;
 struct meter;
 
-/* A set is shown as a gauge: how many different values there were in the last window of time that is over. */
-enum meter_kind { METER_COUNTER, METER_GAUGE, METER_HISTOGRAM, METER_SUMMARY, METER_SET, METER_KINDS };
+/* A set is shown as a gauge: how many different values there were in the last window of time that is over. A family of
+ * histograms has classic and native ones. These numbers are saved. */
+enum meter_kind {
+	METER_COUNTER,
+	METER_GAUGE,
+	METER_HISTOGRAM, /* with buckets of its own bounds */
+	METER_SUMMARY,
+	METER_SET,
+	METER_NATIVE, /* a native histogram */
+	METER_KINDS,
+};
 
 enum {
 	METER_LABELS_MAX = 64,
@@ -38,7 +48,7 @@ enum {
 };
 
 struct meters_limits {
-	size_t series; /* on the page: a histogram is one for each bucket, its sum and its count */
+	size_t series; /* on the page: a histogram is one for each bucket, its sum and its count; a native one is 4 */
 	size_t family_series; /* of one family */
 	size_t label; /* bytes of a label's value, or of its name */
 	struct duration window; /* of sets */
@@ -100,10 +110,12 @@ struct meter_wanted {
 	uint64_t origin; /* such as a rule. One that was restored begins anew if another origin asks for it */
 };
 
-/* Of a histogram or a summary. */
+/* Of a histogram, a native one or a summary. */
 struct meter_state {
 	const uint64_t *buckets; /* of a histogram: one for each bound and +Inf, not added up */
 	const double *values; /* of a summary: at its quantiles */
+	const struct native_histogram *native; /* of a native one: whole numbers, NATIVE_SUM_MAX buckets of a sign */
+	uint64_t created_ns; /* the same: when it began, since 1970; 0: not known */
 	uint64_t count; /* of a summary; of a histogram the sum of its buckets counts */
 	double sum;
 	bool no_sum; /* there is none, and none is shown */
@@ -147,8 +159,13 @@ void meter_observe(struct meter *, double value, double weight, struct mono_time
 /* A histogram or a summary is like that from now on; a histogram has got that, too. */
 void meter_set_state(struct meter *, const struct meter_state *, struct mono_time now);
 void meter_add_state(struct meter *, const struct meter_state *, struct mono_time now);
+/* The same of a native one. 0; -ENOMEM; -ERANGE if it would have counted more than NATIVE_COUNT_MAX, or buckets that
+ * lie too far apart: then it is as it was. What is added may make it coarser: the coarser schema and the wider zero
+ * bucket count, and *ret_merged is how often buckets were merged since there were too many. */
+int meter_set_native(struct meter *, const struct meter_state *, struct mono_time now) MUST_CHECK;
+int meter_add_native(struct meter *, const struct meter_state *, struct mono_time now, unsigned *ret_merged) MUST_CHECK;
 /* Of a counter, or of the bucket of a histogram that the value is in: `{…} value timestamp`, as OpenMetrics has it. The
- * latest is shown; without memory there is none. */
+ * latest is shown, of a native histogram the latest NATIVE_EXEMPLARS_MAX; without memory there is none. */
 void meter_exemplar(struct meters *, struct meter *, double value, struct bytes text);
 /* Into a set. The value is counted once in each window. */
 void meter_insert(struct meters *, struct meter *, struct bytes value, struct mono_time now);

@@ -10,7 +10,15 @@
 #include "proto/exposition_parse.h"
 #include "series/meters_table.h"
 
-enum { BOUNDS_MAX = 512, HELP_MAX = 2048, IS_OVERFLOW = 1, IS_AS_OWNER = 2 };
+enum {
+	BOUNDS_MAX = 512,
+	HELP_MAX = 2048,
+	IS_OVERFLOW = 1,
+	IS_AS_OWNER = 2,
+	/* More than 513 counts of a classic histogram take. */
+	VALUE_MAX = sizeof(struct meter_value) + sizeof(struct meter_native) +
+		    2 * NATIVE_SUM_MAX * sizeof(struct meter_native_bucket),
+};
 
 /* The bounds stand behind it, then the texts, then the labels as the meter has them. */
 struct key {
@@ -19,6 +27,41 @@ struct key {
 	uint32_t name, help, owner, bounds; /* how many of them */
 	uint64_t origin;
 };
+
+/* Those that are to be saved. */
+
+void meter_unsaved(struct meter *meter)
+{
+	struct meters *m = meter->family->all;
+
+	meter->unsaved = true;
+	meter->unsaved_next = NULL;
+	meter->unsaved_at = m->unsaved_last;
+	*m->unsaved_last = meter;
+	m->unsaved_last = &meter->unsaved_next;
+	if (m->unsaved_count++ == 0)
+		m->changed(m->changed_context);
+}
+
+void meter_take_unsaved(struct meters *m, struct meter *meter)
+{
+	if (!meter->unsaved)
+		return;
+	meter->unsaved = false;
+	*meter->unsaved_at = meter->unsaved_next;
+	if (meter->unsaved_next)
+		meter->unsaved_next->unsaved_at = meter->unsaved_at;
+	else
+		m->unsaved_last = meter->unsaved_at;
+	m->unsaved_count--;
+}
+
+void meter_set_behind(struct meters *m, struct meter *meter, bool behind)
+{
+	m->behind_count -= meter->behind;
+	m->behind_count += behind;
+	meter->behind = behind;
+}
 
 /* To the disk. */
 
@@ -34,7 +77,7 @@ static bool put_key(const struct meter *meter, struct buffer *to)
 {
 	const struct meter_family *f = meter->family;
 	struct bytes owner = meter->owner ? meter->owner->name : (struct bytes){ "", 0 };
-	const struct key k = { .kind = (uint8_t)f->kind,
+	const struct key k = { .kind = (uint8_t)meter->kind,
 		.flags = (uint8_t)((meter == f->overflow ? IS_OVERFLOW : 0) | (meter->as_owner ? IS_AS_OWNER : 0)),
 		.labels = (uint16_t)meter->label_count,
 		.name = (uint32_t)f->name.size,
@@ -64,21 +107,46 @@ static int add(struct meters *m, struct meter *meter, struct bytes value)
 	return failed;
 }
 
+/* Of a record that has another size now: the new one is there before the old one goes. */
+static int replace(struct meters *m, struct meter *meter, struct bytes value)
+{
+	struct sums_place old = meter->place;
+	int failed = add(m, meter, value);
+
+	if (!failed)
+		sums_file_remove(m->sums, &old, meter_value_size(meter, false));
+	return failed;
+}
+
+static int put_value(struct meters *m, struct meter *meter, struct bytes value)
+{
+	int failed;
+
+	if (meter->place.file != sums_file_number(m->sums))
+		failed = add(m, meter, value);
+	else if (value.size != meter_value_size(meter, false))
+		failed = replace(m, meter, value);
+	else
+		failed = sums_file_change(m->sums, &meter->place, value);
+	if (!failed && meter->native)
+		meter->native->saved_room = meter->native->room;
+	return failed;
+}
+
 void meter_save(struct meters *m, struct meter *meter)
 {
 	const struct meter_value v = { meter->whole, meter->part, meter->carry, meter->sent.start, meter->sent.time,
 		meter->no_sum };
-	char data[sizeof v + (BOUNDS_MAX + 1) * sizeof(uint64_t)];
-	struct bytes value = { data, meter_value_size(meter) };
+	char data[VALUE_MAX];
+	struct bytes value = { data, meter_value_size(meter, true) };
+	const void *counts = meter->native ? (const void *)meter->native : (const void *)meter->counts;
 	int failed;
 
 	meter_take_unsaved(m, meter);
 	if (value.size <= sizeof data) {
 		memcpy(data, &v, sizeof v);
-		memcpy(data + sizeof v, meter->counts, value.size - sizeof v);
-		failed = meter->place.file == sums_file_number(m->sums)
-				 ? sums_file_change(m->sums, &meter->place, value)
-				 : add(m, meter, value);
+		memcpy(data + sizeof v, counts, value.size - sizeof v);
+		failed = put_value(m, meter, value);
 	} else {
 		failed = -E2BIG;
 	}
@@ -218,7 +286,8 @@ static bool read_key(struct restoring *r, struct bytes from)
 	if (!take_part(&from, sizeof k, &part))
 		return false;
 	memcpy(&k, part.data, sizeof k);
-	if ((k.kind != METER_COUNTER && k.kind != METER_GAUGE && k.kind != METER_HISTOGRAM) || k.bounds > BOUNDS_MAX)
+	if ((k.kind != METER_COUNTER && k.kind != METER_GAUGE && k.kind != METER_HISTOGRAM && k.kind != METER_NATIVE) ||
+		k.bounds > BOUNDS_MAX)
 		return false;
 	r->overflow = k.flags & IS_OVERFLOW;
 	r->wanted = (struct meter_wanted){ .kind = (enum meter_kind)k.kind,
@@ -237,6 +306,8 @@ static bool is_possible(const struct meter_wanted *w, const struct meter_value *
 {
 	uint64_t sum = 0, count;
 
+	if (w->kind == METER_NATIVE)
+		return v->carry >= -0.5 && v->carry <= 0.5 && meter_native_is_possible(counts, v->whole);
 	if (counts.size != meter_counts_of(w->kind, w->bound_count) * sizeof count)
 		return false;
 	if (w->kind == METER_COUNTER)
@@ -251,22 +322,26 @@ static bool is_possible(const struct meter_wanted *w, const struct meter_value *
 	return sum == v->whole && v->carry >= -0.5 && v->carry <= 0.5;
 }
 
-static void set(struct meter *meter, const struct meter_value *v, struct bytes counts)
+/* False: no memory. */
+static bool set(struct meter *meter, const struct meter_value *v, struct bytes counts)
 {
+	if (meter->kind == METER_NATIVE && !meter_native_restore(meter, counts))
+		return false;
 	meter->whole = v->whole;
 	meter->part = v->part;
 	meter->carry = v->carry;
 	meter->sent = (struct meter_sent){ v->start, v->time };
 	meter->no_sum = v->no_sum != 0;
-	if (counts.size > 0)
+	if (meter->kind != METER_NATIVE && counts.size > 0)
 		memcpy(meter->counts, counts.data, counts.size);
+	return true;
 }
 
 static bool has_bounds(const struct meter *meter, const struct meter_wanted *w)
 {
 	size_t i = 0;
 
-	if (meter_bounds(meter) != w->bound_count)
+	if (meter->kind != w->kind || meter_bounds(meter) != w->bound_count)
 		return false;
 	while (i < w->bound_count && meter->scale->bounds[i].value == w->bounds[i])
 		i++;
@@ -300,7 +375,7 @@ static bool takes_place(struct restoring *r, struct meter *meter, const struct s
 		return true;
 	if (meter->place.life > record->place.life)
 		return false;
-	sums_file_remove(m->sums, &meter->place, meter_value_size(meter));
+	sums_file_remove(m->sums, &meter->place, meter_value_size(meter, false));
 	r->ret->restored--;
 	r->ret->unwanted++;
 	return true;
@@ -327,7 +402,11 @@ static bool on_record(void *context, const struct sums_record *record)
 		r->ret->unwanted++;
 		return false;
 	}
-	set(meter, &v, value);
+	if (!set(meter, &v, value)) {
+		meters_end(r->meters, meter);
+		r->ret->unwanted++;
+		return false;
+	}
 	meter->place = record->place;
 	r->ret->restored++;
 	r->ret->older += record->older;

@@ -1,9 +1,14 @@
 /*
  * Meters on their way to the page: staged in the series table as if they had been scraped, a slice at a time.
  */
+#include <math.h> /* NAN */
+
 #include "series/meters_table.h"
 
-enum { SAVE_COST = 4 /* saving a meter takes as long as showing so many series */ };
+enum {
+	SAVE_COST = 4, /* saving a meter takes as long as showing so many series */
+	BUCKETS_OF_SERIES = 16, /* of a native histogram, to be shown in the same time */
+};
 
 static const enum exposition_type types[] = {
 	[METER_COUNTER] = EXPOSITION_COUNTER,
@@ -43,7 +48,7 @@ static bool is_before(struct bytes name, struct bytes other)
 
 static void list_labels(const struct meter *meter, struct labels *l)
 {
-	struct bytes le = bytes_of(meter->family->kind == METER_SUMMARY ? "quantile" : "le");
+	struct bytes le = bytes_of(meter->kind == METER_SUMMARY ? "quantile" : "le");
 	const char *at = meter_labels(meter);
 	struct meter_head head;
 
@@ -59,7 +64,7 @@ static void list_labels(const struct meter *meter, struct labels *l)
 		l->le += is_before(l->all[i].name, le);
 		at += head.name + head.value;
 	}
-	if (!meter->scale)
+	if (!meter->scale && meter->kind != METER_NATIVE)
 		return;
 	memcpy(l->buckets, l->all, l->le * sizeof *l->all);
 	memcpy(l->buckets + l->le + 1, l->all + l->le, (l->count - l->le) * sizeof *l->all);
@@ -78,6 +83,27 @@ static void stage(struct meters *m, struct bytes name, const struct labels *l, b
 	};
 
 	(void)m->events->sample(m->context, &sample);
+}
+
+/* For readers of protobuf, then as a classic one for others, as it is for those that are scraped. A sum that is not
+ * known is NaN: if it were missing, readers of protobuf would take it for 0. */
+static void stage_native(struct meters *m, const struct meter *meter, struct labels *l)
+{
+	const struct meter_family *f = meter->family;
+	char made[METER_NATIVE_WRITTEN_MAX];
+	struct otlp_build b = { made, sizeof made, 0 };
+	struct exposition_sample sample = {
+		.name = f->name, .labels = l->all, .label_count = l->count, .value_text = { "", 0 }
+	};
+
+	meter_native_write(meter, &b);
+	OXP_ASSERT(b.size <= sizeof made);
+	sample.native = (struct bytes){ made, b.size };
+	(void)m->events->sample(m->context, &sample);
+	l->buckets[l->le].value = bytes_of("+Inf");
+	stage(m, f->lines[METER_BUCKET], l, true, (double)meter->whole);
+	stage(m, f->lines[METER_SUM], l, false, meter->no_sum ? (double)NAN : meter->part);
+	stage(m, f->lines[METER_COUNT], l, false, (double)meter->whole);
 }
 
 static void stage_bound(struct meters *m, const struct meter *meter, struct labels *l, size_t i, double value)
@@ -114,11 +140,13 @@ static void stage_meter(struct meters *m, const struct meter *meter)
 	struct labels l;
 
 	list_labels(meter, &l);
-	if (meter->family->kind == METER_COUNTER)
+	if (meter->kind == METER_COUNTER)
 		l.exemplar = meter_exemplar_at(meter, 0);
-	if (meter->scale)
+	if (meter->kind == METER_NATIVE)
+		stage_native(m, meter, &l);
+	else if (meter->scale)
 		stage_scale(m, meter, &l);
-	else if (meter->family->kind == METER_SET)
+	else if (meter->kind == METER_SET)
 		stage(m, meter->family->name, &l, false, (double)meter_members(m, meter, m->shown_at));
 	else
 		stage(m, meter->family->name, &l, false, (double)meter->whole + meter->part);
@@ -138,7 +166,7 @@ void meters_show(struct meters *m, struct mono_time now)
  * series. */
 static size_t save_and_stage(struct meters *m, struct meter *meter)
 {
-	size_t cost = meter_series(meter);
+	size_t cost = meter_series(meter) + (meter->native ? meter->native->room / BUCKETS_OF_SERIES : 0);
 
 	if (meter->unsaved) {
 		meter_save(m, meter);

@@ -12,7 +12,6 @@
 enum {
 	LABELS_ROOM = 1 << 20, /* of one meter, with escapes */
 	HELP_MAX = 1024,
-	MEMBERS_MIN = 32,
 	ENDED_AT_ONCE = 200, /* meters */
 };
 
@@ -32,194 +31,11 @@ const char *meter_refusal_name(enum meter_refusal why)
 	return names[why];
 }
 
-static uint64_t hash(const struct meters *m, struct bytes b, uint64_t seed)
-{
-	return XXH3_64bits_withSeed(b.data, b.size, m->series->seed ^ seed);
-}
-
-static char *put(char *to, struct bytes b)
-{
-	if (b.size > 0)
-		memcpy(to, b.data, b.size);
-	return to + b.size;
-}
-
-/* Raw bytes. */
-
-static uint64_t raw_hash(const struct meters *m, const struct meter_raw *raw)
-{
-	uint64_t made = hash(m, raw->tags, hash(m, raw->name, raw->kind));
-
-	return raw->more.size > 0 ? hash(m, raw->more, made) : made;
-}
-
-static bool raw_is(const struct meter_raws *r, const struct meter_raw *raw)
-{
-	const char *tags = r->text + r->name;
-
-	return r->kind == raw->kind && bytes_equal((struct bytes){ r->text, r->name }, raw->name) &&
-	       bytes_equal((struct bytes){ tags, r->tags }, raw->tags) &&
-	       bytes_equal((struct bytes){ tags + r->tags, r->more }, raw->more);
-}
-
-static struct meter_raws *find_raw(const struct meters *m, const struct meter_raw *raw, uint64_t hashed)
-{
-	for (struct map_node *n = map_first(&m->raws, hashed); n; n = map_next(n)) {
-		struct meter_raws *r = CONTAINER_OF(n, struct meter_raws, node);
-		if (raw_is(r, raw))
-			return r;
-	}
-	return NULL;
-}
-
-struct meter *meters_known(struct meters *m, const struct meter_raw *raw, double *ret_factor)
-{
-	const struct meter_raws *r = find_raw(m, raw, raw_hash(m, raw));
-
-	if (!r)
-		return NULL;
-	*ret_factor = r->factor;
-	return r->meter;
-}
-
-static size_t raws_size(const struct meter_raws *r)
-{
-	return sizeof *r + r->name + r->tags + r->more;
-}
-
-/* If there is no room, it is found by its labels each time. */
-static void remember(struct meters *m, struct meter *meter, const struct meter_raw *raw, double factor)
-{
-	uint64_t hashed = raw_hash(m, raw);
-	struct meter_raws *r;
-
-	if (meter->raw_count == METER_RAWS_MAX || find_raw(m, raw, hashed))
-		return;
-	r = series_alloc(m->series, sizeof *r + raw->name.size + raw->tags.size + raw->more.size, 0);
-	if (!r)
-		return;
-	r->kind = raw->kind;
-	r->name = raw->name.size;
-	r->tags = raw->tags.size;
-	r->more = raw->more.size;
-	(void)put(put(put(r->text, raw->name), raw->tags), raw->more);
-	r->meter = meter;
-	r->factor = factor;
-	r->next = meter->raws;
-	meter->raws = r;
-	meter->raw_count++;
-	r->node.hash = hashed;
-	map_put(&m->raws, &r->node);
-}
-
-static void forget_raws(struct meters *m, struct meter *meter)
-{
-	struct meter_raws *r;
-
-	while ((r = meter->raws)) {
-		meter->raws = r->next;
-		map_remove(&m->raws, &r->node);
-		series_release(m->series, r, raws_size(r), 0);
-	}
-}
-
-/* Labels: in the order of their names, as meter_labels() has them. */
-
-static int compare(struct bytes a, struct bytes b)
-{
-	size_t n = smaller(a.size, b.size);
-	int order = n > 0 ? memcmp(a.data, b.data, n) : 0;
-
-	return order ? order : (a.size > b.size) - (a.size < b.size);
-}
-
-static size_t escape(struct bytes text, bool quotes, char *to)
-{
-	size_t size = 0;
-
-	for (size_t i = 0; i < text.size; i++) {
-		char c = text.data[i];
-		if (c == '\\' || c == '\n' || (quotes && c == '"'))
-			to[size++] = '\\';
-		to[size++] = c == '\n' ? 'n' : c;
-	}
-	return size;
-}
-
-/* Returns how many there are in `to` then. */
-static size_t insert(const struct meter_label **to, size_t count, const struct meter_label *label)
-{
-	size_t i = count;
-	int order = 1;
-
-	while (i > 0 && (order = compare(label->name, to[i - 1]->name)) < 0)
-		i--;
-	if (order == 0) {
-		to[i - 1] = label;
-		return count;
-	}
-	memmove(to + i + 1, to + i, (count - i) * sizeof *to);
-	to[i] = label;
-	return count + 1;
-}
-
-static int put_label(struct buffer *to, const struct meter_label *label)
-{
-	struct meter_head head = { .name = (uint32_t)label->name.size };
-	char *at = buffer_reserve(to, sizeof head + label->name.size + 2 * label->value.size);
-
-	if (!at)
-		return -ENOSPC;
-	head.value = (uint32_t)escape(label->value, true, at + sizeof head + label->name.size) & INT32_MAX;
-	head.escaped = head.value != label->value.size;
-	memcpy(at, &head, sizeof head);
-	(void)put(at + sizeof head, label->name);
-	to->size += sizeof head + head.name + head.value;
-	return 0;
-}
-
-static bool is_refused(const struct meter_wanted *w, const struct meter_label *label)
-{
-	return (label->name.size >= 2 && memcmp(label->name.data, "__", 2) == 0) ||
-	       (w->kind == METER_HISTOGRAM && bytes_are(label->name, "le")) ||
-	       (w->kind == METER_SUMMARY && bytes_are(label->name, "quantile"));
-}
-
-/* Writes the labels to m->labels. */
-static enum meter_refusal sort_labels(struct meters *m, const struct meter_wanted *w, unsigned *ret_count)
-{
-	const struct meter_label *sorted[METER_LABELS_MAX];
-	size_t count = 0, at = 0;
-
-	buffer_clear(&m->labels);
-	*ret_count = 0;
-	if (w->label_count > METER_LABELS_MAX)
-		return METER_LABEL_SIZE;
-	for (size_t i = 0; i < w->label_count; i++)
-		if (is_refused(w, &w->labels[i]))
-			return METER_LABEL_NAME;
-	for (size_t i = 0; i < w->label_count; i++) {
-		const struct meter_label *label = &w->labels[i];
-		if (label->name.size > m->limits.label || label->value.size > m->limits.label)
-			return METER_LABEL_SIZE;
-		count = insert(sorted, count, label);
-	}
-	for (size_t i = 0; i < count; i++) {
-		if (sorted[i]->value.size == 0)
-			continue; /* as Prometheus reads it, no label */
-		if (put_label(&m->labels, sorted[i]))
-			return METER_LABEL_SIZE;
-		at++;
-	}
-	*ret_count = (unsigned)at;
-	return METER_FITS;
-}
-
 /* Families. */
 
 static struct meter_family *family_of(const struct meters *m, struct bytes name)
 {
-	struct map_node *n = map_first(&m->families, hash(m, name, 0));
+	struct map_node *n = map_first(&m->families, meters_hash(m, name, 0));
 
 	while (n && !bytes_equal(CONTAINER_OF(n, struct meter_family, node)->name, name))
 		n = map_next(n);
@@ -230,7 +46,7 @@ static struct bytes put_name(char **to, struct bytes name, const char *suffix)
 {
 	struct bytes made = { *to, name.size + strlen(suffix) };
 
-	*to = put(put(*to, name), bytes_of(suffix));
+	*to = meter_put(meter_put(*to, name), bytes_of(suffix));
 	return made;
 }
 
@@ -240,32 +56,32 @@ static void name_family(struct meter_family *f, const struct meter_wanted *w, st
 
 	f->name = put_name(&to, w->name, "");
 	f->lines[0] = f->name;
-	if (w->kind == METER_HISTOGRAM)
+	if (f->kind == METER_HISTOGRAM)
 		f->lines[METER_BUCKET] = put_name(&to, w->name, "_bucket");
-	if (meter_has_scale(w->kind)) {
+	if (meter_has_scale(f->kind)) {
 		f->lines[METER_SUM] = put_name(&to, w->name, "_sum");
 		f->lines[METER_COUNT] = put_name(&to, w->name, "_count");
 	}
-	f->help = (struct bytes){ to, escape(help, false, to) };
+	f->help = (struct bytes){ to, meter_escape(help, false, to) };
 }
 
 static struct meter_family *family_make(struct meters *m, const struct meter_wanted *w)
 {
 	struct bytes help = { w->help, smaller(strlen(w->help), HELP_MAX) };
-	size_t names = meter_has_scale(w->kind) ? METER_LINES + 1 : 1;
+	size_t names = meter_has_scale(meter_family_kind(w->kind)) ? METER_LINES + 1 : 1;
 	size_t size = sizeof(struct meter_family) + names * (w->name.size + 8) + 2 * help.size;
 	struct meter_family *f = series_alloc(m->series, size, 0);
 
 	if (!f)
 		return NULL;
-	f->kind = w->kind;
+	f->kind = meter_family_kind(w->kind);
 	f->all = m;
 	f->size = size;
 	name_family(f, w, help);
 	f->prev = m->last;
 	*(m->last ? &m->last->next : &m->first) = f;
 	m->last = f;
-	f->node.hash = hash(m, f->name, 0);
+	f->node.hash = meters_hash(m, f->name, 0);
 	map_put(&m->families, &f->node);
 	return f;
 }
@@ -305,6 +121,11 @@ static bool scale_is(const struct meter_scale *scale, const struct meter_wanted 
 	return i == scale->count && i == w->bound_count;
 }
 
+static bool is_like(const struct meter *meter, const struct meter_wanted *w)
+{
+	return meter->kind == w->kind && scale_is(meter->scale, w);
+}
+
 /* For one more meter. NULL: no memory. */
 static struct meter_scale *scale_take(struct meters *m, struct meter_family *f, const struct meter_wanted *w)
 {
@@ -341,90 +162,11 @@ static void scale_give(struct meters *m, struct meter_family *f, struct meter_sc
 	series_release(m->series, s, scale_size(s->count), 0);
 }
 
-/* Members of sets. */
-
-static size_t members_size(size_t mask)
-{
-	return sizeof(struct meter_members) + (mask + 1) * sizeof(uint64_t);
-}
-
-static void members_free(struct meters *m, struct meter *meter)
-{
-	if (meter->members)
-		series_release(m->series, meter->members, members_size(meter->members->mask), 0);
-	meter->members = NULL;
-}
-
-static uint64_t *place_of(struct meter_members *s, uint64_t key)
-{
-	size_t i = key >> 1 & s->mask;
-
-	while (s->keys[i] && s->keys[i] != key)
-		i = (i + 1) & s->mask;
-	return &s->keys[i];
-}
-
-/* Room for one more, half of which stays empty. False: there is none. */
-static bool members_grow(struct meters *m, struct meter *meter, struct mono_time now)
-{
-	struct meter_members *s = meter->members, *wider;
-	size_t mask = s ? 2 * s->mask + 1 : MEMBERS_MIN - 1;
-
-	if (s && s->count <= s->mask / 2)
-		return true;
-	if (mask / 2 >= METER_MEMBERS_MAX)
-		return false;
-	wider = series_alloc(m->series, members_size(mask), 0);
-	if (!wider)
-		return false;
-	wider->mask = mask;
-	wider->start = now;
-	for (size_t i = 0; s && i <= s->mask; i++)
-		if (s->keys[i])
-			*place_of(wider, s->keys[i]) = s->keys[i];
-	if (s) {
-		wider->start = s->start;
-		wider->last = s->last;
-		wider->count = s->count;
-	}
-	members_free(m, meter);
-	meter->members = wider;
-	return true;
-}
-
-static int64_t windows_since(const struct meters *m, const struct meter_members *s, struct mono_time now)
-{
-	return mono_since(now, s->start).ns / m->limits.window.ns;
-}
-
-uint64_t meter_members(const struct meters *m, const struct meter *meter, struct mono_time now)
-{
-	const struct meter_members *s = meter->members;
-	int64_t windows = s ? windows_since(m, s, now) : 2;
-
-	return windows == 0 ? s->last : windows == 1 ? s->count : 0;
-}
-
-/* Begins the window that it is time for. */
-static void turn_window(struct meters *m, struct meter *meter, struct mono_time now)
-{
-	struct meter_members *s = meter->members;
-	uint64_t last = meter_members(m, meter, now);
-	int64_t windows = windows_since(m, s, now);
-
-	if (windows == 0)
-		return;
-	s->last = last;
-	s->start = mono_after(s->start, (struct duration){ windows * m->limits.window.ns });
-	s->count = 0;
-	memset(s->keys, 0, (s->mask + 1) * sizeof *s->keys);
-}
-
 /* Meters. */
 
 static uint64_t meter_hash(const struct meters *m, const struct meter_family *f, struct bytes labels)
 {
-	return hash(m, labels, f->node.hash);
+	return meters_hash(m, labels, f->node.hash);
 }
 
 static struct meter *meter_of(const struct meters *m, const struct meter_family *f, struct bytes labels)
@@ -448,23 +190,24 @@ static size_t meter_size(enum meter_kind kind, size_t bounds, size_t labels)
 static struct meter *meter_make(
 	struct meters *m, struct meter_family *f, const struct meter_wanted *w, unsigned label_count)
 {
-	struct meter_scale *scale = meter_has_scale(f->kind) ? scale_take(m, f, w) : NULL;
+	struct meter_scale *scale = meter_has_scale(w->kind) ? scale_take(m, f, w) : NULL;
 	struct meter *meter = NULL;
 
-	if (scale || !meter_has_scale(f->kind))
-		meter = series_alloc(m->series, meter_size(f->kind, scale ? scale->count : 0, m->labels.size), 0);
+	if (scale || !meter_has_scale(w->kind))
+		meter = series_alloc(m->series, meter_size(w->kind, scale ? scale->count : 0, m->labels.size), 0);
 	if (!meter) {
 		scale_give(m, f, scale);
 		return NULL;
 	}
 	meter->family = f;
+	meter->kind = w->kind;
 	meter->scale = scale;
 	meter->size = m->labels.size;
 	meter->label_count = label_count;
 	meter->saved = w->saved && m->sums;
 	meter->origin = w->origin;
 	f->live++;
-	(void)put(meter_labels(meter), buffer_bytes(&m->labels));
+	(void)meter_put(meter_labels(meter), buffer_bytes(&m->labels));
 	return meter;
 }
 
@@ -503,48 +246,13 @@ static void own(struct meter *meter, const struct meter_wanted *w)
 	w->owner->meters++;
 }
 
-/* Saving. */
-
-void meter_unsaved(struct meter *meter)
-{
-	struct meters *m = meter->family->all;
-
-	meter->unsaved = true;
-	meter->unsaved_next = NULL;
-	meter->unsaved_at = m->unsaved_last;
-	*m->unsaved_last = meter;
-	m->unsaved_last = &meter->unsaved_next;
-	if (m->unsaved_count++ == 0)
-		m->changed(m->changed_context);
-}
-
-void meter_take_unsaved(struct meters *m, struct meter *meter)
-{
-	if (!meter->unsaved)
-		return;
-	meter->unsaved = false;
-	*meter->unsaved_at = meter->unsaved_next;
-	if (meter->unsaved_next)
-		meter->unsaved_next->unsaved_at = meter->unsaved_at;
-	else
-		m->unsaved_last = meter->unsaved_at;
-	m->unsaved_count--;
-}
-
-void meter_set_behind(struct meters *m, struct meter *meter, bool behind)
-{
-	m->behind_count -= meter->behind;
-	m->behind_count += behind;
-	meter->behind = behind;
-}
-
 /* From now on it is saved no more. */
 static void unsave(struct meters *m, struct meter *meter)
 {
 	meter_take_unsaved(m, meter);
 	meter_set_behind(m, meter, false);
 	if (m->sums)
-		sums_file_remove(m->sums, &meter->place, meter_value_size(meter));
+		sums_file_remove(m->sums, &meter->place, meter_value_size(meter, false));
 	meter->saved = false;
 }
 
@@ -553,10 +261,11 @@ static void meter_end(struct meters *m, struct meter *meter)
 	struct meter_family *f = meter->family;
 	struct meter_scale *scale = meter->scale;
 
-	forget_raws(m, meter);
+	meter_forget_raws(m, meter);
 	disown(meter);
-	members_free(m, meter);
+	meter_members_free(m, meter);
 	unsave(m, meter);
+	meter_native_free(m, meter);
 	f->live -= !meter->restored;
 	meter_exemplars_free(m, meter);
 	if (meter == f->overflow) {
@@ -572,7 +281,7 @@ static void meter_end(struct meters *m, struct meter *meter)
 		m->weight -= meter_series(meter);
 		map_remove(&m->meters, &meter->node);
 	}
-	series_release(m->series, meter, meter_size(f->kind, meter_bounds(meter), meter->size), 0);
+	series_release(m->series, meter, meter_size(meter->kind, meter_bounds(meter), meter->size), 0);
 	scale_give(m, f, scale);
 }
 
@@ -584,7 +293,7 @@ void meters_end(struct meters *m, struct meter *meter)
 	family_end(m, f);
 }
 
-static struct meter *count(struct meters *m, enum meter_refusal why, struct bytes name, struct meter *ret)
+struct meter *meters_refused(struct meters *m, enum meter_refusal why, struct bytes name, struct meter *ret)
 {
 	m->counts.by[why]++;
 	snprintf(m->counts.latest[why], SERIES_NAME_SHOWN, "%.*s", (int)smaller(name.size, SERIES_NAME_SHOWN),
@@ -602,12 +311,12 @@ static struct meter *overflow(struct meters *m, struct meter_family *f, const st
 		return NULL;
 	if (!f->overflow) {
 		buffer_clear(&m->labels);
-		if (put_label(&m->labels, &label) == 0)
+		if (meter_put_label(&m->labels, &label) == 0)
 			f->overflow = meter_make(m, f, w, 1);
 		if (f->overflow)
 			f->overflow->ttl = w->ttl;
 	}
-	return f->overflow && (!w->owner || scale_is(f->overflow->scale, w)) ? f->overflow : NULL;
+	return f->overflow && (!w->owner || is_like(f->overflow, w)) ? f->overflow : NULL;
 }
 
 static enum meter_refusal has_room(const struct meters *m, const struct meter_family *f, const struct meter_wanted *w)
@@ -657,7 +366,7 @@ static struct meter_family *give_way(struct meters *m, struct meter_family *f, s
 
 static bool begins_anew(const struct meter *meter, const struct meter_wanted *w)
 {
-	return (w->owner && !scale_is(meter->scale, w)) || (meter->restored && meter->origin != w->origin);
+	return (w->owner && !is_like(meter, w)) || (meter->restored && meter->origin != w->origin);
 }
 
 static enum meter_refusal get(struct meters *m, const struct meter_wanted *w, struct meter **ret)
@@ -667,11 +376,11 @@ static enum meter_refusal get(struct meters *m, const struct meter_wanted *w, st
 	enum meter_refusal why;
 	unsigned labels;
 
-	if (f && f->kind != w->kind)
+	if (f && f->kind != meter_family_kind(w->kind))
 		f = give_way(m, f, w->name);
-	if (f && f->kind != w->kind)
+	if (f && f->kind != meter_family_kind(w->kind))
 		return METER_TYPE_CLASH;
-	why = sort_labels(m, w, &labels);
+	why = meter_sort_labels(m, w, &labels);
 	if (why == METER_FITS && f)
 		meter = meter_of(m, f, buffer_bytes(&m->labels));
 	if (meter && begins_anew(meter, w))
@@ -712,19 +421,19 @@ struct meter *meters_get(
 	if (ret_why)
 		*ret_why = why;
 	if (why == METER_TYPE_CLASH || why == METER_LABEL_NAME)
-		return count(m, why, w->name, NULL);
+		return meters_refused(m, why, w->name, NULL);
 	if (why != METER_FITS) {
 		meter = overflow(m, family_of(m, w->name), w);
 		if (meter)
 			be_live(meter);
-		return count(m, why, w->name, meter);
+		return meters_refused(m, why, w->name, meter);
 	}
 	meter->touched = now;
 	meter->ttl = w->ttl;
 	own(meter, w);
 	be_saved(m, meter, w);
 	if (w->raw)
-		remember(m, meter, w->raw, w->factor);
+		meter_remember(m, meter, w->raw, w->factor);
 	return meter;
 }
 
@@ -735,7 +444,7 @@ static struct meter *restore_overflow(struct meters *m, const struct meter_wante
 
 	if (!f)
 		f = family_make(m, w);
-	meter = f && f->kind == w->kind ? overflow(m, f, w) : NULL;
+	meter = f && f->kind == meter_family_kind(w->kind) ? overflow(m, f, w) : NULL;
 	if (f)
 		family_end(m, f);
 	return meter;
@@ -759,139 +468,9 @@ struct meter *meters_find(struct meters *m, const struct meter_wanted *w)
 	struct meter_family *f = family_of(m, w->name);
 	unsigned labels;
 
-	if (!f || f->kind != w->kind || sort_labels(m, w, &labels) != METER_FITS)
+	if (!f || f->kind != meter_family_kind(w->kind) || meter_sort_labels(m, w, &labels) != METER_FITS)
 		return NULL;
 	return meter_of(m, f, buffer_bytes(&m->labels));
-}
-
-/* Events. */
-
-enum meter_kind meter_kind(const struct meter *meter)
-{
-	return meter->family->kind;
-}
-
-/* Whole numbers are kept apart: a double would swallow small ones beyond 2^53. */
-static void grow(struct meter *meter, double by)
-{
-	uint64_t sum;
-
-	OXP_ASSERT(by >= 0);
-	if (by < 0x1p63 && by == (double)(uint64_t)by && !__builtin_add_overflow(meter->whole, (uint64_t)by, &sum))
-		meter->whole = sum;
-	else
-		meter->part += by;
-}
-
-void meter_add(struct meter *meter, double by, struct mono_time now)
-{
-	OXP_ASSERT(!meter_has_scale(meter->family->kind));
-	meter->touched = now;
-	meter_changed(meter);
-	if (meter->family->kind == METER_COUNTER)
-		grow(meter, by);
-	else
-		meter->part += by;
-}
-
-void meter_set(struct meter *meter, double value, struct mono_time now)
-{
-	OXP_ASSERT(!meter_has_scale(meter->family->kind));
-	meter->touched = now;
-	meter_changed(meter);
-	meter->whole = 0;
-	meter->part = 0;
-	if (meter->family->kind == METER_COUNTER)
-		grow(meter, value);
-	else
-		meter->part = value;
-}
-
-struct meter_sent *meter_sent(struct meter *meter)
-{
-	return &meter->sent;
-}
-
-void meter_set_state(struct meter *meter, const struct meter_state *s, struct mono_time now)
-{
-	size_t bounds = meter_bounds(meter);
-
-	OXP_ASSERT(meter_has_scale(meter->family->kind));
-	if (meter->family->kind == METER_HISTOGRAM) {
-		memset(meter->counts, 0, (bounds + 1) * sizeof *meter->counts);
-		meter->whole = 0;
-		meter->part = meter->carry = 0;
-		meter_add_state(meter, s, now);
-	} else if (bounds > 0) {
-		memcpy(meter->counts, s->values, bounds * sizeof *meter->counts);
-	}
-	if (meter->family->kind == METER_SUMMARY)
-		meter->whole = s->count;
-	meter->touched = now;
-	meter_changed(meter);
-	meter->part = s->sum;
-	meter->no_sum = s->no_sum;
-}
-
-void meter_add_state(struct meter *meter, const struct meter_state *s, struct mono_time now)
-{
-	OXP_ASSERT(meter->family->kind == METER_HISTOGRAM);
-	for (size_t i = 0; i <= meter_bounds(meter); i++) {
-		meter->counts[i] += s->buckets[i];
-		meter->whole += s->buckets[i];
-	}
-	meter->part += s->sum;
-	meter->no_sum |= s->no_sum;
-	meter->touched = now;
-	meter_changed(meter);
-}
-
-/* The first whose bound is not below the value. */
-static size_t bucket_of(const struct meter_scale *f, double value)
-{
-	size_t from = 0, to = f->count;
-
-	while (from < to) {
-		size_t middle = (from + to) / 2;
-		if (value <= f->bounds[middle].value)
-			to = middle;
-		else
-			from = middle + 1;
-	}
-	return from;
-}
-
-void meter_observe(struct meter *meter, double value, double weight, struct mono_time now)
-{
-	double wanted = weight + meter->carry;
-	uint64_t counted = (uint64_t)(wanted + 0.5);
-
-	OXP_ASSERT(meter->family->kind == METER_HISTOGRAM && weight >= 1 && weight < 0x1p53);
-	meter->touched = now;
-	meter_changed(meter);
-	meter->carry = wanted - (double)counted;
-	meter->counts[bucket_of(meter->scale, value)] += counted;
-	meter->whole += counted;
-	meter->part += value * (double)counted;
-}
-
-void meter_insert(struct meters *m, struct meter *meter, struct bytes value, struct mono_time now)
-{
-	uint64_t key = hash(m, value, 0) | 1;
-
-	OXP_ASSERT(meter->family->kind == METER_SET);
-	meter->touched = now;
-	if (meter->members) {
-		turn_window(m, meter, now);
-		if (*place_of(meter->members, key))
-			return;
-	}
-	if (!members_grow(m, meter, now)) {
-		(void)count(m, METER_MEMBERS, meter->family->name, NULL);
-		return;
-	}
-	*place_of(meter->members, key) = key;
-	meter->members->count++;
 }
 
 /* Time. */
@@ -1020,64 +599,4 @@ size_t meters_series(const struct meters *m)
 size_t meters_families(const struct meters *m)
 {
 	return m->families.count;
-}
-
-/* Checks. */
-
-static void check_meter(const struct meter *meter)
-{
-	uint64_t sum = 0;
-	size_t raws = 0;
-
-	for (const struct meter_raws *r = meter->raws; r; r = r->next) {
-		OXP_ASSERT(r->meter == meter);
-		raws++;
-	}
-	OXP_ASSERT(raws == meter->raw_count && raws <= METER_RAWS_MAX);
-	OXP_ASSERT(!meter->unsaved || (meter->saved && *meter->unsaved_at == meter));
-	OXP_ASSERT(!meter->scale == !meter_has_scale(meter->family->kind));
-	OXP_ASSERT(!meter->members || (meter->family->kind == METER_SET && meter->members->count <= METER_MEMBERS_MAX &&
-					      meter->members->count <= meter->members->mask));
-	if (meter->family->kind != METER_HISTOGRAM)
-		return;
-	for (size_t i = 0; i <= meter_bounds(meter); i++)
-		sum += meter->counts[i];
-	OXP_ASSERT(sum == meter->whole && meter->carry >= -0.5 && meter->carry <= 0.5);
-}
-
-static size_t check_family(const struct meters *m, const struct meter_family *f, size_t *behind)
-{
-	size_t meters = 0, weight = 0, users = 0, live = f->overflow && !f->overflow->restored;
-
-	for (const struct meter_scale *s = f->scales; s; s = s->next)
-		users += s->users;
-	for (const struct meter *meter = f->first; meter; meter = meter->next) {
-		OXP_ASSERT(meter->family == f && (meter->next ? meter->next->prev == meter : f->last == meter));
-		check_meter(meter);
-		weight += meter_series(meter);
-		live += !meter->restored;
-		*behind += meter->behind;
-		meters++;
-	}
-	OXP_ASSERT((meters > 0 || f->overflow) && live == f->live);
-	OXP_ASSERT(users == (meter_has_scale(f->kind) ? meters + (f->overflow != NULL) : 0));
-	OXP_ASSERT(f->weight == weight && f->weight <= m->limits.family_series);
-	if (f->overflow) {
-		OXP_ASSERT(f->overflow->family == f && !f->overflow->raws);
-		*behind += f->overflow->behind;
-	}
-	return meters;
-}
-
-void meters_check(const struct meters *m)
-{
-	size_t meters = 0, families = 0, weight = 0, behind = 0;
-
-	for (const struct meter_family *f = m->first; f; f = f->next) {
-		meters += check_family(m, f, &behind);
-		weight += f->weight;
-		families++;
-	}
-	OXP_ASSERT(meters == m->meters.count && families == m->families.count);
-	OXP_ASSERT(weight == m->weight && weight <= m->limits.series && behind == m->behind_count);
 }

@@ -1,6 +1,7 @@
 /*
- * The inside of the meters, for the files of series/ only: meters_table.c has the table, meters_show.c the way to the
- * page, meters_save.c the way to the disk.
+ * The inside of the meters, for the files of series/ only: meters_table.c has the table, meters_raws.c and
+ * meters_labels.c what a meter is found by, meters_events.c and meters_sets.c what comes into it, meters_show.c the way
+ * to the page, meters_save.c the way to the disk.
  *
  *	family ── meter ── meter …	in the order in which they came
  *	   └─ overflow		of it, beside the ceilings
@@ -9,8 +10,11 @@
 #ifndef OXP_SERIES_METERS_TABLE_H
 #define OXP_SERIES_METERS_TABLE_H
 
+#include <xxhash.h>
+
 #include "series/map.h"
 #include "series/meters.h"
+#include "series/table.h"
 
 enum { METER_BOUND_TEXT = 32 };
 
@@ -51,6 +55,20 @@ struct meter_members {
 	uint64_t keys[];
 };
 
+/* Of a native histogram: buckets of positive values by ascending index, then those of negative ones. It grows as they
+ * become more. */
+struct meter_native {
+	int64_t schema;
+	double zero_threshold;
+	uint64_t zero, created_ns;
+	uint32_t positive, negative, room; /* buckets */
+	uint32_t saved_room; /* of its record, if it has one */
+	struct meter_native_bucket {
+		int64_t index;
+		uint64_t count;
+	} buckets[];
+};
+
 struct meter {
 	struct map_node node; /* the overflow hangs in no map */
 	struct meter_family *family;
@@ -58,6 +76,7 @@ struct meter {
 	struct meter_raws *raws;
 	struct meter_scale *scale; /* of a histogram or a summary */
 	struct meter_owner *owner;
+	enum meter_kind kind; /* METER_NATIVE in a family of METER_HISTOGRAM */
 	unsigned raw_count : 16, as_owner : 1, no_sum : 1;
 	unsigned saved : 1, unsaved : 1; /* it is to be, and has changed since */
 	unsigned behind : 1; /* it could not be saved */
@@ -66,10 +85,11 @@ struct meter {
 	struct mono_time touched;
 	struct duration ttl;
 	struct meter_sent sent;
-	uint64_t whole; /* of a counter: what came in whole numbers; of a histogram, a summary: observations */
+	uint64_t whole; /* of a counter: what came in whole numbers; of histograms, a summary: observations */
 	double part; /* the rest of a counter; the value of a gauge; the sum of a histogram, a summary */
 	double carry; /* of a histogram's weights, from -0.5 to 0.5 */
 	struct meter_members *members; /* of a set; NULL: none yet */
+	struct meter_native *native; /* of a native histogram; NULL: nothing was counted yet */
 	struct meter *unsaved_next, **unsaved_at;
 	struct sums_place place;
 	uint64_t origin;
@@ -123,6 +143,43 @@ struct meters {
 	void *changed_context;
 };
 
+static inline uint64_t meters_hash(const struct meters *m, struct bytes b, uint64_t seed)
+{
+	return XXH3_64bits_withSeed(b.data, b.size, m->series->seed ^ seed);
+}
+
+/* Returns the end of what was written. */
+static inline char *meter_put(char *to, struct bytes b)
+{
+	if (b.size > 0)
+		memcpy(to, b.data, b.size);
+	return to + b.size;
+}
+
+/* Returns how many bytes it takes; `to` has room for twice those of the text. */
+size_t meter_escape(struct bytes text, bool quotes, char *to);
+/* As meter_labels() has one. 0 or -ENOSPC. */
+int meter_put_label(struct buffer *to, const struct meter_label *);
+/* Writes the labels to m->labels. */
+enum meter_refusal meter_sort_labels(struct meters *, const struct meter_wanted *, unsigned *ret_count);
+/* It is found by that from now on, if there is room. */
+void meter_remember(struct meters *, struct meter *, const struct meter_raw *, double factor);
+void meter_forget_raws(struct meters *, struct meter *);
+/* Counts it, and returns what it is given. */
+struct meter *meters_refused(struct meters *, enum meter_refusal, struct bytes name, struct meter *ret);
+void meter_members_free(struct meters *, struct meter *);
+void meter_native_free(struct meters *, struct meter *);
+/* What it has come to, in memory that stays: empty, if it has nothing. */
+void meter_native_get(const struct meter *, struct native_sum *);
+/* As fields of a Histogram of metrics.proto but for the sum, with its exemplars. Appends to `to`, which has room for
+ * METER_NATIVE_WRITTEN_MAX bytes. */
+void meter_native_write(const struct meter *, struct otlp_build *to);
+enum { METER_NATIVE_WRITTEN_MAX = NATIVE_WRITTEN_MAX + 64 + NATIVE_EXEMPLARS_MAX * 3 * EXPOSITION_EXEMPLAR_MAX };
+/* The value of a record, without its struct meter_value: whether it can be that of a meter that has counted so many;
+ * and makes it one. False: no memory. */
+bool meter_native_is_possible(struct bytes saved, uint64_t counted);
+bool meter_native_restore(struct meter *, struct bytes saved);
+
 /* Of a meter that has changed: it is to be saved. */
 void meter_unsaved(struct meter *);
 static inline void meter_changed(struct meter *m)
@@ -139,8 +196,13 @@ void meter_save(struct meters *, struct meter *);
 /* As meters_get(), of one that is restored; NULL: there is no place for it. */
 struct meter *meter_restore(struct meters *, const struct meter_wanted *, bool overflow, struct mono_time now);
 void meter_exemplars_free(struct meters *, struct meter *);
-/* Of a histogram's bucket; of a counter that of 0. Empty: none. */
+/* Of a histogram's bucket; of a native one up to NATIVE_EXEMPLARS_MAX; of a counter that of 0. Empty: none. */
 struct bytes meter_exemplar_at(const struct meter *, size_t bucket);
+
+static inline enum meter_kind meter_family_kind(enum meter_kind kind)
+{
+	return kind == METER_NATIVE ? METER_HISTOGRAM : kind;
+}
 
 static inline bool meter_has_scale(enum meter_kind kind)
 {
@@ -153,7 +215,16 @@ uint64_t meter_members(const struct meters *, const struct meter *, struct mono_
 /* Of a meter with so many bounds: on the page, and in counts[]. */
 static inline size_t meter_series_of(enum meter_kind kind, size_t bounds)
 {
-	return kind == METER_HISTOGRAM ? bounds + 3 : kind == METER_SUMMARY ? bounds + 2 : 1;
+	switch (kind) {
+	case METER_HISTOGRAM:
+		return bounds + 3;
+	case METER_SUMMARY:
+		return bounds + 2;
+	case METER_NATIVE:
+		return 4; /* itself, and for readers who do not know it one bucket, its sum and its count */
+	default:
+		return 1;
+	}
 }
 
 static inline size_t meter_counts_of(enum meter_kind kind, size_t bounds)
@@ -168,24 +239,33 @@ static inline size_t meter_bounds(const struct meter *m)
 
 static inline size_t meter_series(const struct meter *m)
 {
-	return meter_series_of(m->family->kind, meter_bounds(m));
+	return meter_series_of(m->kind, meter_bounds(m));
 }
 
-/* What is saved of a meter as it changes; its counts stand behind it. */
+/* What is saved of a meter as it changes; its counts stand behind it, or its struct meter_native. */
 struct meter_value {
 	uint64_t whole;
 	double part, carry;
 	uint64_t start, time, no_sum;
 };
 
-static inline size_t meter_value_size(const struct meter *m)
+static inline size_t meter_native_size(size_t room)
 {
-	return sizeof(struct meter_value) + meter_counts_of(m->family->kind, meter_bounds(m)) * sizeof(uint64_t);
+	return sizeof(struct meter_native) + room * sizeof(struct meter_native_bucket);
+}
+
+/* Of the record that it has, or would have if it was saved now. */
+static inline size_t meter_value_size(const struct meter *m, bool now)
+{
+	size_t counts = meter_counts_of(m->kind, meter_bounds(m)) * sizeof(uint64_t);
+	size_t room = m->native ? (now ? m->native->room : m->native->saved_room) : 0;
+
+	return sizeof(struct meter_value) + counts + (room > 0 ? meter_native_size(room) : 0);
 }
 
 static inline char *meter_labels(const struct meter *m)
 {
-	return (char *)(uintptr_t)(m->counts + meter_counts_of(m->family->kind, meter_bounds(m)));
+	return (char *)(uintptr_t)(m->counts + meter_counts_of(m->kind, meter_bounds(m)));
 }
 
 #endif

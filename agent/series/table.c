@@ -17,7 +17,7 @@ enum {
 	VALUE_LINE = 64, /* of a sample's line: two spaces, a value, a timestamp, the line's end; or of a metric in
 			  * protobuf, which takes two bytes more than text for each of its labels: 19 of these */
 	LABELS_ROOM = 38, /* of VALUE_LINE: what labels take in protobuf beyond their text */
-	EXEMPLAR_LINE = 32, /* that much longer is an exemplar in protobuf, at most */
+	EXEMPLAR_LINE = 32, /* that much longer is an exemplar in protobuf, or a native histogram in base64, at most */
 	FAMILY_LINES = 64, /* of # HELP, # TYPE and # UNIT, but for names and texts */
 	HELPS = 3, /* families of one source at most: a counter's, its _total, its _created */
 };

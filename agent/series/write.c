@@ -1,6 +1,7 @@
 #include "series/write.h"
 
 #include <errno.h>
+#include <math.h> /* NAN */
 #include <stdio.h>
 #include <xxhash.h>
 
@@ -244,6 +245,7 @@ static int begin_family(struct series_cursor *c, struct buffer *to)
 	c->created = has_created(c) ? openmetrics_created(c->series, c->family) : NULL;
 	c->exemplars = has_exemplars(type);
 	c->start = to->size;
+	c->hides = false;
 	c->left_out_before = c->left_out;
 	c->apart = c->format == EXPOSITION_PROTOBUF && !is_whole(c->group, type);
 	c->suffix = 0;
@@ -265,6 +267,8 @@ static int write_line(struct series_cursor *c, struct buffer *to, const struct e
 {
 	int failed = 0;
 
+	if (line->native.size > 0 && c->format != EXPOSITION_PROTOBUF)
+		return exposition_write_native(to, line);
 	if (c->format != EXPOSITION_PROTOBUF)
 		return exposition_write_sample(to, line, c->format);
 	if (!c->writer.family)
@@ -339,6 +343,53 @@ static int write_created(struct series_cursor *c, struct buffer *to)
 	return exposition_write_sample(to, &line, c->format);
 }
 
+/* What follows the name of the family. */
+static struct bytes behind_family(const struct series_cursor *c, const struct entry *e)
+{
+	size_t name = c->family->size + (e->text[0] == '{' ? 2 : 0);
+
+	return (struct bytes){ e->text + name, e->size > name ? e->size - name : 0 };
+}
+
+static bool begins_with(struct bytes text, const char *with)
+{
+	return text.size >= strlen(with) && memcmp(text.data, with, strlen(with)) == 0;
+}
+
+/* The rest of the label set of a native histogram, which is there for readers of text: its sum; and whether it has
+ * classic buckets beside the one up to +Inf. */
+static double look_ahead(const struct series_cursor *c, bool *ret_classic)
+{
+	unsigned slot = c->group->target->slot, buckets = 0;
+	double sum = NAN;
+
+	for (const struct entry *e = c->entry->slot[slot].next; e && e->set == c->entry->set; e = e->slot[slot].next)
+		if (begins_with(behind_family(c, e), "_bucket"))
+			buckets++;
+		else if (begins_with(behind_family(c, e), "_sum"))
+			sum = e->slot[slot].value.value;
+	*ret_classic = buckets > 1;
+	return sum;
+}
+
+static int write_native(struct series_cursor *c, struct buffer *to, struct exposition_line *line)
+{
+	bool classic;
+
+	line->value = look_ahead(c, &classic);
+	c->hides = !classic;
+	c->hidden = c->entry->set;
+	if (c->entry->quoted && c->escaping != EXPOSITION_UTF8)
+		return write_escaped(c, to, line);
+	return write_line(c, to, line);
+}
+
+/* Behind a native histogram that stands for all of its label set. */
+static bool is_hidden(const struct series_cursor *c)
+{
+	return c->hides && c->entry->set == c->hidden;
+}
+
 static int write_one(struct series_cursor *c, struct buffer *to)
 {
 	unsigned slot = c->group->target->slot;
@@ -347,9 +398,14 @@ static int write_one(struct series_cursor *c, struct buffer *to)
 	int failed;
 
 	if (UNLIKELY(c->entry->slot[slot].value.text_size == VALUE_NATIVE)) {
-		if (c->format != EXPOSITION_PROTOBUF || c->apart || !x)
+		if ((c->format != EXPOSITION_PROTOBUF && !c->natives) || c->apart || !x)
 			return 0; /* there it is a classic one */
 		line.native = (struct bytes){ x->text, x->size };
+		if (c->natives)
+			return write_native(c, to, &line);
+	} else if (UNLIKELY(is_hidden(c))) {
+		c->spent++;
+		return c->created ? write_created(c, to) : 0;
 	} else if (UNLIKELY(x) && c->exemplars && may_have_exemplar(c))
 		line.exemplar = (struct bytes){ x->text, x->size };
 	if (UNLIKELY(c->entry->quoted) && c->escaping != EXPOSITION_UTF8)

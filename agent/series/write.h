@@ -50,6 +50,11 @@ struct series_cursor {
 	enum exposition_format format;
 	enum exposition_escaping escaping; /* of names that are not classic */
 	const struct series_only *only; /* what is wanted; NULL: all of it */
+	/* Of OpenMetrics: native histograms are lines of exposition_write_native(), and what stands for them in text is
+	 * left out. */
+	bool natives;
+	uint64_t hidden; /* the label set of which nothing else is written */
+	bool hides;
 	/* Writes the agent's own families. 0, -ENOSPC or -ENOMEM. May be NULL. */
 	int (*own)(void *context, struct buffer *to);
 	void *own_context;
@@ -74,7 +79,7 @@ struct series_cursor {
 	struct span_cursor spans;
 };
 
-/* `escaping`, `only` and `own` are set behind it, if at all. */
+/* `escaping`, `only`, `natives` and `own` are set behind it, if at all. */
 void series_cursor_init(struct series_cursor *, struct series *, enum exposition_format);
 /* Appends about `budget` bytes. 1: there is more; 0: the page is whole; -ENOSPC or -ENOMEM: the page is to be
  * thrown away. */

@@ -15,9 +15,17 @@ struct offer {
 	struct batch_row *ids; /* of all routes, the same number for each */
 	size_t id_count;
 	bool leaves; /* it goes no farther than the disk */
+	struct restores *behind; /* and comes back from there behind what these read; NULL: it does not */
 	void (*done)(void *, int failed);
 	void *context;
 };
+
+static void lose(struct source *s, struct batch **batch)
+{
+	source_lost(s, batch_records(*batch), batch_size(*batch));
+	batch_free(*batch);
+	*batch = NULL;
+}
 
 /* Nothing else holds the batch. Once the pipeline has ended, nobody will read it again. */
 static void take_without_rows(struct source *s, struct batch **batch)
@@ -26,9 +34,7 @@ static void take_without_rows(struct source *s, struct batch **batch)
 		source_take(s, batch);
 		return;
 	}
-	source_lost(s, batch_records(*batch), batch_size(*batch));
-	batch_free(*batch);
-	*batch = NULL;
+	lose(s, batch);
 }
 
 /* On its way to the destinations, or left to the next start. */
@@ -52,18 +58,32 @@ static void end(struct offer *o, int failed)
 	free(o);
 }
 
+/* What reads the rows counts from now on with its own, and this run has received it. */
+static void go_behind(const struct offer *o, int failed)
+{
+	uint64_t last = failed || o->id_count == 0 ? 0 : o->ids[o->id_count - 1].id;
+
+	restores_written(o->behind, o->source, last);
+	if (last)
+		spool_know(source_row(o->source, 0), last + 1);
+}
+
 static void on_committed(void *context, int failed)
 {
 	struct offer *o = context;
 	struct source *s = o->source;
 
 	source_waited(s);
+	if (o->behind)
+		go_behind(o, failed);
 	for (size_t i = 0; i < o->id_count && !failed && !o->leaves; i++) {
 		batch_row_add(o->batch, o->ids[i].route, o->ids[i].id);
 		spool_know(source_row(s, o->ids[i].route), o->ids[i].id + 1);
 	}
 	if (failed && o->done)
 		batch_free(o->batch);
+	else if (failed && o->behind)
+		lose(s, &o->batch); /* on its way at once, it would be out of order */
 	else if (failed)
 		take_without_rows(s, &o->batch);
 	else
@@ -88,6 +108,8 @@ static void commit(struct offer *o)
 		rows_put(o->rows, change, key, o->ids + i * rows);
 	}
 	source_wait(o->source);
+	if (o->behind)
+		restores_await(o->behind, o->source);
 	state_commit(o->state, &change, on_committed, o);
 }
 
@@ -139,6 +161,11 @@ enum admit offer_to_disk(
 	struct state *state, struct source *s, struct batch **batch, void (*done)(void *, int failed), void *context)
 {
 	return offer(&(struct offer){ .state = state, .source = s, .done = done, .context = context }, batch);
+}
+
+enum admit offer_behind(struct state *state, struct restores *restores, struct source *s, struct batch **batch)
+{
+	return offer(&(struct offer){ .state = state, .source = s, .leaves = true, .behind = restores }, batch);
 }
 
 enum admit offer_and_leave(

@@ -24,7 +24,8 @@ struct refill {
 	struct restores *of;
 	struct source *source;
 	size_t route;
-	uint64_t last, until; /* rows after `until` came in this run */
+	uint64_t last, until; /* rows after `until` came in this run, and not behind these */
+	size_t awaited; /* restores_await() */
 	struct batch *open;
 	bool asking, over;
 	char key[STATE_KEY_MAX];
@@ -185,9 +186,39 @@ static void ask_for_row(struct refill *r)
 bool restores_are_reading(const struct restores *all, const struct source *s)
 {
 	for (const struct refill *r = all->refills; r; r = r->next)
-		if (r->source == s && !r->over)
+		if (r->source == s && (!r->over || r->awaited > 0))
 			return true;
 	return false;
+}
+
+static struct refill *refill_of(const struct restores *all, const struct source *s)
+{
+	struct refill *r = all->refills;
+
+	OXP_ASSERT(source_routes(s) == 1);
+	while (r && r->source != s)
+		r = r->next;
+	OXP_ASSERT(r);
+	return r;
+}
+
+void restores_await(struct restores *all, const struct source *s)
+{
+	OXP_ASSERT(restores_are_reading(all, s));
+	refill_of(all, s)->awaited++;
+}
+
+void restores_written(struct restores *all, const struct source *s, uint64_t last)
+{
+	struct refill *r = refill_of(all, s);
+
+	OXP_ASSERT(r->awaited > 0);
+	r->awaited--;
+	if (last <= r->until)
+		return;
+	r->until = last;
+	r->over = false;
+	ask_for_row(r);
 }
 
 void restores_refill(struct restores *all)

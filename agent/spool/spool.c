@@ -54,6 +54,11 @@ enum admit spool_offer_anyway(struct spool *s, struct source *source, struct bat
 	return offer_to_disk(s->world.options.state, source, batch, NULL, NULL);
 }
 
+enum admit spool_offer_behind(struct spool *s, struct source *source, struct batch **batch)
+{
+	return offer_behind(s->world.options.state, &s->restores, source, batch);
+}
+
 enum admit spool_leave(
 	struct spool *s, struct source *source, struct batch **batch, void (*done)(void *, int failed), void *context)
 {

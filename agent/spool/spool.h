@@ -7,7 +7,7 @@
  *   drop.c      … → settled for a route: its rows go
  *   leave.c     the end → rows
  *   lasting.c   what is left out then: the next run can read it again
- *   restore.c   the next start: rows → batches under the same ids
+ *   restore.c   the next start: rows → batches under the same ids; what must not pass them goes to disk, too
  *   rows.c      what a row is made of
  *   books.c     the ledger from one run to the next
  */
@@ -33,6 +33,10 @@ enum admit spool_offer(
 	struct spool *, struct source *, struct batch **, void (*done)(void *, int failed), void *context) MUST_CHECK;
 /* The same if nobody waits for an answer: what could not be written to disk is taken as by host_offer(). */
 enum admit spool_offer_anyway(struct spool *, struct source *, struct batch **) MUST_CHECK;
+
+/* The same while spool_is_reading() that source, which has one destination: it goes to disk behind what is yet to be
+ * read, and comes from there in its turn. What could not be written is counted as dropped{full}. */
+enum admit spool_offer_behind(struct spool *, struct source *, struct batch **) MUST_CHECK;
 
 /* host_leave() */
 enum admit spool_leave(

@@ -7,8 +7,8 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 tests=$(dirname "$here")
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/oxpecker-tests
-names='pytest python_sdk go_sdk java_sdk metric_clients node bulk_clients old_tracers loggers'
-names="$names prometheus prometheus_parsers opensearch opensearch3 elasticsearch jaeger statsd_exporter bench"
+names='pytest python_sdk go_sdk java_sdk metric_clients node bulk_clients old_tracers loggers prometheus'
+names="$names prometheus_parsers prometheus3 opensearch opensearch3 elasticsearch jaeger statsd_exporter bench"
 names="$names containers"
 go_wanted=1.25.5
 images=localhost/oxpecker-tests
@@ -23,6 +23,7 @@ Builds each NAME into $cache unless it is there, and prints its folder.
   opensearch3  an embedded OpenSearch 3 node with a Java of its own, since it wants 21 (needs what opensearch needs)
   elasticsearch  an embedded Elasticsearch 7.10 node, without what is not open source (needs a JDK 17 and maven)
   prometheus   Debian's prometheus and promtool, unpacked and not installed: no service is started
+  prometheus3  Prometheus 3, which has no page of its own: its API is enough (needs go)
   statsd_exporter  what StatsD lines are compared with (needs go)
   prometheus_parsers  what reads pages with Prometheus' own parsers (needs go)
   containers   a bare Debian 12 and one that can build the agent, in a store of images (needs root, podman, debootstrap)
@@ -54,6 +55,7 @@ folder_of() {
 	case $1 in
 	jaeger) echo "jaeger-1.76.0-$(sum_of "$here/jaeger/go.mod" "$here/jaeger/go.sum")" ;;
 	prometheus) echo "prometheus-debian-$(cut -d. -f1 /etc/debian_version)" ;;
+	prometheus3) echo "prometheus-3.13.2-$(sum_of "$here"/prometheus3/*)" ;;
 	statsd_exporter) echo statsd_exporter-0.31.0 ;;
 	prometheus_parsers) echo "prometheus_parsers-$(sum_of "$here"/prometheus_parsers/*)" ;;
 	opensearch) echo "opensearch-2.19.1-$(sum_of "$here/opensearch/pom.xml" "$here/opensearch/Main.java")" ;;
@@ -159,6 +161,14 @@ build_prometheus_parsers() {
 	into=$PWD
 	cd "$here/prometheus_parsers"
 	GOROOT='' GOTOOLCHAIN=local nice "$go" build -buildvcs=false -ldflags '-s -w' -o "$into/" .
+}
+
+# Without service discovery, which needs the libraries of a dozen clouds: tests name their targets.
+build_prometheus3() {
+	go=$(go_command)
+	cp "$here"/prometheus3/go.* .
+	GOROOT='' GOTOOLCHAIN=local nice "$go" build -buildvcs=false -mod=mod -tags 'remove_all_sd netgo' \
+		-ldflags '-s -w' -o prometheus github.com/prometheus/prometheus/cmd/prometheus
 }
 
 build_statsd_exporter() {

@@ -1,9 +1,12 @@
 """Series that are pushed on over OTLP: what a page of Prometheus becomes, read by OpenTelemetry's own messages."""
 
+import re
+
 import pytest
+import requests
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
-from lib import fault
+from lib import fault, parsers
 from lib.parsers import OPENMETRICS
 
 PAGE = """# HELP hits How\\nmany.
@@ -128,6 +131,77 @@ def test_each_kind_of_series_is_what_otlp_has_for_it(oxpecker, fault_server, app
     check_sums(found)
     check_histograms(found)
     check_gauges(found)
+
+
+def request_of_exponential():
+    """As a process of OTLP may send it, with buckets on both sides of zero."""
+    message = ExportMetricsServiceRequest()
+    resource = message.resource_metrics.add()
+    attribute = resource.resource.attributes.add()
+    attribute.key, attribute.value.string_value = "service.name", "app"
+    metric = resource.scope_metrics.add().metrics.add(name="took")
+    metric.exponential_histogram.aggregation_temporality = 2
+    point = metric.exponential_histogram.data_points.add(
+        count=20, sum=-1.5, scale=3, zero_count=2, zero_threshold=1e-9, start_time_unix_nano=15 * 10**17,
+        time_unix_nano=16 * 10**17)
+    point.positive.offset, point.negative.offset = -5, 100
+    point.positive.bucket_counts.extend([1, 0, 0, 7])
+    point.negative.bucket_counts.extend([10])
+    exemplar = point.exemplars.add(as_double=0.75, time_unix_nano=10**18, trace_id=bytes(range(1, 17)))
+    pair = exemplar.filtered_attributes.add()
+    pair.key, pair.value.string_value = "who", "me"
+    return message, point
+
+
+def test_native_histograms_are_exponential_ones(oxpecker, fault_server):
+    """What comes in over OTLP goes out the same."""
+    server = fault_server()
+    agent = oxpecker({"service": {"name": "shop"},
+                      "metrics": {"export": {"otlp": {"endpoint": server.url, "interval": "500ms"}}}})
+    message, sent = request_of_exponential()
+    requests.post(agent.otlp_url + "/v1/metrics", data=message.SerializeToString(), timeout=60,
+                  headers={"Content-Type": "application/x-protobuf"}).raise_for_status()
+
+    def found():
+        return metrics_of(request.body for request in server.taken("/v1/metrics")).get("took")
+
+    agent.wait_until(found, 60, "the histogram")
+    assert found().exponential_histogram.aggregation_temporality == 2
+    point = points(found(), "exponential_histogram")[0]
+    assert labels(point.attributes)["job"] == "app" and point.time_unix_nano > sent.time_unix_nano
+    del point.attributes[:]
+    point.time_unix_nano = sent.time_unix_nano
+    assert point == sent
+    agent.assert_balanced()
+
+
+def observed(point):
+    return point.zero_count + sum(point.positive.bucket_counts) + sum(point.negative.bucket_counts)
+
+
+def test_native_histograms_of_the_client_for_go_are_exponential_ones(oxpecker, fault_server, app, tmp_path):
+    """Also one that has classic buckets, too, and one that has observed nothing; a classic one stays what it is."""
+    kind, page = parsers.page_of_go()
+    source, server = parsers.read(kind, page), fault_server()
+    app.plan(fault.ok(page, kind))
+    made = config(server.url, tmp_path)
+    made["metrics"]["collect"]["app"]["scrape_protocols"] = ["PrometheusProto"]
+    agent = oxpecker(made)
+
+    def found():
+        return metrics_of(request.body for request in server.taken("/v1/metrics"))
+
+    agent.wait_until(lambda: {"classic", "native", "both", "unused"} <= found().keys(), 60, "the histograms")
+    for name in ("native", "both", "unused"):
+        point = points(found()[name], "exponential_histogram")[0]
+        (_, created), = ((key, at) for key, at in source.created.items() if key[0] == name)
+        value, = (value for key, (value, _) in source.samples.items() if key[0] == name)
+        count, total = re.match(r"{count:(\d+), sum:([^,}]+)", value).groups()
+        assert (int(count), float(total)) == (point.count, point.sum), name
+        assert observed(point) == point.count and point.start_time_unix_nano // 10**6 == created, name
+    assert points(found()["native"], "exponential_histogram")[0].scale == 3  # 2^(2^-3) is 1.09
+    assert points(found()["classic"], "histogram")
+    agent.assert_balanced()
 
 
 def first_round(bodies):

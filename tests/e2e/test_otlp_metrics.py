@@ -1,8 +1,12 @@
 """Metrics over OTLP: real SDKs over HTTP and gRPC, read back from /metrics by Prometheus' own parsers; what is refused,
 and what JSON is."""
 
+import collections
+import json
 import math
 import os
+import random
+import re
 
 import grpc
 import pytest
@@ -204,6 +208,71 @@ def test_a_real_prometheus_has_them(oxpecker, prometheus, tmp_path):
     wait_until(lambda: abs((server.value(quantile) or 0) - 0.55) < 1e-9, 60, "the median")
     wait_until(lambda: server.value(total) == 12, 60, "the sum")
     wait_until(lambda: languages() == [("python", -6)], 60, "what is told of the target")
+
+
+class Native:
+    """What Prometheus writes for a native histogram, `{count:3, sum:1.5, (0.5,1]:3}`, by the indexes of its buckets."""
+
+    def __init__(self, text):
+        fields = re.findall(r"([\[(][^\])]*[\])]|count|sum):([^,}]+)", text)
+        self.values = {name: float(value) for name, value in fields if name in ("count", "sum")}
+        self.zeros, self.positive, self.negative, self.schema = 0, {}, {}, None
+        for name, value in fields:
+            if name not in self.values:
+                self.take(*map(float, name[1:-1].split(",")), int(value))
+
+    def take(self, lower, upper, count):
+        if lower < 0 < upper:
+            self.zeros = count
+            return
+        inner, outer = sorted((abs(lower), abs(upper)))
+        self.schema = round(-math.log2(math.log2(outer) - math.log2(inner)))
+        side = self.positive if upper > 0 else self.negative
+        side[round(math.log2(inner) * 2 ** self.schema)] = count  # by its lower bound, as OTLP has it
+
+
+def coarser(buckets, levels):
+    found = collections.Counter()
+    for index, count in buckets.items():
+        found[int(index) >> levels] += count
+    return found
+
+
+def assert_same_histogram(native, told):
+    """Each may be coarser than the other, if there were more buckets at a time; none is coarser than that needs."""
+    common = min(native.schema, told["scale"])
+    assert native.schema >= min(told["scale"], 8)
+    assert native.values == {"count": told["count"], "sum": pytest.approx(told["sum"])}
+    assert native.zeros == told["zeros"]
+    for side in ("positive", "negative"):
+        assert coarser(getattr(native, side), native.schema - common) == coarser(told[side], told["scale"] - common)
+
+
+SPREADS = {"narrow": lambda random: random.gauss(1, 0.01), "wide": lambda random: random.lognormvariate(-3, 3),
+           "latencies": lambda random: random.lognormvariate(-3, 0.6), "one": lambda random: 0.25,
+           "zeros": lambda random: random.choice([0, 0, 1e-9, 5e8])}
+
+
+@pytest.mark.parametrize("temporality", ["cumulative", "delta"])
+@pytest.mark.parametrize("spread", SPREADS)
+def test_exponential_histograms_of_the_python_sdk_are_native(oxpecker, tmp_path, temporality, spread):
+    agent, random_ = oxpecker({}), random.Random(spread)
+    lines = [line for _ in range(4) for line in [*(repr(SPREADS[spread](random_)) for _ in range(300)), "export"]]
+    (tmp_path / "values").write_text("\n".join(map(str, lines)))
+    host = Process("metrics", [need.built("python_sdk") + "/bin/python", os.path.join(HOSTS, "python_exponential.py"),
+                               tmp_path / "values"], tmp_path,
+                   {"OTEL_SERVICE_NAME": "sdk", "OTEL_EXPORTER_OTLP_ENDPOINT": agent.otlp_url,
+                    "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE": temporality})
+    assert host.wait(180) == 0, host.out() + host.err()
+    told = json.loads(host.out())
+    page = parsers.read(parsers.PROTOBUF, agent.get("/metrics", headers={"Accept": parsers.PROTOBUF}).content)
+    assert not page.error
+    (key, (value, _)), = ((key, one) for key, one in page.samples.items() if key[0] == "took_seconds")
+    assert ("http_route", "/cart") in key[1] and page.created[key] > 1.7e12
+    assert_same_histogram(Native(value), told)
+    text = {name: value for (name, _), value in shown(agent).items() if name.startswith("took")}
+    assert text == {"took_seconds_bucket": told["count"], "took_seconds_count": told["count"],
+                    "took_seconds_sum": pytest.approx(told["sum"])}
 
 
 def test_without_an_exporter_they_are_shown(oxpecker):

@@ -7,9 +7,10 @@ import pytest
 import requests
 
 from lib import agent as agents
-from lib import fault, remote_write
+from lib import fault, parsers, remote_write
 from lib.parsers import OPENMETRICS
 from lib.wait import free_port, wait_until
+from test_metrics_out import request_of_exponential
 
 WRITE = "/api/v1/write"
 NEVER = "1h"  # but at the end
@@ -74,6 +75,30 @@ def test_prometheus_has_what_the_app_shows(oxpecker, receiver, fault_server, tmp
     agent.assert_balanced()
 
 
+def test_prometheus_has_native_histograms(oxpecker, prometheus):
+    """With all of their buckets, and nothing else of them; when the series ends, it is stale."""
+    receiver = prometheus([], words=["--web.enable-remote-write-receiver", "--enable-feature=native-histograms"])
+    agent = oxpecker(config(receiver.url))
+    message, point = request_of_exponential()
+
+    def post():
+        requests.post(agent.otlp_url + "/v1/metrics", data=message.SerializeToString(), timeout=60,
+                      headers={"Content-Type": "application/x-protobuf"}).raise_for_status()
+
+    post()
+    agent.wait_until(lambda: receiver.value("histogram_count(took)") == 20, 60, "the histogram")
+    assert receiver.value("histogram_sum(took)") == -1.5
+    assert [labels for labels, _ in receiver.query('count({__name__=~"took.*"}) by (__name__)')] == [
+        {"__name__": "took"}]
+    # 7 are above 2^(-2/8), 8 above 0; the one that is looked for lies in the middle of these 7
+    assert receiver.value("histogram_fraction(0.5, 1, took)") == pytest.approx(8 / 20)
+    assert receiver.value("histogram_quantile(0.975, took)") == pytest.approx(2 ** (-2 / 8), rel=0.1)
+    point.flags = 1  # no recorded value: it has ended
+    post()
+    agent.wait_until(lambda: not receiver.query("histogram_count(took)"), 60, "the end")
+    agent.assert_balanced()
+
+
 @pytest.mark.parametrize("version", ["1.0", "2.0"])
 def test_what_has_gone_is_stale_at_once(oxpecker, fault_server, tmp_path, version):
     app, server = fault_server(unix=str(tmp_path / "app.sock")), fault_server()
@@ -117,6 +142,66 @@ def test_requests_are_as_the_specification_has_them(oxpecker, fault_server):
             assert len({sample.at for sample in sent}) == 1 and sent
             times.append(sent[0].at)
         assert times == sorted(times) and (len(set(times)) < len(times)) == (path == "/two"), "a round is cut"
+    agent.assert_balanced()
+
+
+PAGE = """# HELP hits How\\nmany "there" are.
+# TYPE hits counter
+hits_total{path="/a\\"b\\\\c\\n"} 7 # {trace_id="t",who="é"} 0.5 1700000000.5
+hits_created{path="/a\\"b\\\\c\\n"} 1700000000.25
+# TYPE size histogram
+size_bucket{le="1.0"} 2
+size_bucket{le="+Inf"} 3
+size_sum 4.5
+size_count 3
+size_created 1700000001
+# TYPE air_celsius gauge
+# UNIT air_celsius celsius
+air_celsius{A="upper",cluster="own"} NaN
+air_celsius 1e-320 1700000002
+# TYPE "a.b" gauge
+{"a.b","ключ"="1"} -Inf
+# TYPE odd unknown
+odd 1
+# EOF
+"""
+
+
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+def test_requests_are_what_prometheus_reads(oxpecker, fault_server, tmp_path, version):
+    """By its own messages: snappy, symbols, metadata, exemplars, times."""
+    app, server, is_2 = fault_server(unix=str(tmp_path / "app.sock")), fault_server(), version == "2.0"
+    app.plan(fault.ok(PAGE.encode(), OPENMETRICS))
+    server.plan(fault.ok(X_Prometheus_Remote_Write_Samples_Written=10**6))
+    agent = oxpecker(config(server.url, scraped(tmp_path), version=version, external_labels={"cluster": "eu"}))
+    series = {}
+    metadata = {}
+
+    def has_all():
+        for read in parsers.read_writes(server.taken(WRITE)):
+            assert not read["error"]
+            metadata.update(read["metadata"])
+            series.update({parsers.key(one): one for one in read["series"]})
+        return ("odd", (("cluster", "eu"),)) in series
+
+    agent.wait_until(has_all, 60, "all of the page")
+    one = lambda name, **labels: series[name, tuple(sorted({"cluster": "eu", **labels}.items()))]  # noqa: E731
+    told = lambda name, **labels: (one(name, **labels) if is_2 else metadata[name.removesuffix("_total")])  # noqa: E731
+    hits = {"path": '/a"b\\c\n'}
+    assert one("hits_total", **hits)["exemplars"] == [
+        {"labels": {"trace_id": "t", "who": "é"}, "value": "0.5", "timestamp": 1700000000500}]
+    assert one("hits_total", **hits)["samples"][0]["value"] == "7"
+    assert one("hits_total", **hits)["samples"][0]["start"] == (1700000000250 if is_2 else 0)
+    assert one("size_bucket", le="+Inf")["samples"][0]["start"] == (1700000001000 if is_2 else 0)
+    assert (("hits_created", tuple(sorted({"cluster": "eu", **hits}.items()))) in series) != is_2
+    assert one("air_celsius")["samples"] == [
+        {"value": "1e-320", "bits": f"{2024:016x}", "timestamp": 1700000002000, "start": 0}]
+    assert one("air_celsius", A="upper", cluster="own")["samples"][0]["value"] == "NaN"
+    name, label = ("a.b", "ключ") if is_2 else ("a_b", "____")
+    assert one(name, **{label: "1"})["samples"][0]["value"] == "-Inf"
+    assert (told("hits_total", **(hits if is_2 else {}))["type"], told("odd")["type"]) == ("counter", "unknown")
+    assert told("hits_total", **(hits if is_2 else {}))["help"] == 'How\nmany "there" are.'
+    assert told("air_celsius")["unit"] == "celsius" and told("air_celsius")["type"] == "gauge"
     agent.assert_balanced()
 
 

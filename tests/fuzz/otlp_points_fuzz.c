@@ -8,6 +8,7 @@
 
 #include "collectors/otlp_labels.h"
 #include "proto/json_line.h"
+#include "proto/otlp_native.h"
 
 enum { NUMBERS = 16 };
 
@@ -49,11 +50,27 @@ static void labels_are_text(const struct otlp_point *p)
 	free(l);
 }
 
+/* What was read can be added up, and nothing gets lost by it. */
+static void natives_add_up(const struct otlp_point *p)
+{
+	struct native_sum one, sum;
+	uint64_t once, twice;
+
+	if (p->metric.kind != OTLP_EXPONENTIAL || p->broken || otlp_native_read(p, &one) != OTLP_NATIVE_FINE)
+		return;
+	need(native_sum_total(&one.all, &once) && once <= one.all.count);
+	native_sum_init(&sum);
+	sum.all.zero_threshold = 1;
+	if (native_sum_add(&sum, &one.all) && native_sum_add(&sum, &one.all) && native_sum_total(&sum.all, &twice))
+		need(twice == 2 * once);
+}
+
 static void see(struct bytes body, const struct otlp_point *p)
 {
 	double quantiles[NUMBERS], values[NUMBERS];
 	uint64_t numbers[NUMBERS];
 
+	natives_add_up(p);
 	is_within(body, p->message);
 	is_within(body, p->resource);
 	is_within(body, p->scope);

@@ -7,7 +7,8 @@
 //	              "created": ms or null}],
 //	 "types": {"family": "counter"}, "help": {…}}
 //
-// A line may also ask for a client's page, or that it is pushed (client.go), or be rules and label sets:
+// A line may also ask for a client's page, or that it is pushed (client.go), or be a request of remote write
+// (write.go), or rules and label sets:
 // {"relabel": [rule, …], "labels": [{…}, …]}. For that, {"error": why Prometheus refuses the rules, or "", "results":
 // [what they make of each; null: it is dropped, or has no valid name]}.
 //
@@ -40,8 +41,9 @@ type page struct {
 	Relabel []json.RawMessage   `json:"relabel"`
 	Labels  []map[string]string `json:"labels"`
 
-	Go   string `json:"go,omitempty"`
-	Push string `json:"push,omitempty"`
+	Go    string `json:"go,omitempty"`
+	Push  string `json:"push,omitempty"`
+	Write []byte `json:"write,omitempty"`
 }
 
 type relabelled struct {
@@ -219,6 +221,8 @@ func main() {
 			if p, err = ofClient(); err == nil {
 				err = out.Encode(p)
 			}
+		} else if err == nil && p.Write != nil {
+			err = out.Encode(readWrite(p))
 		} else if err == nil && p.Relabel != nil {
 			err = out.Encode(apply(p))
 		} else if err == nil {

@@ -245,17 +245,24 @@ class StatsdExporter(Backend):
 
 
 class Prometheus(Backend):
-    """Prometheus that scrapes the given host:port targets every second. They may be named before they listen."""
+    """Debian's Prometheus, which scrapes the given host:port targets every second. They need not listen yet."""
+
+    features, job, more, log = ("exemplar-storage",), {}, {}, "warn"
+
+    @staticmethod
+    def program():
+        return need.prometheus("prometheus")
 
     def __init__(self, folder, targets, interval="1s", words=()):
         port, config = free_port(), os.path.join(str(folder), f"prometheus-{next(_numbers)}.yml")
         self.url = f"http://127.0.0.1:{port}"
-        job = {"job_name": "oxpecker", "static_configs": [{"targets": list(targets)}]}
+        job = {"job_name": "oxpecker", "static_configs": [{"targets": list(targets)}], **self.job}
         times = {"scrape_interval": interval, "scrape_timeout": interval}
         with open(config, "w", encoding="utf-8") as file:
-            json.dump({"global": times, "scrape_configs": [job]}, file)
-        argv = [need.prometheus("prometheus"), "--config.file=" + config, f"--web.listen-address=127.0.0.1:{port}",
-                f"--storage.tsdb.path={config}.data", "--log.level=warn", "--enable-feature=exemplar-storage", *words]
+            json.dump({"global": times, "scrape_configs": [job], **self.more}, file)
+        argv = [self.program(), "--config.file=" + config, f"--web.listen-address=127.0.0.1:{port}",
+                f"--storage.tsdb.path={config}.data", "--log.level=" + self.log,
+                "--enable-feature=" + ",".join(self.features), *words]
         self.process = Process("prometheus", argv, folder)
         self.process.wait_until(lambda: self.is_up(self.url + "/-/ready"), 60, "Prometheus is ready")
 
@@ -278,3 +285,32 @@ class Prometheus(Backend):
 
     def targets(self):
         return self.get(self.url + "/api/v1/targets")["data"]["activeTargets"]
+
+    def latest(self, selector):
+        """{labels, as a sorted tuple: value, or for a native histogram all of it} of an instant query."""
+        rows = self.get(self.url + "/api/v1/query", params={"query": selector})["data"]["result"]
+        return {tuple(sorted(row["metric"].items())): row.get("value", row.get("histogram"))[1] for row in rows}
+
+    def samples(self, selector):
+        """[(seconds since 1970, value)] of the only series that the selector has, of the last hour."""
+        rows = self.get(self.url + "/api/v1/query", params={"query": selector + "[1h]"})["data"]["result"]
+        assert len(rows) <= 1, rows
+        return [(at, float(value)) for at, value in rows[0]["values"]] if rows else []
+
+
+class Prometheus3(Prometheus):
+    """Prometheus 3 with all that it can take: native histograms, names in UTF-8, times of creation as samples of zero,
+    and by remote write and OTLP, too."""
+
+    features = ("exemplar-storage", "created-timestamp-zero-ingestion")
+    job = {"scrape_native_histograms": True, "always_scrape_classic_histograms": True,
+           "scrape_protocols": ["PrometheusProto", "OpenMetricsText1.0.0"]}
+    more = {"otlp": {"translation_strategy": "NoUTF8EscapingWithSuffixes"}}
+
+    @staticmethod
+    def program():
+        return os.path.join(need.built("prometheus3"), "prometheus")
+
+    def __init__(self, folder, targets=(), words=(), **options):
+        receive = ["--web.enable-remote-write-receiver", "--web.enable-otlp-receiver"]
+        super().__init__(folder, targets, words=[*receive, *words], **options)

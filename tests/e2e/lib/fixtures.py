@@ -94,6 +94,13 @@ def prometheus(closing, tmp_path_factory):
 
 
 @pytest.fixture
+def prometheus3(closing, tmp_path_factory):
+    """The same of a backends.Prometheus3, which receives, too."""
+    return lambda *words, **options: closing.keep(
+        backends.Prometheus3(tmp_path_factory.mktemp("prometheus3"), *words, **options))
+
+
+@pytest.fixture
 def statsd_exporter(closing, tmp_path_factory):
     """statsd_exporter(mapping) → a running backends.StatsdExporter."""
     return lambda mapping: closing.keep(backends.StatsdExporter(tmp_path_factory.mktemp("statsd_exporter"), mapping))

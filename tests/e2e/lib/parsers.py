@@ -55,3 +55,9 @@ def push_from_go(url):
 
 def read(kind, page):
     return read_all([(kind, page)])[0]
+
+
+def read_writes(requests):
+    """What Prometheus reads of requests of remote write, by its own messages (write.go)."""
+    return ask({"type": request.headers["Content-Type"], "write": base64.b64encode(request.raw).decode()}
+               for request in requests)

@@ -12,11 +12,12 @@
 #include "unit/proto/otlp_builder.h"
 #include "unit/scratch.h"
 
-enum { MEMORY = 8 << 20, PROCESSES = 3, STREAMS = 4, MOVES = 6000, TTL_S = 60, REQUEST = 64 << 10 };
+enum { MEMORY = 8 << 20, PROCESSES = 3, STREAMS = 6, MOVES = 6000, TTL_S = 60, REQUEST = 64 << 10 };
 
 static const double bound = 1;
 
-/* Streams 0 and 1 are counters, 2 and 3 histograms with one bound; the even ones are cumulative. */
+/* Streams 0 and 1 are counters, 2 and 3 histograms with one bound, 4 and 5 exponential ones, whose buckets are one
+ * below zero and one above; the even ones are cumulative. */
 struct stream {
 	uint64_t total, above; /* since the process began */
 	uint64_t new_total, new_above; /* since it sent last */
@@ -46,6 +47,16 @@ static bool is_delta(unsigned stream)
 	return stream % 2;
 }
 
+/* Of any scale: what counts is above 1, and below -1. */
+static void put_buckets(struct buffer *b, unsigned field, uint64_t count)
+{
+	size_t mark = b->size;
+
+	put_number(b, 1, 0);
+	put_number(b, 2, count);
+	put_wrap(b, mark, field);
+}
+
 static void put_point(struct buffer *b, const struct process *p, unsigned stream, uint64_t now)
 {
 	const struct stream *s = &p->streams[stream];
@@ -57,6 +68,12 @@ static void put_point(struct buffer *b, const struct process *p, unsigned stream
 	put_fixed64(b, 3, now);
 	if (stream < 2) {
 		put_fixed64(b, 6, total);
+	} else if (stream > 3) {
+		put_fixed64(b, 4, total);
+		put_fixed64(b, 5, 0);
+		put_number(b, 6, 2 * (now % 12)); /* from 0 to 11 */
+		put_buckets(b, 9, total - above);
+		put_buckets(b, 8, above);
 	} else {
 		put_fixed64(b, 4, total);
 		put_fixed64(b, 6, total - above);
@@ -78,7 +95,7 @@ static void put_metric(struct buffer *b, const struct process *p, unsigned strea
 	put_number(b, 2, is_delta(stream) ? OTLP_DELTA : OTLP_CUMULATIVE);
 	if (stream < 2)
 		put_number(b, 3, 1);
-	put_wrap(b, data, stream < 2 ? 7 : 9);
+	put_wrap(b, data, stream < 2 ? 7 : stream < 4 ? 9 : 10);
 	put_wrap(b, mark, 2);
 }
 
@@ -168,12 +185,25 @@ static const struct meter *find(struct bench *b, unsigned process, unsigned stre
 {
 	char name[8], instance[2] = { (char)('0' + process), '\0' };
 	struct meter_label label = { bytes_of("instance"), bytes_of(instance) };
-	struct meter_wanted w = { .kind = stream < 2 ? METER_COUNTER : METER_HISTOGRAM, .labels = &label };
+	struct meter_wanted w = { .kind = stream < 2   ? METER_COUNTER
+					  : stream < 4 ? METER_HISTOGRAM
+						       : METER_NATIVE,
+		.labels = &label };
 
 	snprintf(name, sizeof name, "%c%s", (char)('a' + stream), stream < 2 ? "_total" : "");
 	w.name = bytes_of(name);
 	w.label_count = 1;
 	return meters_find(b->meters->meters, &w);
+}
+
+static void assert_native(const struct meter *meter, const struct stream *s)
+{
+	struct native_sum sum;
+
+	meter_native_get(meter, &sum);
+	assert_in_range(sum.all.positive.count + sum.all.negative.count, 0, 2);
+	assert_int_equal(sum.all.positive.count ? sum.all.positive.buckets[0].whole : 0, s->shown_above);
+	assert_int_equal(sum.all.negative.count ? sum.all.negative.buckets[0].whole : 0, s->shown - s->shown_above);
 }
 
 static void compare(struct bench *b)
@@ -187,6 +217,8 @@ static void compare(struct bench *b)
 		assert_int_equal(meter->whole, s->shown);
 		if (meter->scale)
 			assert_int_equal(meter->counts[1], s->shown_above);
+		if (meter->native)
+			assert_native(meter, s);
 	}
 }
 

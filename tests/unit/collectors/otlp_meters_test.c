@@ -4,7 +4,10 @@
  */
 #include "collectors/otlp_meters.h"
 
+#include <stdlib.h>
+
 #include "base/random.h"
+#include "proto/metric_family_read.h"
 #include "proto/otlp_json.h"
 #include "series/meters_table.h"
 #include "series/write.h"
@@ -100,6 +103,8 @@ static void send_json(struct fixture *f, const char *json)
 	"'sum':{'isMonotonic':" monotonic ",'aggregationTemporality':" temporality ",'dataPoints':[{" members "}]}"
 #define HISTOGRAM(temporality, members) \
 	"'histogram':{'aggregationTemporality':" temporality ",'dataPoints':[{" members "}]}"
+#define EXPONENTIAL(temporality, members) \
+	"'exponentialHistogram':{'aggregationTemporality':" temporality ",'dataPoints':[{" members "}]}"
 #define METRIC(members) METRICS("", "{'name':'m'," members "}")
 
 static void read_page_of(struct fixture *f, enum exposition_format format)
@@ -381,6 +386,10 @@ static void a_bad_point_is_refused_alone(void **state)
 		{ HISTOGRAM("2", "'count':1,'bucketCounts':[1,0],'explicitBounds':['NaN']"), OTLP_POINT_BOUNDS_BAD },
 		{ "'summary':" POINT("'quantileValues':[{'quantile':1},{'quantile':0}]"), OTLP_POINT_BOUNDS_BAD },
 		{ HISTOGRAM("2", "'count':1,'attributes':[" TEXT_OF("le", "1") "]"), METER_LABEL_NAME },
+		{ EXPONENTIAL("0", "'count':0"), OTLP_POINT_TEMPORALITY },
+		{ EXPONENTIAL("2", "'count':0,'scale':-5"), OTLP_POINT_SCALE },
+		{ EXPONENTIAL("1", "'count':1,'sum':0"), OTLP_POINT_BOUNDS_BAD },
+		{ EXPONENTIAL("2", "'zeroCount':1,'attributes':[" TEXT_OF("le", "1") "],'count':1"), METER_LABEL_NAME },
 	};
 
 	(void)state;
@@ -451,6 +460,142 @@ static void deltas_of_histograms_are_added_up(void **state)
 	send_json(&f, METRIC(HISTOGRAM("1", "'count':3,'sum':2.5,'bucketCounts':[1,2],'explicitBounds':[2]")));
 	assert_shows(&f, "# TYPE m histogram\nm_bucket{le=\"2\"} 1\nm_bucket{le=\"+Inf\"} 3\nm_sum 2.5\nm_count 3\n");
 	end(&f);
+}
+
+/* What a reader of protobuf sees. */
+struct native_seen {
+	struct native_histogram *all;
+	size_t count; /* of native ones */
+	double sum;
+	bool summed;
+};
+
+static int on_meta(void *context, const struct exposition_meta *m)
+{
+	(void)context, (void)m;
+	return 0;
+}
+
+/* What is not in its buckets is NaN, which the sum says; it stands apart. */
+static void read_native(struct native_histogram *h, struct bytes native)
+{
+	static const char nan_sum[] = "\x11\0\0\0\0\0\0\xf8\x7f";
+	char all[NATIVE_WRITTEN_MAX + sizeof nan_sum];
+
+	assert_in_range(native.size, 1, NATIVE_WRITTEN_MAX);
+	memcpy(all, native.data, native.size);
+	memcpy(all + native.size, nan_sum, sizeof nan_sum - 1);
+	assert_true(native_histogram_read(h, (struct bytes){ all, native.size + sizeof nan_sum - 1 }));
+}
+
+static int on_sample(void *context, const struct exposition_sample *s)
+{
+	struct native_seen *seen = context;
+
+	if (s->native.size > 0) {
+		read_native(seen->all, s->native);
+		seen->count++;
+	} else if (s->name.size > 4 && memcmp(bytes_end(s->name) - 4, "_sum", 4) == 0) {
+		seen->summed = true;
+		seen->sum = s->value;
+	}
+	return 0;
+}
+
+static void see(struct fixture *f, struct native_seen *seen)
+{
+	static const struct exposition_events events = { on_meta, on_sample };
+	size_t before = f->host.collected;
+	struct family_reader reader;
+
+	seen->count = 0;
+	seen->summed = false;
+	otlp_meters_collect(f->meters);
+	while (f->host.collected == before)
+		turn(&f->world);
+	read_page_of(f, EXPOSITION_PROTOBUF);
+	family_reader_init(&reader, &exposition_limits_default, &events, seen);
+	assert_int_equal(family_reader_feed(&reader, f->page.data, f->page.size - 1), EXPOSITION_FINE);
+	assert_int_equal(family_reader_end(&reader), EXPOSITION_FINE);
+	family_reader_done(&reader);
+}
+
+static void deltas_of_exponential_histograms_are_added_up(void **state)
+{
+	struct native_seen seen = { .all = native_histogram_new() };
+	struct fixture f;
+
+	(void)state;
+	assert_non_null(seen.all);
+	begin(&f);
+	send_json(&f, METRIC(EXPONENTIAL("1", "'count':5,'sum':10,'scale':1,'zeroCount':2,'startTimeUnixNano':7,"
+					      "'timeUnixNano':8,'positive':{'offset':-1,'bucketCounts':[1,2]}")));
+	send_json(&f, METRIC(EXPONENTIAL("1", "'count':4,'sum':-1,'scale':0,'zeroCount':1,'startTimeUnixNano':8,"
+					      "'timeUnixNano':9,'positive':{'offset':0,'bucketCounts':[1]},"
+					      "'negative':{'offset':3,'bucketCounts':[2]}")));
+	assert_int_equal(f.refused, 0);
+	see(&f, &seen);
+	assert_int_equal(seen.count, 1);
+	assert_true(seen.summed && seen.sum == 9);
+	assert_true(seen.all->schema == 0 && seen.all->count == 9 && seen.all->zero == 3);
+	assert_true(seen.all->zero_threshold == 1e-128);
+	assert_int_equal(seen.all->positive.count, 2);
+	assert_true(seen.all->positive.buckets[0].index == 0 && seen.all->positive.buckets[0].whole == 1);
+	assert_true(seen.all->positive.buckets[1].index == 1 && seen.all->positive.buckets[1].whole == 3);
+	assert_int_equal(seen.all->negative.count, 1);
+	assert_true(seen.all->negative.buckets[0].index == 4 && seen.all->negative.buckets[0].whole == 2);
+	assert_shows(&f, "# TYPE m histogram\nm_bucket{le=\"+Inf\"} 9\nm_sum 9\nm_count 9\n");
+	end(&f);
+	free(seen.all);
+}
+
+/* Readers of protobuf would take none for 0. */
+static void a_native_histogram_without_a_sum_has_nan(void **state)
+{
+	struct native_seen seen = { .all = native_histogram_new() };
+	struct fixture f;
+
+	(void)state;
+	assert_non_null(seen.all);
+	begin(&f);
+	send_json(&f, METRIC(EXPONENTIAL("2", "'count':5,'zeroCount':3")));
+	see(&f, &seen);
+	assert_true(seen.count == 1 && seen.all->count == 5 && seen.all->zero == 3);
+	assert_true(seen.summed && seen.sum != seen.sum);
+	assert_shows(&f, "# TYPE m histogram\nm_bucket{le=\"+Inf\"} 5\nm_sum NaN\nm_count 5\n");
+	send_json(&f, METRIC(EXPONENTIAL("2", "'flags':1")));
+	assert_shows(&f, "");
+	end(&f);
+	free(seen.all);
+}
+
+/* As an SDK that keeps more of them than there is room for. */
+static void what_loses_resolution_is_counted(void **state)
+{
+	struct native_seen seen = { .all = native_histogram_new() };
+	char request[REQUEST], counts[4096];
+	size_t size = 0;
+	struct fixture f;
+
+	(void)state;
+	assert_non_null(seen.all);
+	begin(&f);
+	for (int i = 0; i < NATIVE_SUM_MAX + 1; i++)
+		size += (size_t)snprintf(counts + size, sizeof counts - size, "%s1", i > 0 ? "," : "");
+	snprintf(request, sizeof request,
+		METRIC(EXPONENTIAL("2", "'count':161,'sum':1,'scale':3,'positive':{'offset':0,'bucketCounts':[%s]}")),
+		counts);
+	send_json(&f, request);
+	see(&f, &seen);
+	assert_true(seen.count == 1 && seen.all->schema == 2 && seen.all->count == 161);
+	assert_int_equal(fake_host_number(&f.host, "metric_points_coarser_total"), 1);
+	send_json(&f, METRIC(EXPONENTIAL("2", "'count':1,'sum':1,'scale':20,'positive':{'offset':5,"
+					      "'bucketCounts':[1]}")));
+	assert_int_equal(fake_host_number(&f.host, "metric_points_coarser_total"), 1);
+	see(&f, &seen);
+	assert_true(seen.all->schema == NATIVE_SCHEMA_MAX && seen.all->positive.buckets[0].index == 1);
+	end(&f);
+	free(seen.all);
 }
 
 static void beyond_a_ceiling_only_deltas_have_an_overflow(void **state)
@@ -720,6 +865,9 @@ int main(void)
 		cmocka_unit_test(a_name_that_is_none_or_another_type_is_refused),
 		cmocka_unit_test(what_comes_late_or_twice_changes_nothing),
 		cmocka_unit_test(deltas_of_histograms_are_added_up),
+		cmocka_unit_test(deltas_of_exponential_histograms_are_added_up),
+		cmocka_unit_test(a_native_histogram_without_a_sum_has_nan),
+		cmocka_unit_test(what_loses_resolution_is_counted),
 		cmocka_unit_test(beyond_a_ceiling_only_deltas_have_an_overflow),
 		cmocka_unit_test(a_series_ends_with_what_sends_it),
 		cmocka_unit_test(an_overflow_ends_too),

@@ -150,6 +150,99 @@ static void a_target_is_asked_once_what_it_left_is_freed(void **state)
 	bench_done(&b);
 }
 
+static size_t varint(uint64_t value, char *to)
+{
+	size_t n = 0;
+
+	for (; value > 0x7f; value >>= 7)
+		to[n++] = (char)(value | 0x80);
+	to[n++] = (char)value;
+	return n;
+}
+
+/* A field, behind what `to` has room for in front of it. Returns where it begins. */
+static char *wrap(char *body, size_t size, char tag)
+{
+	char head[11] = { tag };
+	size_t n = 1 + varint(size, head + 1);
+
+	memcpy(body - n, head, n);
+	return body - n;
+}
+
+enum { BUCKETS = 15000, BUCKET = 11, IN_FRONT = 64 };
+
+/* A page in protobuf that is one histogram of many buckets. */
+static char *large_page(char **ret_from, size_t *ret_size)
+{
+	char *room = oxp_new(IN_FRONT + BUCKETS * BUCKET), *end = room + IN_FRONT, *from = end;
+
+	for (unsigned i = 0; i < BUCKETS; i++, end += BUCKET) {
+		double bound = i;
+		memcpy(end, "\x1a\x09\x11", 3);
+		memcpy(end + 3, &bound, sizeof bound);
+	}
+	from = wrap(from, (size_t)(end - from), 7 << 3 | 2);
+	from = wrap(from, (size_t)(end - from), 4 << 3 | 2);
+	from -= 5;
+	memcpy(from, "\x0a\x01h\x18\x04", 5);
+	from = wrap(from, (size_t)(end - from), 0) + 1;
+	*ret_from = from;
+	*ret_size = (size_t)(end - from);
+	return room;
+}
+
+/* All but the end of the page comes; while it is being staged the caller says that it is busy. */
+static void give_large_page(struct bench *b, bool to_its_end)
+{
+	static const char type[] =
+		"application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited";
+	const struct http_reply reply = { .end = HTTP_END_ANSWER, .status = 200, .content_type = type };
+	enum { PIECE = 16 << 10 };
+	char *from, *room;
+	size_t size;
+
+	room = large_page(&from, &size);
+	pull(b);
+	world.asked.head(world.asked.context, 200, type);
+	for (size_t at = 0; at < size; at += PIECE) {
+		struct bytes piece = { from + at, size - at < PIECE ? size - at : PIECE };
+		assert_false(world.asked.busy(world.asked.context));
+		assert_true(world.asked.piece(world.asked.context, piece));
+	}
+	if (to_its_end)
+		world.asked.done(world.asked.context, &reply);
+	free(room);
+}
+
+static void a_large_metric_is_staged_in_slices(void **state)
+{
+	struct bench b;
+	size_t turns = 0;
+
+	(void)state;
+	bench_init(&b);
+	give_large_page(&b, true);
+	assert_int_equal(b.host.collected, 0);
+	while (b.host.collected == 0 && turns < TURNS_MAX) {
+		size_t before = b.host.series->entries.count;
+		pull(&b); /* which is answered by the scrape that is under way */
+		loop_turn(b.loop, DURATION_MS(0));
+		assert_in_range(b.host.series->entries.count, before, before + 1000);
+		turns++;
+	}
+	assert_int_equal(world.asks, 1);
+	assert_int_equal(b.host.collected, 1);
+	assert_true(turns >= BUCKETS / 1000);
+	assert_int_equal(b.host.series->entries.count, BUCKETS + 3);
+	give_large_page(&b, false);
+	assert_true(world.asked.busy(world.asked.context));
+	bench_done(&b);
+	bench_init(&b);
+	give_large_page(&b, true);
+	bench_done(&b); /* the end comes first */
+}
+
 static void the_end_may_come_before_it_is_asked(void **state)
 {
 	struct bench b;
@@ -195,6 +288,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_target_is_asked_once_what_it_left_is_freed),
 		cmocka_unit_test(the_end_may_come_before_it_is_asked),
+		cmocka_unit_test(a_large_metric_is_staged_in_slices),
 		cmocka_unit_test(a_page_that_cannot_be_asked_for_is_refused),
 	};
 

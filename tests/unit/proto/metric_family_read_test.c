@@ -366,9 +366,181 @@ static void a_receiver_can_stop_it(void **state)
 	assert_string_equal(told.text, "type a 2\na{} 1\n");
 }
 
+/* Many parts. */
+
+enum { PARTS = 12000, SLICE_MAX = 600, LARGE = 1 << 20 };
+
+static void put_varint(struct buffer *to, uint64_t value)
+{
+	char bytes[10];
+	size_t n = 0;
+
+	for (; value > 0x7f; value >>= 7)
+		bytes[n++] = (char)(value | 0x80);
+	bytes[n++] = (char)value;
+	assert_int_equal(buffer_append(to, bytes, n), 0);
+}
+
+static void put_field(struct buffer *to, unsigned number, struct bytes body)
+{
+	put_varint(to, number << 3 | 2);
+	put_varint(to, body.size);
+	assert_int_equal(buffer_append(to, body.data, body.size), 0);
+}
+
+static void put_double(struct buffer *to, unsigned number, double value)
+{
+	put_varint(to, number << 3 | 1);
+	assert_int_equal(buffer_append(to, (const char *)&value, sizeof value), 0);
+}
+
+/* A family of that name, with one histogram or summary of so many parts. */
+static void put_large(struct buffer *page, const char *name, bool summary, size_t parts)
+{
+	struct buffer part, body, metric, family;
+
+	buffer_init(&body, LARGE);
+	buffer_init(&metric, LARGE);
+	buffer_init(&family, LARGE);
+	for (size_t i = 0; i < parts; i++) {
+		buffer_init(&part, 64);
+		put_double(&part, summary ? 1 : 2, (double)i / (double)parts);
+		if (summary)
+			put_double(&part, 2, (double)i);
+		put_field(&body, 3, buffer_bytes(&part));
+		buffer_done(&part);
+	}
+	put_double(&body, 2, 7);
+	put_field(&metric, 1, (struct bytes)BODY("\x0a\x01x\x12\x03y\"z"));
+	put_field(&metric, summary ? 4 : 7, buffer_bytes(&body));
+	put_field(&family, 1, bytes_of(name));
+	put_varint(&family, 3 << 3);
+	put_varint(&family, summary ? 2 : 4);
+	put_field(&family, 4, buffer_bytes(&metric));
+	put_field(&family, 4, (struct bytes)BODY(X_IS_Y));
+	put_varint(page, family.size);
+	assert_int_equal(buffer_append(page, family.data, family.size), 0);
+	buffer_done(&family);
+	buffer_done(&metric);
+	buffer_done(&body);
+}
+
+/* What was told, as one number, and how often. */
+struct sum {
+	uint64_t hash;
+	size_t samples, metas;
+};
+
+static void hash(struct sum *s, struct bytes b)
+{
+	for (size_t i = 0; i < b.size; i++)
+		s->hash = (s->hash ^ (unsigned char)b.data[i]) * 1099511628211u;
+}
+
+static int add_meta(void *context, const struct exposition_meta *m)
+{
+	struct sum *s = context;
+
+	s->metas++;
+	hash(s, m->name);
+	return 0;
+}
+
+static int add_sample(void *context, const struct exposition_sample *sample)
+{
+	struct sum *s = context;
+
+	s->samples++;
+	hash(s, sample->name);
+	for (size_t i = 0; i < sample->label_count; i++) {
+		hash(s, sample->labels[i].name);
+		hash(s, sample->labels[i].value);
+	}
+	hash(s, (struct bytes){ (const char *)&sample->value, sizeof sample->value });
+	return 0;
+}
+
+static const struct exposition_events sums = { add_meta, add_sample };
+
+enum patience { AT_ONCE, IN_SLICES, IN_A_HURRY };
+
+/* In pieces of that size. In slices, each is small, and what came behind a metric waits; in a hurry, it is fed at once
+ * nevertheless. */
+static struct sum sum_of(struct bytes page, size_t piece, enum patience patience)
+{
+	struct sum s = { .hash = 1 };
+	struct family_reader r;
+	size_t slices = 0;
+
+	family_reader_init(&r, &exposition_limits_default, &sums, &s);
+	if (patience != AT_ONCE)
+		family_reader_in_slices(&r);
+	for (size_t at = 0; at < page.size; at += piece) {
+		size_t before = s.samples;
+		assert_int_equal(
+			family_reader_feed(&r, page.data + at, piece < page.size - at ? piece : page.size - at), 0);
+		assert_true(patience != IN_SLICES || s.samples - before <= SLICE_MAX + piece / 8);
+		for (bool more = patience == IN_SLICES; more; slices++) {
+			before = s.samples;
+			more = family_reader_go_on(&r);
+			assert_true(s.samples - before <= SLICE_MAX + piece / 8);
+			assert_int_equal(more, family_reader_is_behind(&r));
+		}
+	}
+	assert_int_equal(family_reader_end(&r), EXPOSITION_FINE);
+	assert_true(patience != IN_SLICES || slices > PARTS / SLICE_MAX);
+	family_reader_done(&r);
+	return s;
+}
+
+static void many_parts_are_told_in_slices(void **state)
+{
+	static const size_t pieces[] = { 1000, 4096, 16384 };
+	struct buffer page;
+	struct sum whole, cut;
+
+	(void)state;
+	buffer_init(&page, LARGE);
+	put_large(&page, "h", false, PARTS);
+	put_large(&page, "s", true, PARTS / 2);
+	put_large(&page, "t", true, 1);
+	whole = sum_of(buffer_bytes(&page), page.size, AT_ONCE);
+	assert_int_equal(whole.metas, 3);
+	assert_true(whole.samples > PARTS + PARTS / 2);
+	for (size_t i = 0; i < COUNT_OF(pieces); i++)
+		for (int patience = AT_ONCE; patience <= IN_A_HURRY; patience++) {
+			cut = sum_of(buffer_bytes(&page), pieces[i], (enum patience)patience);
+			assert_int_equal(cut.hash, whole.hash);
+			assert_int_equal(cut.samples, whole.samples);
+			assert_int_equal(cut.metas, whole.metas);
+		}
+	buffer_done(&page);
+}
+
+/* The page ends, or is given up, in the middle of one. */
+static void what_is_behind_may_be_forgotten(void **state)
+{
+	struct sum s = { .hash = 1 };
+	struct family_reader r;
+	struct buffer page;
+
+	(void)state;
+	buffer_init(&page, LARGE);
+	put_large(&page, "h", false, PARTS);
+	family_reader_init(&r, &exposition_limits_default, &sums, &s);
+	family_reader_in_slices(&r);
+	for (size_t at = 0; at < page.size && !family_reader_is_behind(&r); at += 1000)
+		(void)family_reader_feed(&r, page.data + at, page.size - at < 1000 ? page.size - at : 1000);
+	assert_true(family_reader_is_behind(&r));
+	family_reader_done(&r);
+	buffer_done(&page);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(many_parts_are_told_in_slices),
+		cmocka_unit_test(what_is_behind_may_be_forgotten),
 		cmocka_unit_test(what_a_page_has_is_told),
 		cmocka_unit_test(what_is_wrong_ends_it),
 		cmocka_unit_test(lengths_of_families_are_checked),

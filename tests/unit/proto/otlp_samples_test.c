@@ -37,6 +37,11 @@ static size_t metrics_of(const char *item, int wanted, char *names, size_t room)
 	return count;
 }
 
+/* Native histograms: of two observations, of floats, of two that lie further apart than OTLP's buckets reach. */
+#define ONE "native:CAIoADGdl4zPCLpbJTgASgQIAhABUgECYgQIAhABagEC"
+#define FLOATS "native:IQAAAAAAAPA/YgQIABABcggAAAAAAADwPw=="
+#define FAR "native:CAIoEGIECAAQAWIICP7///8HEAFqAgIA"
+
 static const struct {
 	const char *item, *names;
 	int answer;
@@ -49,6 +54,17 @@ static const struct {
 		0 },
 	{ "5 values\nloose 1\n", "loose ", 0 },
 	{ "5 gone\na NaN\n", "", 0 },
+	/* Exponential ones are metrics of their own, without the classic buckets that they have, too. */
+	{ "5 values\n# TYPE h histogram\nh{a=\"1\"} {sum:7," ONE "}\nh_created{a=\"1\"} 5\nh{a=\"2\"} {sum:7," ONE
+	  "}\n",
+		"h ", 0 },
+	{ "5 values\n# TYPE h histogram\nh {sum:7," ONE "}\nh_bucket{le=\"1\"} 1\nh_bucket{le=\"+Inf\"} 2\nh_count 2\n"
+	  "h_sum 7\nh_bucket{a=\"1\",le=\"+Inf\"} 1\nh_count{a=\"1\"} 1\nh{b=\"1\"} {sum:7," ONE "}\n",
+		"h h h ", 0 },
+	{ "5 values\n# TYPE h histogram\nh {sum:7," FLOATS "}\n", "", 0 },
+	{ "5 values\n# TYPE h histogram\nh {sum:7," FAR "}\n", "", 0 },
+	{ "5 values\n# TYPE h histogram\nh {sum:7,native:AAAA}\n", "", 0 },
+	{ "5 values\nh {sum:7," ONE "}\n", "h ", 0 },
 	{ "5 values\n", "", 0 },
 	{ "5 values\n# TYPE a gauge\na 1\na\n", "a ", -EBADMSG },
 	{ "nothing", "", -EBADMSG },

@@ -3,7 +3,8 @@
  *
  *	__name__=up,job=a  3ff0000000000000@17  {trace_id=x} 3fe0000000000000@5  type=2 help=H unit=U created=0
  *
- * without the last part in 1.0. Whatever is not as the specification has it is told to wrong().
+ * without the last part in 1.0. A native histogram has its fields in place of a value, `3=4008000000000000 4=6 8:02 …`.
+ * Whatever is not as the specification has it is told to wrong().
  */
 #ifndef OXP_TEST_REMOTE_WRITE_READER_H
 #define OXP_TEST_REMOTE_WRITE_READER_H
@@ -18,7 +19,7 @@ enum { RW_SYMBOLS_MAX = 1 << 16, RW_LINE_MAX = 1 << 16 };
 struct rw_reader {
 	bool is_2;
 	struct bytes symbols[RW_SYMBOLS_MAX];
-	size_t symbol_count, series, samples, exemplars, metadata;
+	size_t symbol_count, series, samples, exemplars, histograms, metadata;
 	char line[RW_LINE_MAX];
 	size_t size;
 	void (*series_line)(void *context, const char *line);
@@ -160,24 +161,47 @@ static inline void rw_rest(struct rw_reader *r, struct bytes message)
 		} else if (f.number == 5 && r->is_2) {
 			rw_metadata(r, f.bytes);
 		} else {
-			rw_need(r, f.number == 1 || f.number == 2, "a field that a series does not have");
+			rw_need(r, f.number == 1 || f.number == 2 || f.number == (r->is_2 ? 3 : 4),
+				"a field that a series does not have");
 		}
 	}
 }
 
+/* In the order of their numbers, whatever that of the message. */
+static inline void rw_histogram(struct rw_reader *r, struct bytes message)
+{
+	struct wire_field f;
+
+	for (uint32_t number = 1; number < 20; number++)
+		for (struct wire w = wire_of(message); wire_next(&w, &f) > 0;) {
+			if (f.number != number)
+				continue;
+			if (f.type != WIRE_LENGTH)
+				RW_PRINT(r, "%u=%" PRIx64 " ", number, f.value);
+			else
+				RW_PRINT(r, "%u:", number);
+			for (size_t i = 0; f.type == WIRE_LENGTH && i < f.bytes.size; i++)
+				RW_PRINT(r, "%02x%s", (unsigned char)f.bytes.data[i], i + 1 < f.bytes.size ? "" : " ");
+		}
+	r->histograms++;
+}
+
 static inline void rw_series(struct rw_reader *r, struct bytes message)
 {
-	struct bytes sample = wire_last(message, 2, NULL);
+	struct bytes sample = wire_last(message, 2, NULL), histogram = wire_last(message, r->is_2 ? 3 : 4, NULL);
 
 	r->size = 0;
 	rw_labels(r, message);
-	rw_need(r, sample.size > 0, "a series without a sample");
+	rw_need(r, (sample.size > 0) != (histogram.size > 0), "a series without a sample, or with both sorts");
 	rw_put(r, bytes_of("  "));
-	rw_value(r, sample, 1);
+	if (histogram.size > 0)
+		rw_histogram(r, histogram);
+	else
+		rw_value(r, sample, 1);
 	rw_rest(r, message);
-	if (r->is_2)
+	if (r->is_2 && sample.size > 0)
 		RW_PRINT(r, " created=%" PRIu64, rw_start(sample));
-	r->samples++;
+	r->samples += sample.size > 0;
 	r->series++;
 	if (r->series_line)
 		r->series_line(r->context, r->line);
@@ -189,7 +213,7 @@ static inline void rw_read(struct rw_reader *r, struct bytes message)
 	struct wire_field f;
 	int more;
 
-	r->symbol_count = r->series = r->samples = r->exemplars = r->metadata = 0;
+	r->symbol_count = r->series = r->samples = r->exemplars = r->histograms = r->metadata = 0;
 	while ((more = wire_next(&w, &f)) > 0) {
 		if (r->is_2 && f.number == 4) {
 			rw_need(r, r->symbol_count > 0 || f.bytes.size == 0, "symbol 0 is not empty");

@@ -11,6 +11,7 @@
 #include "base/library.h"
 #include "base/random.h"
 #include "proto/exposition_number.h"
+#include "proto/exposition_write.h"
 #include "proto/remote_write.h"
 #include "proto/samples_item.h"
 #include "proto/snappy.h"
@@ -69,6 +70,7 @@ static struct rw_reader *read_item(const struct remote_write *how, const char *i
 	rw_read(r, buffer_bytes(&message));
 	assert_int_equal(r->samples, counts.samples);
 	assert_int_equal(r->exemplars, counts.exemplars);
+	assert_int_equal(r->histograms, counts.histograms);
 	buffer_done(&message);
 	return r;
 }
@@ -151,6 +153,54 @@ static void a_series_of_2_has_its_metadata(void **state)
 
 	(void)state;
 	assert_item(&two, item, wanted);
+}
+
+/* Schema 1, threshold 0.5, two zeros, buckets 0 (one) and 1 (two), created at 1.5 s, an exemplar. */
+#define NATIVE                                                                                     \
+	"\x08\x05\x28\x02\x31\0\0\0\0\0\0\xe0\x3f\x38\x02\x62\x04\x08\x00\x10\x02\x6a\x02\x02\x02" \
+	"\x7a\x08\x08\x01\x10\x80\xca\xb5\xee\x01"                                                 \
+	"\x82\x01\x15\x0a\x06\x0a\x01t\x12\x01x\x11\0\0\0\0\0\0\xf8\x3f\x1a\x02\x08\x07"
+#define NATIVE_FIELDS "1=5 3=4002000000000000 4=2 5=3fe0000000000000 6=2 11:08001002 12:0202 15=7 "
+
+static void native_histograms_are_histograms(void **state)
+{
+	static const char native[] = NATIVE;
+	const struct exposition_line line = {
+		.head = bytes_of("h{a=\"1\"}"), .value = 2.25, .native = { native, sizeof native - 1 }
+	};
+	static const char *const of_1[] = { "__name__=h,a=1  " NATIVE_FIELDS "  {t=x} 3ff8000000000000@7000",
+		"__name__=h_count,a=2  3ff0000000000000@7", NULL };
+	static const char *const of_2[] = { "__name__=h,a=1  " NATIVE_FIELDS
+					    "17=5dc   {t=x} 3ff8000000000000@7000  type=3 help= unit=",
+		"__name__=h_count,a=2  3ff0000000000000@7  type=3 help= unit= created=0", NULL };
+	struct buffer item;
+
+	(void)state;
+	buffer_init(&item, 4096);
+	assert_int_equal(buffer_text(&item, "7 values\n# TYPE h histogram\n"), 0);
+	assert_int_equal(exposition_write_native(&item, &line), 0);
+	assert_int_equal(buffer_text(&item, "h_count{a=\"2\"} 1\n"), 0);
+	assert_int_equal(buffer_append(&item, "", 1), 0);
+	assert_item(&one, item.data, of_1);
+	assert_item(&two, item.data, of_2);
+	buffer_done(&item);
+}
+
+static void a_line_that_is_no_native_histogram_is_refused(void **state)
+{
+	static const char *const values[] = { "{}", "{sum:1}", "{sum:1,native:}", "{sum:x,native:AAAA}",
+		"{native:AAAA}", "{sum:1,native:A*AA}", "{sum:1,native:AAAA" };
+	struct remote_write_counts counts;
+	struct buffer to;
+	char item[128];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(values); i++) {
+		snprintf(item, sizeof item, "7 values\n# TYPE h histogram\nh %s\n", values[i]);
+		buffer_init(&to, SIZE_MAX);
+		assert_int_equal(remote_write_build(&two, bytes_of(item), &to, &counts), -EBADMSG);
+		buffer_done(&to);
+	}
 }
 
 static void families_of_1_are_told_once(void **state)
@@ -353,6 +403,8 @@ int main(void)
 		cmocka_unit_test(what_has_ended_is_stale),
 		cmocka_unit_test(times_values_and_exemplars_are_kept),
 		cmocka_unit_test(a_series_of_2_has_its_metadata),
+		cmocka_unit_test(native_histograms_are_histograms),
+		cmocka_unit_test(a_line_that_is_no_native_histogram_is_refused),
 		cmocka_unit_test(families_of_1_are_told_once),
 		cmocka_unit_test(what_is_no_item_is_refused),
 		cmocka_unit_test(there_is_a_ceiling),

@@ -11,7 +11,7 @@
 #include "unit/series/knife.h"
 #include "unit/series/table_bench.h"
 
-enum { SEED = 9, STREAMS = 8, LIVES = 250, OPS = 80, BROKEN = 99 };
+enum { SEED = 9, STREAMS = 10, LIVES = 250, OPS = 80, BROKEN = 99 };
 
 static const struct series_limits wide = { .series = 10000, .family_series = 5000, .bytes = 4 << 20 };
 static const double bounds[] = { 0.5, 1, 5 };
@@ -353,6 +353,23 @@ static void what_could_not_be_saved_is_tried_again(void **state)
 
 /* Strange records. */
 
+#define EXPECT(x) ((x) ? (void)0 : (fprintf(stderr, "line %d: not so: %s\n", __LINE__, #x), _exit(BROKEN)))
+
+/* More and more buckets, so that the record has to grow. */
+static void add_native(struct bench *b, struct meter *meter)
+{
+	struct native_sum sum;
+	unsigned merged;
+
+	native_sum_init(&sum);
+	EXPECT(native_sum_put(&sum, meter->whole % 2, 8, (int64_t)(meter->whole * 7 % 3001), 3));
+	sum.all.count = 3;
+	EXPECT(meter_add_native(meter, &(struct meter_state){ .native = &sum.all, .sum = 3 * 0.75 }, b->now, &merged) ==
+		0);
+	meter_native_get(meter, &sum);
+	EXPECT(native_sum_total(&sum.all, &sum.all.count) && sum.all.count == meter->whole);
+}
+
 static void put_record(struct bench *b, const char *key, size_t size, const void *value, size_t value_size)
 {
 	struct sums_place place;
@@ -381,7 +398,9 @@ static void find_record(struct bench *b, enum meter_kind kind)
 	enum sums_found how;
 	size_t damaged;
 
-	if (kind == METER_HISTOGRAM)
+	if (kind == METER_NATIVE)
+		add_native(b, meter);
+	else if (kind == METER_HISTOGRAM)
 		meter_observe(meter, 3, 1, b->now);
 	else
 		meter_add(meter, 1.5, b->now);
@@ -397,7 +416,7 @@ static void find_record(struct bench *b, enum meter_kind kind)
 /* Whatever one byte is, nothing comes of it that a page cannot have. */
 static void a_record_of_others_is_a_meter_or_nothing(void **state)
 {
-	static const enum meter_kind kinds[] = { METER_COUNTER, METER_GAUGE, METER_HISTOGRAM };
+	static const enum meter_kind kinds[] = { METER_COUNTER, METER_GAUGE, METER_HISTOGRAM, METER_NATIVE };
 	static const char bytes[] = { 0, 1, '"', '\\', '\x80', '\x7f', '\xff' };
 	struct bench *b = *state;
 	size_t records = 0;
@@ -433,18 +452,20 @@ struct shared {
 	uint64_t shown[STREAMS], made[STREAMS];
 };
 
-/* Counters, a gauge, histograms, of which the third goes into an overflow. Each stream only grows. */
+/* Counters, a gauge, histograms, of which the third goes into an overflow, native ones. Each stream only grows. */
 static struct meter *stream(struct bench *b, unsigned i)
 {
-	static const char *const labels[STREAMS] = { "1", "2", "3", "4", "1", "1", "2", "3" };
+	static const char *const labels[STREAMS] = { "1", "2", "3", "4", "1", "1", "2", "3", "1", "2" };
 
 	return get(b,
 		i < 4    ? METER_COUNTER
 		: i == 4 ? METER_GAUGE
-			 : METER_HISTOGRAM,
+		: i < 8  ? METER_HISTOGRAM
+			 : METER_NATIVE,
 		i < 4    ? "n"
 		: i == 4 ? "g"
-			 : "h",
+		: i < 8  ? "h"
+			 : "native",
 		labels[i]);
 }
 
@@ -452,8 +473,6 @@ static uint64_t value_of(const struct meter *meter)
 {
 	return meter->whole + (meter->family->kind == METER_GAUGE ? (uint64_t)meter->part : 0);
 }
-
-#define EXPECT(x) ((x) ? (void)0 : (fprintf(stderr, "line %d: not so: %s\n", __LINE__, #x), _exit(BROKEN)))
 
 /* Streams that come to one meter have the sum. */
 static void compare(struct bench *b, struct shared *s, bool has_begun)
@@ -475,7 +494,9 @@ static void move(struct bench *b, struct shared *s, unsigned i)
 {
 	struct meter *meter = stream(b, i);
 
-	if (meter->family->kind == METER_HISTOGRAM)
+	if (meter->kind == METER_NATIVE)
+		add_native(b, meter);
+	else if (meter->family->kind == METER_HISTOGRAM)
 		meter_observe(meter, 0.75, 3, b->now);
 	else
 		meter_add(meter, 3, b->now);
