@@ -107,6 +107,7 @@ static void drain(struct agent *a, struct duration patience)
 	until.ns += patience.ns;
 	wall_format(until, a->until);
 	a->over = mono_after(loop_now(a->core.loop), (struct duration){ patience.ns + DURATION_MS(RESERVE_MS).ns });
+	systemd_ending(&a->systemd, mono_since(a->over, loop_now(a->core.loop)));
 	log_info(a->core.log, who, "ending: reads and sends what is left, until %s at most", a->until);
 	core_move(&a->core, AGENT_DRAINING);
 	intakes_drain(&a->intakes);
@@ -466,6 +467,7 @@ int agent_start(struct agent *a, const struct agent_config *config, struct log *
 	if (failed)
 		return failed;
 	init_timers(a);
+	systemd_init(&a->systemd, a->core.loop, log);
 	init_parts(a);
 	failed = open_series(a);
 	if (!failed)
@@ -486,6 +488,7 @@ int agent_start(struct agent *a, const struct agent_config *config, struct log *
 	loop_timer_set(&a->trim_turn, DURATION_MS(TRIM_TURN_MS));
 	core_move(&a->core, AGENT_RUNNING);
 	tell_start(a);
+	systemd_ready(&a->systemd);
 	return 0;
 }
 
@@ -690,6 +693,7 @@ uint64_t agent_stop(struct agent *a)
 
 	for (size_t i = 0; i < COUNT_OF(timers); i++)
 		loop_timer_done(timers[i]);
+	systemd_done(&a->systemd);
 	drop_signals(a);
 	servers_close(&a->servers);
 	core_close(&a->core);

@@ -16,6 +16,7 @@
 #include "admin/outgoing.h"
 #include "admin/overview.h"
 #include "admin/servers.h"
+#include "admin/systemd.h"
 #include "agent_config.h"
 #include "base/trim.h"
 #include "core.h"
@@ -50,6 +51,7 @@ struct agent {
 	struct metrics metrics;
 	struct outgoing outgoing;
 	struct servers servers;
+	struct systemd systemd;
 	struct loop_signal signals[AGENT_SIGNALS];
 	struct loop_timer settled_in; /* gives back what the start needed */
 	struct loop_timer look, deadline, leave; /* while draining */

@@ -80,7 +80,7 @@ static const struct command command_run = {
 
 /* If no command is named, the first one runs. */
 static const struct command *const commands[] = { &command_run, &command_check, &command_reference, &command_status,
-	&command_health, &command_show, &command_parked, &command_recorder, NULL };
+	&command_health, &command_show, &command_parked, &command_recorder, &command_completion, NULL };
 
 static const char *config_path(const struct line *l)
 {
@@ -149,7 +149,8 @@ static int run_command(const struct line *l)
 	int status = COMMAND_FAILED;
 
 	if (l->command->unconfigured || load(l, config) == 0)
-		status = l->command->run(&(struct command_call){ l->options, l->words, l->word_count, config });
+		status = l->command->run(
+			&(struct command_call){ l->options, l->words, l->word_count, config, commands });
 	agent_config_free(config);
 	return status;
 }

@@ -59,6 +59,14 @@ want_tests() {
 	want logrotate logrotate
 	want bindfs bindfs
 	want dnsmasq-base
+	want strace strace
+	want zsh zsh
+	want fish fish
+	want mandoc mandoc
+	want systemd systemd-analyze
+	for package in podman runc catatonit netavark aardvark-dns debootstrap iptables; do
+		want $package
+	done
 }
 
 want_demo() {

@@ -13,7 +13,7 @@ build=$cache/build-asan-$place
 release=$cache/build-release-$place
 backends='pytest python_sdk go_sdk java_sdk metric_clients node bulk_clients old_tracers loggers prometheus'
 backends="$backends prometheus_parsers prometheus3 statsd_exporter opensearch opensearch3 elasticsearch jaeger"
-backends="$backends actionlint"
+backends="$backends actionlint containers"
 
 step() {
 	echo "== $*"
@@ -24,6 +24,7 @@ backends_for() {
 	case " $* " in
 	*' -L unit '* | *' -L fuzz '* | *' -L lint '*) ;;
 	*' -L conformance '*) echo pytest ;;
+	*' -L deploy '*) echo pytest containers ;;
 	*) echo "$backends" ;;
 	esac
 }
@@ -49,9 +50,9 @@ step "build: with AddressSanitizer and UndefinedBehaviorSanitizer, into $build"
 build_in "$build" dev
 
 needed=$(backends_for "$@")
-if [ "$needed" = "$backends" ]; then
-	step "build: the program as it is shipped, for what sanitizers distort, into $release"
-	build_in "$release" release oxpecker
+if [ "${needed#*containers}" != "$needed" ]; then
+	step "build: the program as it is shipped, and what its package has, into $release"
+	build_in "$release" package
 	export OXPECKER_RELEASE_BIN="$release/oxpecker"
 fi
 

@@ -28,11 +28,15 @@ struct command_call {
 	const char *const *words; /* that follow the command, word_count of them */
 	size_t word_count;
 	const struct agent_config *config;
+	const struct command *const
+		*commands; /* all there are, up to NULL; the first is what runs when none is named */
 };
 
 struct command {
 	const char *name;
-	const char *words; /* what follows it, for people: "[FILE]"; "": nothing */
+	/* What follows it, for people: "[FILE]", "ls|show [ID]..."; "": nothing. Completion offers what stands between
+	 * the bars. */
+	const char *words;
 	size_t words_max;
 	const char *summary; /* one line of `oxpecker --help` */
 	const char *about; /* paragraphs of `oxpecker COMMAND --help`, 80 columns at most */

@@ -66,7 +66,7 @@ void help_program(const struct command *const *commands)
 {
 	const struct command *first = commands[0];
 
-	printf("oxpecker: an observability sidecar beside one application\n\n");
+	printf("oxpecker: " HELP_PURPOSE "\n\n");
 	print_from(SUMMARY_AT, (size_t)printf("  oxpecker"), first->summary);
 	for (size_t i = 1; commands[i]; i++)
 		print_from(SUMMARY_AT,

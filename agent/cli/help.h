@@ -6,6 +6,8 @@
 
 #include "cli/command.h"
 
+#define HELP_PURPOSE "an observability sidecar beside one application"
+
 /* `commands` ends with NULL; the first is what runs when none is named. */
 void help_program(const struct command *const *commands);
 void help_command(const struct command *);

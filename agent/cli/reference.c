@@ -1,14 +1,15 @@
 /*
- * `oxpecker reference`: prints every option, as in conf/oxpecker.yaml or as a JSON Schema.
+ * `oxpecker reference`: prints every option, as in conf/oxpecker.yaml or as a JSON Schema; or the manual page.
  */
 #include "cli/commands.h"
 
 #include "agent_config.h"
+#include "cli/manual.h"
 #include "cli/output.h"
 #include "config/reference.h"
 
 struct options {
-	bool schema;
+	bool schema, man;
 };
 
 static int run(const struct command_call *call)
@@ -18,11 +19,16 @@ static int run(const struct command_call *call)
 	struct buffer out;
 
 	buffer_init(&out, OUTPUT_MAX);
+	if (o->man)
+		return output_buffer(&out, manual_print(call->commands, &out));
 	return output_buffer(&out, o->schema ? reference_schema(sections, &out) : reference_yaml(sections, &out));
 }
 
 static const struct command_option options[] = {
 	{ .name = "--schema", .text = "print it as JSON Schema, for editors", .at = offsetof(struct options, schema) },
+	{ .name = "--man",
+		.text = "print the manual page instead: what --help says of every\ncommand",
+		.at = offsetof(struct options, man) },
 	{ .name = NULL },
 };
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -108,12 +109,22 @@ static void remember_source(struct tree *t, const char *written, const char *tex
 	t->sources = s;
 }
 
-static void put_file(struct expansion *x, struct bytes path)
+/* A name without a folder is that of a credential, as systemd hands them over. */
+static const char *file_name(struct expansion *x, struct bytes path)
 {
 	const char *name = config_copy(x->tree->arena, path.data, path.size);
+	const char *folder = x->world->variable(x->world->context, "CREDENTIALS_DIRECTORY");
+
+	return folder && *folder && !strchr(name, '/') ? config_printf(x->tree->arena, "%s/%s", folder, name) : name;
+}
+
+static void put_file(struct expansion *x, struct bytes path)
+{
+	const char *name = file_name(x, path);
 	struct buffer content;
 	int failed;
 
+	path = bytes_of(name);
 	x->node->secret = true;
 	buffer_init(&content, TREE_VALUE_MAX);
 	failed = x->world->file(x->world->context, name, &content);

@@ -9,8 +9,9 @@ tests=$(dirname "$here")
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/oxpecker-tests
 names='pytest python_sdk go_sdk java_sdk metric_clients node bulk_clients old_tracers loggers prometheus'
 names="$names prometheus_parsers prometheus3 opensearch opensearch3 elasticsearch jaeger statsd_exporter actionlint"
-names="$names bench"
+names="$names bench containers"
 go_wanted=1.25.5
+images=localhost/oxpecker-tests
 
 usage() {
 	cat <<END
@@ -26,6 +27,7 @@ Builds each NAME into $cache unless it is there, and prints its folder.
   statsd_exporter  what StatsD lines are compared with (needs go)
   actionlint   what reads the workflows of .github (needs go)
   prometheus_parsers  what reads pages with Prometheus' own parsers (needs go)
+  containers   a bare Debian 12 and one that can build the agent, in a store of images (needs root, podman, debootstrap)
   bench        the yardstick programs, the load generator and the sink (needs go, cc, libisal-dev)
   node         the packages of tests/hosts/node (needs npm)
   bulk_clients the clients of tests/hosts/bulk_clients (needs npm)
@@ -61,6 +63,7 @@ folder_of() {
 	opensearch) echo "opensearch-2.19.1-$(sum_of "$here/opensearch/pom.xml" "$here/opensearch/Main.java")" ;;
 	opensearch3) echo "opensearch-3.8.0-$(sum_of "$here"/opensearch3/* "$here/opensearch/Main.java")" ;;
 	elasticsearch) echo "elasticsearch-7.10.2-$(sum_of "$here"/elasticsearch/*)" ;;
+	containers) echo "containers-$(sum_of "$tests/../conf/packages.sh" "$tests"/deploy/*.conf)" ;;
 	bench) echo "bench-$(cd "$tests/bench" && sum_of ./*.c go.mod go.sum gen/*.go sink/*.go)" ;;
 	otelcol) echo "otelcol-0.161.0-$(sum_of "$here/otelcol/manifest.yaml")" ;;
 	node) echo "node-$(sum_of "$tests/hosts/node/package.json" "$tests/hosts/node/package-lock.json")" ;;
@@ -178,6 +181,32 @@ build_statsd_exporter() {
 build_actionlint() {
 	go=$(go_command)
 	GOROOT='' GOTOOLCHAIN=local GOBIN=$PWD nice "$go" install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+}
+
+# Compilers that remember are put before the others: what the Dockerfile calls `cc` is as fast as here.
+build_containers() {
+	for program in debootstrap podman; do
+		command -v $program >/dev/null || { say "$program is not installed"; exit 1; }
+	done
+	export CONTAINERS_CONF="$tests/deploy/containers.conf"
+	run=$(mktemp -d) # podman wants it short
+	debootstrap --variant=minbase bookworm bare
+	tar -C bare -c . | in_store import - "$images/bare"
+	in_store run --name build --network=host -v "$tests/../conf:/conf:ro" "$images/bare" \
+		sh /conf/packages.sh build
+	in_store commit -q build with_packages
+	in_store rm build
+	in_store run --name build --network=host with_packages sh -c '
+		apt-get install -q -y --no-install-recommends ccache && apt-get clean && rm -rf /var/lib/apt/lists/* &&
+		echo cache_dir = /ccache >/etc/ccache.conf &&
+		ln -s ../../bin/ccache /usr/local/bin/cc && ln -s ../../bin/ccache /usr/local/bin/gcc'
+	in_store commit -q build "$images/build"
+	in_store rm build
+	rm -rf bare "$run"
+}
+
+in_store() {
+	podman --root "$PWD/store" --runroot "$run" "$@"
 }
 
 build_bench() {

@@ -6,9 +6,11 @@ import subprocess
 
 import source
 
+BARE = (".ci/run", "conf/debian/postinst", "conf/debian/prerm", "conf/debian/postrm")
+
 
 def scripts():
-    return [name for name in source.tracked() if name.endswith(".sh") or name == ".ci/run"]
+    return [name for name in source.tracked() if name.endswith(".sh") or name in BARE]
 
 
 def run(*command):

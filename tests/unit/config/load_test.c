@@ -15,16 +15,21 @@ struct loaded {
 	int failed;
 };
 
-static void load_bytes(struct loaded *l, struct bytes text, const char *const *sets)
+static void load_input(struct loaded *l, const struct config_input *input)
 {
 	memset(l, 0, sizeof *l);
 	l->config = config_new(sample_sections, &l->sample);
 	l->config->errors.hints = sample_hints;
 	buffer_init(&l->said, 1 << 20);
-	l->failed = config_load(l->config, &(struct config_input){ "f.yaml", text, sets, &sample_world });
+	l->failed = config_load(l->config, input);
 	assert_int_equal(config_errors_print(&l->config->errors, false, &l->said), 0);
 	assert_int_equal(buffer_append(&l->said, "", 1), 0);
 	assert_int_equal(l->failed, l->config->errors.count ? -EINVAL : 0);
+}
+
+static void load_bytes(struct loaded *l, struct bytes text, const char *const *sets)
+{
+	load_input(l, &(struct config_input){ "f.yaml", text, sets, &sample_world });
 }
 
 static void load(struct loaded *l, const char *text)
@@ -192,6 +197,33 @@ static int renewed(void *context, const char *path, struct buffer *to)
 
 	assert_string_equal(path, "/run/secrets/es");
 	return *text ? buffer_text(to, *text) : -ENOENT;
+}
+
+static const char *with_credentials(void *context, const char *name)
+{
+	return strcmp(name, "CREDENTIALS_DIRECTORY") == 0 ? "/run/secrets" : sample_world.variable(context, name);
+}
+
+static void test_a_name_without_a_folder_is_a_credential(void **state)
+{
+	const struct config_world world = { .variable = with_credentials, .file = sample_world.file };
+	struct loaded l;
+
+	(void)state;
+	load_input(&l, &(struct config_input){ "f.yaml",
+			       bytes_of("service: { name: '${file:es}', version: '${file:/run/secrets/es}' }\n"), NULL,
+			       &world });
+	assert_string_equal(l.said.data, "");
+	assert_string_equal(l.sample.service.name, "hunter2\n");
+	assert_string_equal(l.sample.service.version, "hunter2\n");
+	unload(&l);
+	load_input(
+		&l, &(struct config_input){ "f.yaml", bytes_of("service: { name: '${file:none}' }\n"), NULL, &world });
+	assert_string_equal(l.said.data, "f.yaml:1:18: service.name: \"/run/secrets/none\" is not there\n");
+	unload(&l);
+	load(&l, "service: { name: '${file:es}' }\n"); /* nobody hands any over */
+	assert_string_equal(l.said.data, "f.yaml:1:18: service.name: \"es\" is not there\n");
+	unload(&l);
 }
 
 static void test_a_text_of_a_file_is_read_again(void **state)
@@ -689,6 +721,7 @@ int main(void)
 		cmocka_unit_test(test_common_options_and_schemes),
 		cmocka_unit_test(test_steps),
 		cmocka_unit_test(test_expansion),
+		cmocka_unit_test(test_a_name_without_a_folder_is_a_credential),
 		cmocka_unit_test(test_a_text_of_a_file_is_read_again),
 		cmocka_unit_test(test_quotes),
 		cmocka_unit_test(test_wrong),
