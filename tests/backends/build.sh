@@ -8,7 +8,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 tests=$(dirname "$here")
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/oxpecker-tests
 names='pytest python_sdk go_sdk java_sdk metric_clients node bulk_clients old_tracers loggers prometheus prometheus_parsers'
-names="$names opensearch opensearch3 elasticsearch jaeger statsd_exporter bench"
+names="$names opensearch opensearch3 elasticsearch jaeger statsd_exporter databases bench"
 go_wanted=1.25.5
 
 usage() {
@@ -21,6 +21,7 @@ Builds each NAME into $cache unless it is there, and prints its folder.
   opensearch3  an embedded OpenSearch 3 node with a Java of its own, since it wants 21 (needs what opensearch needs)
   elasticsearch  an embedded Elasticsearch 7.10 node, without what is not open source (needs a JDK 17 and maven)
   prometheus   Debian's prometheus and promtool, unpacked and not installed: no service is started
+  databases    Debian's PostgreSQL, MariaDB and Redis, unpacked and not installed: no service is started
   statsd_exporter  what StatsD lines are compared with (needs go)
   prometheus_parsers  what reads pages with Prometheus' own parsers (needs go)
   bench        the yardstick programs, the load generator and the sink (needs go, cc, libisal-dev)
@@ -51,6 +52,7 @@ folder_of() {
 	case $1 in
 	jaeger) echo "jaeger-1.76.0-$(sum_of "$here/jaeger/go.mod" "$here/jaeger/go.sum")" ;;
 	prometheus) echo "prometheus-debian-$(cut -d. -f1 /etc/debian_version)" ;;
+	databases) echo "databases-debian-$(cut -d. -f1 /etc/debian_version)" ;;
 	statsd_exporter) echo statsd_exporter-0.31.0 ;;
 	prometheus_parsers) echo "prometheus_parsers-$(sum_of "$here"/prometheus_parsers/*)" ;;
 	opensearch) echo "opensearch-2.19.1-$(sum_of "$here/opensearch/pom.xml" "$here/opensearch/Main.java")" ;;
@@ -148,6 +150,17 @@ build_prometheus() {
 	apt-get download -q -o APT::Sandbox::User=root prometheus
 	dpkg -x prometheus_*.deb .
 	rm prometheus_*.deb
+}
+
+build_databases() {
+	apt-get download -q -o APT::Sandbox::User=root postgresql-15 mariadb-server-core mariadb-client-core \
+		redis-tools redis-server
+	for package in ./*.deb; do
+		dpkg -x "$package" .
+		rm "$package"
+	done
+	./usr/bin/mariadb-install-db --no-defaults --basedir="$PWD/usr" --datadir="$PWD/mariadb" --skip-test-db \
+		--auth-root-authentication-method=normal --user="$(id -un)" --innodb-log-file-size=4M
 }
 
 build_prometheus_parsers() {
