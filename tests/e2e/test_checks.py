@@ -1,4 +1,4 @@
-"""Checks that log in to real databases, and those of files, processes and commands."""
+"""Checks of every kind: real databases and gRPC servers, answers over HTTP, files, processes and commands."""
 
 import os
 import signal
@@ -6,12 +6,17 @@ import socket
 import subprocess
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
+import grpc
 import pytest
-from lib import agent as agents
+import requests
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from lib import agent as agents, fault, need
 from lib.authority import Authority
 from lib.databases import PASSWORD, MariaDB, Postgres, Redis
-from lib.wait import wait_until
+from lib.process import Process
+from lib.wait import answers, free_port, wait_until
 
 SOON = {"interval": "100ms", "timeout": "1m"}
 
@@ -220,3 +225,114 @@ def test_a_process_that_lives(oxpecker, tmp_path):
     wait_until(lambda: why(agent, "file") == f"there is no process {app.pid}", 60, "it to be gone")
     pidfile.write_text("none\n")
     wait_until(lambda: why(agent, "file") == f"{pidfile} does not begin with a number", 60, "the file to be wrong")
+
+
+def test_an_answer_over_http_with_its_status_and_body(oxpecker, fault_server):
+    server = fault_server()
+    server.plan(fault.ok(b'{"status": "UP", "padding": "\xff"}', "application/json"))
+    up = {"url": server.url, "body": '"status": *"UP"', **SOON}
+    checks = {"up": up, "down": {**up, "body": "DOWN"}, "odd": {"url": server.url, "status": ["204", "5xx"], **SOON}}
+    agent = oxpecker({"health": {"checks": checks}})
+    wait_until(lambda: fine(agent) == {"up"}, 60, "the one that is up")
+    assert why(agent, "down") == "the body is not what it should be" and why(agent, "odd") == "HTTP 200"
+    server.plan(fault.status(503))
+    wait_until(lambda: fine(agent) == {"odd"}, 60, "the one that wants 503")
+    assert why(agent, "up") == "HTTP 503"
+
+
+def test_a_body_that_does_not_end_is_looked_at_as_far_as_it_counts(oxpecker, fault_server):
+    def behave(handler, request):
+        handler.close_connection = True
+        handler.wfile.write(b"HTTP/1.1 200 x\r\nContent-Type: text/html\r\n\r\nready" + b"x" * 70000 + b"late")
+        while not handler.server.owner.ended.is_set():
+            handler.wfile.write(b"x" * 10000)
+
+    server = fault_server()
+    server.plan(behave)
+    checks = {name: {"url": server.url, "body": name, **SOON} for name in ("ready", "late")}
+    agent = oxpecker({"health": {"checks": checks}})
+    wait_until(lambda: fine(agent) == {"ready"}, 60, "what stands at the beginning to be found")
+    assert why(agent, "late") == "the body is not what it should be"
+
+
+def test_over_https_to_a_server_that_is_who_it_says(oxpecker, authority, fault_server, tmp_path):
+    server = fault_server(tls=authority.server("web"))
+    other = Authority(tmp_path, "other").cert
+    checks = {"right": {"url": server.url, "ca": authority.cert, **SOON},
+              "any": {"url": server.url, "verify": False, **SOON},
+              "wrong": {"url": server.url, "ca": other, **SOON}, "system": {"url": server.url, **SOON}}
+    agent = oxpecker({"health": {"checks": checks}})
+    wait_until(lambda: fine(agent) == {"right", "any"}, 60, "the ones that trust it")
+    assert "certificate" in why(agent, "wrong") and "certificate" in why(agent, "system")
+
+
+@pytest.fixture
+def grpc_server():
+    """(the health service, its port)"""
+    server = grpc.server(ThreadPoolExecutor(4))
+    servicer = health.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    yield servicer, port
+    server.stop(None).wait(60)
+
+
+def test_a_grpc_server_that_is_serving(oxpecker, grpc_server):
+    servicer, port = grpc_server
+    states, long = health_pb2.HealthCheckResponse, "shop." + "x" * 200
+    at = f"grpc://127.0.0.1:{port}"
+    checks = {"server": {"url": at, **SOON}, "shop": {"url": at, "service": "shop.Payments", **SOON},
+              "long": {"url": at, "service": long, **SOON}, "unknown": {"url": at, "service": "nobody", **SOON}}
+    for name in ("shop.Payments", long):
+        servicer.set(name, states.SERVING)
+    agent = oxpecker({"health": {"checks": checks}})
+    wait_until(lambda: fine(agent) == {"server", "shop", "long"}, 60, "those that are there")
+    assert why(agent, "unknown").startswith("NOT_FOUND")
+    servicer.set("shop.Payments", states.NOT_SERVING)
+    wait_until(lambda: fine(agent) == {"server", "long"}, 60, "the one that does not serve")
+    assert why(agent, "shop") == "NOT_SERVING"
+
+
+def test_a_server_that_has_no_health_service(oxpecker, fault_server):
+    server = grpc.server(ThreadPoolExecutor(1))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        agent = oxpecker({"health": {"checks": {"it": {"url": f"grpc://127.0.0.1:{port}", **SOON},
+                                                "web": {"url": fault_server().url.replace("http", "grpc"), **SOON}}}})
+        assert why(agent, "it").startswith("UNIMPLEMENTED")
+        assert why(agent, "web") and not fine(agent)
+    finally:
+        server.stop(None).wait(60)
+
+
+EXPRESS = """
+const express = require("express");
+const app = express();
+const checks = { database: true, redis: false, externalAPI: true };
+app.get("/ready", (request, response) => {
+  const fine = Object.values(checks).every(Boolean);
+  response.status(fine ? 200 : 503).json({ status: fine ? "ready" : "not ready", checks });
+});
+app.listen(Number(process.env.PORT), "127.0.0.1");
+"""
+
+
+def test_readiness_has_the_shape_of_an_express_apps_own(oxpecker, databases, tmp_path):
+    """The same checks, the same answer, byte by byte."""
+    folder, port = need.built("node"), free_port()
+    (tmp_path / "app.js").write_text(EXPRESS)
+    app = Process("express", [need.program("node"), tmp_path / "app.js"], tmp_path,
+                  {"PORT": port, "NODE_PATH": os.path.join(folder, "node_modules")})
+    try:
+        app.wait_until(lambda: answers(port), 60, "Express to listen")
+        checks = {"database": {"url": databases["postgres"].url(), **SOON},
+                  "redis": {"url": databases["redis"].url("not-what-it-is"), **SOON},
+                  "externalAPI": {"url": f"http://127.0.0.1:{port}/ready", "status": "503", **SOON}}
+        agent = oxpecker({"health": {"checks": checks}})
+        wait_until(lambda: fine(agent) == {"database", "externalAPI"}, 60, "the checks to have looked")
+        own, ours = requests.get(f"http://127.0.0.1:{port}/ready", timeout=60), agent.get("/health/readiness")
+        assert (own.status_code, own.content) == (ours.status_code, ours.content)
+    finally:
+        app.stop()
