@@ -94,6 +94,11 @@ static void on_leave(void *context)
 	loop_timer_set(&a->leave, DURATION_MS(LEAVE_MS));
 }
 
+static void on_hurry(void *context)
+{
+	core_hurry_disk(&((struct agent *)context)->core);
+}
+
 static void drain(struct agent *a, struct duration patience)
 {
 	struct wall_time until = loop_wall(a->core.loop);
@@ -109,6 +114,7 @@ static void drain(struct agent *a, struct duration patience)
 	outgoing_drain(&a->outgoing);
 	loop_timer_set(&a->look, DURATION_MS(LOOK_MS));
 	loop_timer_set(&a->leave, DURATION_MS(LEAVE_MS));
+	loop_timer_set(&a->hurry, mono_since(a->over, loop_now(a->core.loop)));
 	loop_timer_set(&a->deadline, patience);
 }
 
@@ -349,6 +355,7 @@ static void init_timers(struct agent *a)
 		{ offsetof(struct agent, look), on_look },
 		{ offsetof(struct agent, deadline), on_deadline },
 		{ offsetof(struct agent, leave), on_leave },
+		{ offsetof(struct agent, hurry), on_hurry },
 		{ offsetof(struct agent, tell_held), on_tell_held },
 		{ offsetof(struct agent, settled_in), on_settled_in },
 		{ offsetof(struct agent, trim_turn), on_trim_turn },
@@ -489,8 +496,10 @@ void agent_run(struct agent *a)
 
 /* Ending. */
 
+/* What is closed from now on does not wait for locks that others hold, either. */
 static void stop_writing(struct agent *a)
 {
+	core_hurry_disk(&a->core);
 	a->written = true;
 	loop_timer_clear(&a->deadline);
 	loop_stop(a->core.loop);
@@ -675,7 +684,7 @@ static uint64_t stop_parts(struct agent *a)
 
 uint64_t agent_stop(struct agent *a)
 {
-	struct loop_timer *timers[] = { &a->look, &a->deadline, &a->leave, &a->tell_held, &a->settled_in,
+	struct loop_timer *timers[] = { &a->look, &a->deadline, &a->leave, &a->hurry, &a->tell_held, &a->settled_in,
 		&a->trim_turn };
 	uint64_t lost = a->pipeline.sender_world.loop ? stop_parts(a) : 0;
 

@@ -53,6 +53,7 @@ struct agent {
 	struct loop_signal signals[AGENT_SIGNALS];
 	struct loop_timer settled_in; /* gives back what the start needed */
 	struct loop_timer look, deadline, leave; /* while draining */
+	struct loop_timer hurry; /* when `over` is reached: locks of others are waited for no more */
 	struct loop_timer tell_held; /* what the log holds back */
 	struct loop_timer trim_turn;
 	struct trim trim;

@@ -397,8 +397,8 @@ struct step_type {
 	/* It drops to have less, not because a span is unwanted: the flight recorder keeps what it drops. */
 	bool samples;
 	/* Never blocks, and keeps nothing that grows with the lines. A step that cannot do its work answers DROP. A
-	 * long line or span may come in the CPU lane, and so may folds() and folded(), while nothing else is asked of
-	 * the steps: what they touch is their own. Spans do not if there is a step with passed(). */
+	 * long line, span, resource or scope may come in the CPU lane, and so may folds() and folded(), while nothing
+	 * else is asked of the steps: what they touch is their own. */
 	enum step_answer (*apply)(struct step *, struct record *);
 	/*
 	 * The next three are for a step of spans that only looks at them, and are NULL for all others. Where it is the
@@ -406,7 +406,7 @@ struct step_type {
 	 * stopped, about *bytes bytes, which it takes off *bytes. True: there is more of the request.
 	 */
 	bool (*read)(struct step *, struct record *, struct bytes request, size_t *bytes);
-	/* What became of the span that apply() saw last, behind the other steps. */
+	/* What became of the span that apply() saw last, behind the other steps. Always on the loop. */
 	void (*passed)(struct step *, bool stays);
 	/* The steps are done with the batch, and it may still be refused: what waits for that, or NULL. Before
 	 * ended(true). */

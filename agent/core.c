@@ -46,7 +46,7 @@ static void on_trouble(void *context, const struct state *state)
 {
 	const struct core *c = context;
 
-	state_tell_trouble(c->log, c->state_path, state_trouble(state));
+	state_tell_trouble(c->log, c->state_path, state);
 }
 
 static void on_disturbed(void *context, const struct state *state, enum state_disturbance what)
@@ -246,6 +246,12 @@ void core_end_cpu(struct core *c)
 {
 	lane_free(c->cpu);
 	c->cpu = NULL;
+}
+
+void core_hurry_disk(struct core *c)
+{
+	state_hurry(c->state);
+	store_hurry(c->store);
 }
 
 void core_end_disk(struct core *c)

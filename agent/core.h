@@ -95,6 +95,8 @@ const char *core_not_running(const struct core *);
 
 /* Ends a lane ahead of core_close(): waits for its jobs and calls their done(). */
 void core_end_cpu(struct core *);
+/* Nothing on disk waits any more for locks that other processes hold. */
+void core_hurry_disk(struct core *);
 void core_end_disk(struct core *);
 
 #endif

@@ -12,10 +12,10 @@
 /* Names in the state folder. A dash or a dot with more text may follow them. */
 static const char *const state_names[] = { "state.db", "store.db", "ledger", "lock" };
 static const char *const state_tails[] = { "", "-wal", "-shm" };
-static const char sums_ending[] = ".sums"; /* behind the name of the component whose sums they are */
+static const char *const saved_endings[] = { ".sums", ".pages" }; /* behind the name of the component that saves it */
 
 static const enum part readers[] = { PART_LOGS, PART_METRICS, PART_RECEIVE };
-static const enum part savers[] = { PART_METRICS, PART_RECEIVE }; /* of sums */
+static const enum part savers[] = { PART_METRICS, PART_RECEIVE };
 static const enum part writers[] = { PART_METRICS_OUT, PART_LOGS_OUT, PART_TRACES_OUT };
 
 /* The configuration. */
@@ -52,17 +52,27 @@ static const char *written_by(struct agent_config *c, const struct config_compon
 
 typedef bool fits_fn(const void *context, const char *path);
 
-/* Of any component that may have sums, whether it saves them or not. */
-static const char *sums_file(struct agent_config *c, fits_fn *fits, const void *context)
+/* Returns the file of that component with that ending, if `fits` is true, or NULL. */
+static const char *saved_file(
+	struct agent_config *c, const char *component, const char *ending, fits_fn *fits, const void *context)
 {
+	const char *path = config_printf(c->file->arena, "%s/%s%s", c->state.path, component, ending);
+
+	return fits(context, path) || fits(context, without_links(c, path)) ? path : NULL;
+}
+
+/* Of any component of metrics, whether it saves something or not. */
+static const char *saved_files(struct agent_config *c, fits_fn *fits, const void *context)
+{
+	const char *found = NULL;
+
 	for (size_t i = 0; i < COUNT_OF(savers); i++)
-		for (const struct config_component *k = c->components[savers[i]]; k; k = k->next) {
-			const char *path = config_printf(c->file->arena, "%s/%s.%s%s", c->state.path,
-				part_path(savers[i]), k->name, sums_ending);
-			if (fits(context, path) || fits(context, without_links(c, path)))
-				return path;
+		for (const struct config_component *k = c->components[savers[i]]; k && !found; k = k->next) {
+			const char *name = config_printf(c->file->arena, "%s.%s", part_path(savers[i]), k->name);
+			for (size_t j = 0; j < COUNT_OF(saved_endings) && !found; j++)
+				found = saved_file(c, name, saved_endings[j], fits, context);
 		}
-	return NULL;
+	return found;
 }
 
 /* Returns a file of the state for which `fits` is true, or NULL. */
@@ -74,7 +84,7 @@ static const char *state_file(struct agent_config *c, fits_fn *fits, const void 
 		if (fits(context, path) || fits(context, without_links(c, path)))
 			return path;
 	}
-	return sums_file(c, fits, context);
+	return saved_files(c, fits, context);
 }
 
 static bool is_same(const void *context, const char *path)
@@ -165,11 +175,11 @@ static bool is_kept(int fd, struct stat *info)
 	return fstat(fd, info) == 0 && (S_ISREG(info->st_mode) || S_ISFIFO(info->st_mode));
 }
 
-static bool is_sums_name(const char *name)
+static bool has_ending(const char *name, const char *ending)
 {
-	const size_t n = strlen(sums_ending);
+	const size_t n = strlen(ending);
 
-	for (const char *at = strstr(name, sums_ending); at; at = strstr(at + n, sums_ending))
+	for (const char *at = strstr(name, ending); at; at = strstr(at + n, ending))
 		if (strchr("-.", at[n]))
 			return true;
 	return false;
@@ -182,7 +192,10 @@ static bool is_state_name(const char *name)
 		if (strncmp(name, state_names[i], n) == 0 && strchr("-.", name[n]))
 			return true;
 	}
-	return is_sums_name(name);
+	for (size_t i = 0; i < COUNT_OF(saved_endings); i++)
+		if (has_ending(name, saved_endings[i]))
+			return true;
+	return false;
 }
 
 /* Whether a file belongs to the state. Its folder is compared by inode, whatever its path. */

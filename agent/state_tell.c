@@ -89,13 +89,19 @@ void state_tell_store(const struct log *log, struct counters *counters, const ch
 		"in %s, store.db was emptied, removed or replaced: what the embedded store held is gone", path);
 }
 
-void state_tell_trouble(const struct log *log, const char *path, int failed)
+void state_tell_trouble(const struct log *log, const char *path, const struct state *state)
 {
+	const char *holder = state_trouble_holder(state);
+	int failed = state_trouble(state);
+
 	if (!failed)
 		log_info(log, "state", "%s can be written to again", path);
 	else if (failed == -ENOSPC)
 		log_error(log, "state",
 			"no room in %s: nothing more can be spooled or parked; positions are still saved", path);
+	else if (*holder)
+		log_error(log, "state", "cannot write to %s: %s; nobody else should lock the files of this folder",
+			path, holder);
 	else
 		log_error(log, "state", "cannot write to %s: %s", path, strerror(-failed));
 }

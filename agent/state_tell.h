@@ -21,7 +21,7 @@ void state_tell_found(const struct log *, struct counters *, const struct state 
 /* Whether the embedded store is the one that was known; `known` 0: none was. */
 void state_tell_store(const struct log *, struct counters *, const char *path, uint64_t known, uint64_t id);
 /* -errno: the disk fails; 0: it works again. */
-void state_tell_trouble(const struct log *, const char *path, int failed);
+void state_tell_trouble(const struct log *, const char *path, const struct state *);
 /* Somebody touches the files that this run has open. */
 void state_tell_disturbance(const struct log *, const char *path, const struct state *, enum state_disturbance);
 /* "state.db is older"; "" for none. */

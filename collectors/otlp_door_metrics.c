@@ -11,6 +11,7 @@
 enum {
 	POINTS_AT_ONCE = 200, /* a third of a millisecond, twice that if all are deltas, as that many of these: */
 	BYTES_OF_POINT = 256, /* that are read */
+	BYTES_OF_COUNTING = 4 * OTLP_POINT_FIELDS_MAX,
 	POINTS_OF_RESOURCE = 20, /* to tell what is known of it takes as long */
 	STEPS_AT_ONCE = 20000, /* fields around them */
 };
@@ -63,15 +64,16 @@ static void take(struct door_request *r, const struct otlp_point *p)
 	text_one_line(m->name);
 }
 
-/* How many points it is as good as. The scope is read with each of its points. */
+/* How many points it is as good as. The scope is read with each of its points; of what is large, fields were
+ * counted. */
 static size_t cost(const struct otlp_point *p, bool other_resource)
 {
 	size_t bytes = p->message.size + p->scope.size + p->scope_schema.size;
 
-	if (otlp_point_is_large(p))
-		return 1;
 	if (other_resource)
 		bytes += p->resource.size;
+	if (otlp_point_is_large(p))
+		bytes = smaller(bytes, BYTES_OF_COUNTING);
 	return 1 + bytes / BYTES_OF_POINT + (other_resource ? POINTS_OF_RESOURCE : 0);
 }
 

@@ -9,8 +9,6 @@
 #include "collectors/otlp_labels.h"
 #include "proto/otlp_points.h"
 
-enum { OTLP_EXEMPLARS_MAX = 64 /* of a point: those behind them are left out */ };
-
 /* Gives those of the point to its meter, a counter or a histogram. `scratch` is for labels. */
 void otlp_exemplars_take(struct meters *, struct meter *, const struct otlp_point *, struct otlp_labels *scratch);
 

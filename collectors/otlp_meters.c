@@ -61,7 +61,7 @@ const char *otlp_point_fault_reason(enum otlp_point_fault fault)
 		[OTLP_POINT_BOUNDS_BAD] = "its bounds or quantiles are over 512 or not ascending numbers, or there is "
 					  "not one bucket more than bounds",
 		[OTLP_POINT_RESOURCES] = "there are 1,000 resources with a job and an instance of their own",
-		[OTLP_POINT_SIZE] = "it, its scope or its resource has more than 256 KiB",
+		[OTLP_POINT_SIZE] = "it, its scope or its resource has more than 256 KiB, or 4,096 fields",
 	};
 
 	return reasons[fault];

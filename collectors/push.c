@@ -58,6 +58,7 @@ struct collector {
 	struct host *host;
 	const struct push_config *config;
 	struct door door;
+	struct push_file file;
 	struct push_groups groups;
 	struct push_workers workers;
 	struct http_route routes[7];
@@ -339,8 +340,10 @@ static void push_destroy(struct collector *c)
 {
 	if (c) {
 		door_done(&c->door);
+		push_file_close(&c->file);
 		push_groups_done(&c->groups);
 		push_workers_done(&c->workers);
+		push_file_done(&c->file);
 	}
 	free(c);
 }
@@ -348,17 +351,19 @@ static void push_destroy(struct collector *c)
 static int push_create(const void *config, struct host *host, struct collector **ret)
 {
 	struct collector *c = oxp_new(sizeof *c);
-	struct push_modes modes;
+	struct push_workers_options workers;
 	int failed;
 
 	c->host = host;
 	c->config = config;
+	push_file_init(&c->file, host);
 	failed = door_init(&c->door, &type, host, door_body_max(host, c->config->body_max, DOOR_BODY_PART));
 	if (!failed)
 		failed = push_groups_init(&c->groups, host,
-			&(struct push_options){ c->config->ttl, c->config->groups, c->config->relabel });
-	modes = (struct push_modes){ c->config->gauges, c->config->gauge_modes };
-	push_workers_init(&c->workers, host, &modes, c->config->grace, c->config->connections);
+			&(struct push_options){ c->config->ttl, c->config->groups, c->config->relabel, &c->file });
+	workers = (struct push_workers_options){ { c->config->gauges, c->config->gauge_modes }, c->config->grace,
+		c->config->connections, &c->file };
+	push_workers_init(&c->workers, host, &workers);
 	if (!failed)
 		failed = push_workers_relabel(&c->workers, c->config->relabel);
 	if (failed) {
@@ -376,6 +381,9 @@ static int push_create(const void *config, struct host *host, struct collector *
 
 static int push_start(struct collector *c)
 {
+	struct push_visit groups = push_groups_visit(&c->groups), workers = push_workers_visit(&c->workers);
+
+	push_file_restore(&c->file, &groups, &workers);
 	return door_start(&c->door, c->config->http, c->config->connections, c->routes);
 }
 
@@ -394,6 +402,7 @@ static void push_report(const struct collector *c, struct json_writer *w)
 {
 	push_groups_report(&c->groups, w);
 	push_workers_report(&c->workers, w);
+	push_file_report(&c->file, w);
 }
 
 static bool push_quiet(struct collector *c)
@@ -404,6 +413,7 @@ static bool push_quiet(struct collector *c)
 static void push_stop(struct collector *c)
 {
 	door_stop(&c->door);
+	push_file_end(&c->file);
 }
 
 const struct collector_type collector_push = {

@@ -7,7 +7,7 @@ void push_fold_begin(struct push_fold *f)
 	f->stage = f->ended ? FOLD_READ_OLD : FOLD_READ_NEW;
 	f->walking = f->failed = f->partial = false;
 	f->at = NULL;
-	f->lost = 0;
+	f->kept = f->lost = 0;
 	push_sum_init(&f->fresh, f->host, f->seed);
 	push_sum_init(&f->before, f->host, f->seed);
 }
@@ -88,6 +88,7 @@ static void add(struct push_fold *f, const struct push_total *old)
 	if (!is_kept(f, old))
 		return;
 	OXP_ASSERT(push_sum_add(f->dead, &p) != PUSH_NO_MEMORY);
+	f->kept++;
 	if (family->format)
 		push_sum_help(f->dead, family->name, family->help, family->format);
 }

@@ -41,7 +41,8 @@ struct push_fold {
 	struct push_walk walk;
 	struct push_sum fresh, before; /* what lasts of both pages */
 	const struct push_total *at;
-	uint64_t lost; /* series that found no place in `dead` */
+	uint64_t kept; /* series that are in `dead` now */
+	uint64_t lost; /* that found no place there */
 };
 
 enum push_progress { PUSH_MORE, PUSH_DONE, PUSH_STUCK /* no memory: nothing has changed, begin again later */ };

@@ -19,19 +19,32 @@ enum {
 struct push_group {
 	struct push_group *next;
 	struct push_key key;
+	struct push_owner owner;
+	char *identity; /* of it */
 	struct series_target *target;
 	struct push_page *newest; /* that was applied */
 	size_t pages; /* of it, and waiting */
-	struct wall_time pushed, failed;
 	struct mono_time last; /* pushed to */
 };
 
 static const char pushed_name[] = "push_time_seconds", failed_name[] = "push_failure_time_seconds";
 
-static void page_free(struct push_page *p)
+static void page_free(struct push_groups *all, struct push_page *p)
 {
+	push_file_remove(all->file, p->saved);
 	batch_free(p->batch);
 	free(p);
+}
+
+/* Saves so many bytes of a page. Behind the first one its group is, too. True: there is more. */
+static bool save_some(struct push_groups *all, struct push_page *p, size_t bytes)
+{
+	if (!p->saved || p->saved->state != PUSH_UNSAVED)
+		return false;
+	if (push_file_some(all->file, p->saved, bytes))
+		return true;
+	push_file_own(all->file, &p->group->owner);
+	return false;
 }
 
 /* What is staged. */
@@ -63,8 +76,8 @@ static void put_time(
 
 static void put_times(struct push_groups *all, const struct push_group *g)
 {
-	put_time(all, g, pushed_name, "Last Unix time when changing this group succeeded.", g->pushed);
-	put_time(all, g, failed_name, "Last Unix time when changing this group failed.", g->failed);
+	put_time(all, g, pushed_name, "Last Unix time when changing this group succeeded.", g->owner.pushed);
+	put_time(all, g, failed_name, "Last Unix time when changing this group failed.", g->owner.failed);
 }
 
 static bool is_in_key(const struct push_key *k, struct bytes name)
@@ -118,11 +131,11 @@ static void begin_page(struct push_groups *all, struct push_page *p)
 	exposition_read_begin(&all->reader, p->format, &events, all);
 }
 
-static void free_pages(struct push_group *g)
+static void free_pages(struct push_groups *all, struct push_group *g)
 {
 	for (struct push_page *p = g->newest, *older; p; p = older) {
 		older = p->older;
-		page_free(p);
+		page_free(all, p);
 		g->pages--;
 	}
 	g->newest = NULL;
@@ -187,7 +200,7 @@ static void begin(struct push_groups *all)
 	struct push_page *p;
 
 	if (all->waiting->replaces)
-		free_pages(g);
+		free_pages(all, g);
 	gather(all);
 	p = all->waiting;
 	p->older = g->newest;
@@ -203,7 +216,7 @@ static void begin(struct push_groups *all)
 }
 
 /* Pages of which nothing is shown any more go. */
-static void drop_replaced(struct push_group *g)
+static void drop_replaced(struct push_groups *all, struct push_group *g)
 {
 	for (struct push_page **at = &g->newest; *at;) {
 		struct push_page *p = *at;
@@ -212,7 +225,7 @@ static void drop_replaced(struct push_group *g)
 			continue;
 		}
 		*at = p->older;
-		page_free(p);
+		page_free(all, p);
 		g->pages--;
 	}
 }
@@ -249,7 +262,7 @@ static void commit(struct push_groups *all)
 	refusals_tell(&all->refusals, all->host, job_of(g), &counts);
 	g->newest = p;
 	stop_staging(all);
-	drop_replaced(g);
+	drop_replaced(all, g);
 	loop_soon_run(&all->tidy);
 }
 
@@ -275,12 +288,28 @@ static size_t read_some(struct push_groups *all)
 	return size + GROUP_COST + all->count; /* each group is in the families of its times, which are gone through */
 }
 
+/* Of the pages that are to be applied, the first that is not saved; NULL: all are, or cannot be. */
+static struct push_page *unsaved(const struct push_groups *all)
+{
+	const struct push_group *g = all->waiting->group;
+	struct push_page *p = all->waiting;
+
+	while (p && (p->group != g || !p->saved || p->saved->state != PUSH_UNSAVED))
+		p = p->next;
+	return p;
+}
+
 /* What the group's last page left is freed before the next one is staged, since that would free all of it at once.
  * Returns what that cost. */
 static size_t make_ready(struct push_groups *all)
 {
 	struct series_target *target = all->waiting->group->target;
+	struct push_page *p = unsaved(all);
 
+	if (p) {
+		(void)save_some(all, p, PUSH_PART_MAX);
+		return PIECE;
+	}
 	if (series_is_tidy(target))
 		begin(all);
 	else if (series_tidy(target, TIDIED_AT_ONCE))
@@ -336,14 +365,24 @@ static struct push_group *new_group(struct push_groups *all, const struct push_k
 {
 	struct push_group *g = calloc(1, sizeof *g);
 	struct series_label labels[PUSH_LABELS_MAX];
+	char identity[PUSH_KEY_MAX];
+	size_t size;
 
 	if (!g)
 		return NULL;
 	copy_key(&g->key, key);
-	if (relabelling_target(&all->relabel, host_series(all->host), labels, labels_of(g, labels), &g->target) < 0) {
+	size = push_key_write(key, identity);
+	g->identity = malloc(size);
+	if (!g->identity || relabelling_target(&all->relabel, host_series(all->host), labels, labels_of(g, labels),
+				    &g->target) < 0) {
+		free(g->identity);
 		free(g);
 		return NULL;
 	}
+	memcpy(g->identity, identity, size);
+	g->owner.kind = PUSH_GROUP;
+	g->owner.id = push_file_number(all->file);
+	g->owner.identity = (struct bytes){ g->identity, size };
 	*place_of(all, key) = g;
 	all->count++;
 	++*all->groups;
@@ -361,7 +400,7 @@ static void drop_waiting(struct push_groups *all, struct push_group *g)
 			continue;
 		}
 		*at = p->next;
-		page_free(p);
+		page_free(all, p);
 		g->pages--;
 		all->in_line--;
 	}
@@ -373,14 +412,15 @@ static void remove_group(struct push_groups *all, struct push_group **at)
 {
 	struct push_group *g = *at;
 
+	push_file_disown(all->file, &g->owner);
 	if (all->applied && all->applied->group == g) {
 		struct push_page *p = all->applied;
 		series_abandon(g->target);
 		stop_staging(all);
-		page_free(p);
+		page_free(all, p);
 	}
 	drop_waiting(all, g);
-	free_pages(g);
+	free_pages(all, g);
 	series_target_down(g->target);
 	*at = g->next;
 	g->next = all->leaving;
@@ -399,6 +439,7 @@ static void free_leaving(struct push_groups *all)
 	all->leaving = g->next;
 	all->leaving_count--;
 	series_target_free(g->target);
+	free(g->identity);
 	free(g);
 }
 
@@ -448,7 +489,9 @@ static void on_expiry(void *context)
 
 int push_groups_init(struct push_groups *all, struct host *host, const struct push_options *options)
 {
-	*all = (struct push_groups){ .host = host, .ttl = options->ttl, .groups_max = options->groups };
+	*all = (struct push_groups){
+		.host = host, .ttl = options->ttl, .groups_max = options->groups, .file = options->file
+	};
 	all->waiting_last = &all->waiting;
 	all->seed = random_next(host_random(host));
 	loop_soon_init(&all->work, host_loop(host), on_work, all);
@@ -500,9 +543,11 @@ bool push_groups_take(struct push_groups *all, const struct push_key *key, const
 		return false;
 	}
 	*p = *page;
-	g->pushed = loop_wall(host_loop(all->host));
+	g->owner.pushed = loop_wall(host_loop(all->host));
 	g->last = loop_now(host_loop(all->host));
 	wait_in_line(all, g, p);
+	p->saved = push_file_page(all->file, g->owner.id, p->text, p->format, p->replaces);
+	(void)save_some(all, p, PUSH_SAVED_AT_ONCE);
 	if (all->ttl.ns && !loop_timer_pending(&all->expiry))
 		loop_timer_set(&all->expiry, all->ttl);
 	return true;
@@ -516,20 +561,27 @@ static bool is_waiting(const struct push_groups *all, const struct push_group *g
 	return false;
 }
 
-/* A page of nothing has the group staged again, with that time. If the line is full, its next page does. */
+/* By a page of nothing. */
+static void stage_again(struct push_groups *all, struct push_group *g)
+{
+	struct push_page *p = oxp_new(sizeof *p);
+
+	*p = (struct push_page){ .text = { "", 0 }, .format = EXPOSITION_TEXT };
+	wait_in_line(all, g, p);
+}
+
+/* The group is shown with that time. If the line is full, its next page does it. */
 void push_groups_failed(struct push_groups *all, const struct push_key *key)
 {
 	struct push_group *g = find(all, key);
-	struct push_page *p;
 
 	if (!g)
 		return;
-	g->failed = loop_wall(host_loop(all->host));
-	if (is_waiting(all, g) || all->in_line >= PUSH_WAITING_MAX)
-		return;
-	p = oxp_new(sizeof *p);
-	*p = (struct push_page){ .text = { "", 0 }, .format = EXPOSITION_TEXT };
-	wait_in_line(all, g, p);
+	g->owner.failed = loop_wall(host_loop(all->host));
+	if (g->owner.listed)
+		push_file_own(all->file, &g->owner);
+	if (!is_waiting(all, g) && all->in_line < PUSH_WAITING_MAX)
+		stage_again(all, g);
 }
 
 void push_groups_delete(struct push_groups *all, const struct push_key *key)
@@ -538,6 +590,70 @@ void push_groups_delete(struct push_groups *all, const struct push_key *key)
 
 	if (*at)
 		remove_group(all, at);
+}
+
+/* What the last run has left. */
+
+/* Of two with one key the later one counts. */
+static bool on_owner(void *context, const struct push_owner *found)
+{
+	struct push_groups *all = context;
+	struct push_key key;
+	struct push_group *g, **at;
+	int64_t age;
+
+	if (!push_key_read(found->identity, &key))
+		return false;
+	if (all->count >= all->groups_max) {
+		if (!all->left_behind)
+			host_log(all->host, LOG_LEVEL_WARN,
+				"the last run had more groups than `groups` allows: those that were made last go");
+		all->left_behind = true;
+		return false;
+	}
+	at = place_of(all, &key);
+	if (*at)
+		remove_group(all, at);
+	g = new_group(all, &key);
+	if (!g)
+		return false;
+	push_file_adopt(all->file, &g->owner, found, g->owner.identity);
+	age = loop_wall(host_loop(all->host)).ns - found->pushed.ns;
+	g->last = loop_now(host_loop(all->host));
+	g->last.ns -= age > 0 ? age : 0; /* the clock may have been set back */
+	all->restored = g;
+	return true;
+}
+
+static void on_page(void *context, struct push_found *found)
+{
+	struct push_groups *all = context;
+	struct push_page *p = oxp_new(sizeof *p);
+
+	*p = (struct push_page){ .replaces = found->replaces,
+		.batch = found->batch,
+		.text = found->text,
+		.format = found->format,
+		.saved = found->saved };
+	found->batch = NULL;
+	found->saved = NULL;
+	wait_in_line(all, all->restored, p);
+}
+
+static void on_ended(void *context)
+{
+	struct push_groups *all = context;
+
+	if (all->restored->pages == 0) /* it has its times */
+		stage_again(all, all->restored);
+	all->restored = NULL;
+	if (all->ttl.ns && !loop_timer_pending(&all->expiry))
+		loop_timer_set(&all->expiry, DURATION_MS(0));
+}
+
+struct push_visit push_groups_visit(struct push_groups *all)
+{
+	return (struct push_visit){ .owner = on_owner, .page = on_page, .ended = on_ended, .context = all };
 }
 
 bool push_groups_ready(const struct push_groups *all)

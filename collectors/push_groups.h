@@ -7,12 +7,16 @@
  * A page whose families have all been replaced goes. Pages are applied one after another, in slices; each becomes
  * visible as a whole.
  *
+ * A page is saved before it is shown (push_file.h), most of them before they are answered; the next run goes on with
+ * them. What is deleted or replaced does not come back.
+ *
  * Beside its families a group has push_time_seconds and push_failure_time_seconds, as the Pushgateway has it.
  */
 #ifndef OXP_PUSH_GROUPS_H
 #define OXP_PUSH_GROUPS_H
 
 #include "collectors/push_families.h"
+#include "collectors/push_found.h"
 #include "collectors/refusals.h"
 #include "collectors/relabelling.h"
 #include "component.h"
@@ -40,18 +44,23 @@ struct push_page {
 	struct batch *batch;
 	struct bytes text;
 	enum exposition_format format;
+	struct push_saved *saved; /* NULL: nothing is saved */
 };
 
 struct push_options {
 	struct duration ttl; /* 0: none */
 	size_t groups;
 	const struct option_items *relabel; /* NULL: none */
+	struct push_file *file; /* it outlives them. NULL: nothing is saved */
 };
 
 /* Invariant: applied is the first of `waiting`, or NULL; then nothing is being staged. */
 struct push_groups {
 	struct host *host;
 	struct duration ttl; /* 0: none */
+	struct push_file *file; /* may be NULL */
+	struct push_group *restored; /* whose pages are being read at the start */
+	bool left_behind; /* not all groups of the last run have a place */
 	size_t groups_max, count, leaving_count;
 	uint64_t seed;
 	struct push_group *first, *leaving; /* the latter are tidied before they are freed */
@@ -78,6 +87,8 @@ struct push_groups {
 int push_groups_init(struct push_groups *, struct host *, const struct push_options *) MUST_CHECK;
 /* NULL; or why nothing can be pushed to that group now: too many groups, or pages. */
 const char *push_groups_full(const struct push_groups *, const struct push_key *, bool replaces);
+/* Takes what the last run has left. */
+struct push_visit push_groups_visit(struct push_groups *);
 /* Takes a page that push_page_check() found fine, and the batch it is in. False: there is no memory, and nothing has
  * happened. */
 bool push_groups_take(struct push_groups *, const struct push_key *, const struct push_page *) MUST_CHECK;

@@ -22,16 +22,23 @@ enum push_life {
 	LIFE_OVER, /* its death stands in the line */
 };
 
+/* As the file knows it; that may be for longer than it is here. */
+struct worker_owner {
+	struct push_owner base; /* in front */
+	char name[PUSH_WORKER_NAME_MAX + 1]; /* "": none */
+};
+
 /* Invariant: it is in the list until it is folded; `link` is there while it is LIFE_LIVE. */
 struct push_worker {
 	struct push_worker *next;
-	char name[PUSH_WORKER_NAME_MAX + 1]; /* "": none */
+	struct worker_owner *owner;
 	char label[2 * PUSH_WORKER_NAME_MAX + 1]; /* it, or a number, as it is written in a page */
 	struct push_link *link; /* its connection; NULL: that has ended */
 	struct push_worker_page page; /* that counts now; without a batch: none yet */
 	uint64_t number; /* of the page */
 	struct mono_time since; /* when its connection ended */
 	enum push_life life;
+	bool buried; /* it was dead in the last run, so nobody can come back as it */
 	unsigned in_line; /* pages of it */
 };
 
@@ -63,6 +70,11 @@ static void live(struct push_workers *all, struct push_worker *w, enum push_life
 }
 
 /* The line. */
+
+static bool has_name(const struct push_worker *w)
+{
+	return w->owner->name[0];
+}
 
 static void wait_in_line(struct push_workers *all, struct push_worker *w, const struct push_worker_page *page)
 {
@@ -133,9 +145,9 @@ static void write_label(struct push_worker *w, uint64_t number)
 {
 	char *to = w->label;
 
-	if (!w->name[0])
+	if (!has_name(w))
 		snprintf(w->label, sizeof w->label, "%llu", (unsigned long long)number);
-	for (const char *from = w->name; *from; from++) {
+	for (const char *from = w->owner->name; *from; from++) {
 		if (*from == '"' || *from == '\\')
 			*to++ = '\\';
 		*to++ = *from;
@@ -146,7 +158,11 @@ static struct push_worker *worker_new(struct push_workers *all, const char *name
 {
 	struct push_worker *w = oxp_new(sizeof *w);
 
-	snprintf(w->name, sizeof w->name, "%s", name ? name : "");
+	w->owner = oxp_new(sizeof *w->owner);
+	snprintf(w->owner->name, sizeof w->owner->name, "%s", name ? name : "");
+	w->owner->base.kind = PUSH_WORKER;
+	w->owner->base.id = push_file_number(all->file);
+	w->owner->base.identity = bytes_of(w->owner->name);
 	write_label(w, ++all->numbers);
 	*all->last = w;
 	all->last = &w->next;
@@ -154,13 +170,25 @@ static struct push_worker *worker_new(struct push_workers *all, const char *name
 }
 
 /* For one of which a part is with the dead already it is too late. */
+static bool may_come_back(const struct push_workers *all, const struct push_worker *w)
+{
+	return !w->buried && !(is_being_folded(all, w) && all->fold.stage >= FOLD_ADD);
+}
+
 static struct push_worker *find(const struct push_workers *all, const char *name)
 {
 	struct push_worker *w = all->first;
 
-	while (w && (strcmp(w->name, name) != 0 || (is_being_folded(all, w) && all->fold.stage >= FOLD_ADD)))
+	while (w && (strcmp(w->owner->name, name) != 0 || !may_come_back(all, w)))
 		w = w->next;
 	return w;
+}
+
+static void page_free(struct push_workers *all, struct push_worker_page *p)
+{
+	batch_free(p->batch);
+	push_file_remove(all->file, p->saved);
+	*p = (struct push_worker_page){ .batch = NULL };
 }
 
 static void worker_free(struct push_workers *all, struct push_worker *w)
@@ -172,7 +200,10 @@ static void worker_free(struct push_workers *all, struct push_worker *w)
 	*at = w->next;
 	if (!w->next)
 		all->last = at;
-	batch_free(w->page.batch);
+	page_free(all, &w->page);
+	if (w->owner)
+		push_file_disown(all->file, &w->owner->base);
+	free(w->owner);
 	free(w);
 }
 
@@ -208,19 +239,24 @@ static void on_ends(void *context)
 	}
 }
 
-/* The end of its connection: its gauges go. */
-static void part(struct push_workers *all, struct push_worker *w)
+/* It has no connection: its gauges go. */
+static void go(struct push_workers *all, struct push_worker *w)
 {
-	w->link->worker = NULL;
-	w->link = NULL;
 	w->since = loop_now(loop_of(all));
 	live(all, w, LIFE_GONE);
-	if (!w->name[0])
+	if (!has_name(w))
 		die(all, w);
 	else if (all->gone > all->gone_max)
 		die(all, gone_longest(all));
 	else if (!loop_timer_pending(&all->ends))
 		loop_timer_set(&all->ends, all->grace);
+}
+
+static void part(struct push_workers *all, struct push_worker *w)
+{
+	w->link->worker = NULL;
+	w->link = NULL;
+	go(all, w);
 }
 
 static void join(struct push_link *link, struct push_worker *w)
@@ -253,7 +289,7 @@ static struct push_worker *worker_of(struct push_link *link, const char *name)
 	struct push_workers *all = link->all;
 	struct push_worker *w = link->worker;
 
-	if (w && strcmp(w->name, name ? name : "") == 0)
+	if (w && strcmp(w->owner->name, name ? name : "") == 0)
 		return w;
 	if (w)
 		part(all, w);
@@ -267,12 +303,26 @@ bool push_workers_full(const struct push_workers *all, const struct push_link *l
 	       (link->worker && link->worker->in_line >= PUSH_LINE_MAX);
 }
 
+/* Saves so many bytes of a page. With its first one the worker is known to the next run. True: there is more. */
+static bool save_some(struct push_workers *all, struct push_worker *w, struct push_saved *saved, size_t bytes)
+{
+	if (push_file_some(all->file, saved, bytes))
+		return true;
+	if (saved && !w->owner->base.listed)
+		push_file_own(all->file, &w->owner->base);
+	return false;
+}
+
 void push_workers_take(struct push_link *link, const char *name, const struct push_worker_page *page)
 {
+	struct push_workers *all = link->all;
 	struct push_worker *w = worker_of(link, name);
+	struct push_worker_page taken = *page;
 
 	join(link, w);
-	wait_in_line(link->all, w, page);
+	taken.saved = push_file_page(all->file, w->owner->base.id, page->text.text, page->text.format, true);
+	(void)save_some(all, w, taken.saved, PUSH_SAVED_AT_ONCE);
+	wait_in_line(all, w, &taken);
 }
 
 /* One change. */
@@ -283,6 +333,9 @@ static void begin_fold(struct push_workers *all)
 {
 	const struct push_change *c = all->waiting;
 
+	if (save_some(all, c->worker, c->page.saved, PIECE))
+		return;
+
 	if (!c->worker->page.batch) { /* it has nothing yet */
 		change_is_done(all);
 		return;
@@ -290,12 +343,40 @@ static void begin_fold(struct push_workers *all)
 	all->fold = (struct push_fold){ .host = all->host,
 		.modes = &all->modes,
 		.seed = all->seed,
-		.dead = &all->dead,
+		.dead = &all->dead.sum,
 		.old = c->worker->page.text,
 		.new = c->page.text,
 		.ended = c->death };
 	push_fold_begin(&all->fold);
 	all->work = PUSH_FOLDS;
+}
+
+/* The file keeps what is in no sum that it has. */
+static void bury(struct push_workers *all, struct push_worker *w)
+{
+	struct push_owner *owner = &w->owner->base;
+
+	if (w->page.saved) {
+		push_dead_keep(&all->dead, w->page.saved, owner, w->page.text.text.size);
+		w->owner = NULL;
+		w->page.saved = NULL;
+	}
+	worker_free(all, w);
+}
+
+static void replace_page(struct push_workers *all, struct push_worker *w, const struct push_change *c)
+{
+	size_t size = w->page.text.text.size;
+
+	if (all->fold.kept > 0) {
+		push_dead_keep_anew(&all->dead, w->page.saved, size);
+		w->page.saved = NULL;
+	} else if (push_dead_owes(&all->dead)) {
+		push_dead_keep(&all->dead, w->page.saved, NULL, size);
+		w->page.saved = NULL;
+	}
+	page_free(all, &w->page);
+	w->page = c->page;
 }
 
 static void change_is_done(struct push_workers *all)
@@ -309,18 +390,17 @@ static void change_is_done(struct push_workers *all)
 			"%llu series of a dead worker are lost: no more than %d are kept, nor two types of a name",
 			(unsigned long long)all->fold.lost, PUSH_SERIES_MAX);
 	push_fold_done(&all->fold);
-	all->fold = (struct push_fold){ 0 };
 	all->changed = true;
 	all->work = PUSH_RESTS;
 	if (c->death) {
 		++*all->folded;
-		worker_free(all, w);
+		bury(all, w);
 	} else {
-		batch_free(w->page.batch);
-		w->page = c->page;
+		replace_page(all, w, c);
 		w->number = ++all->numbers;
 		w->in_line--;
 	}
+	all->fold = (struct push_fold){ 0 };
 	leave_line(all, &all->waiting);
 }
 
@@ -347,7 +427,7 @@ static void give_up_change(struct push_workers *all)
 		++*all->folded;
 		worker_free(all, w);
 	} else {
-		batch_free(c->page.batch);
+		page_free(all, &c->page);
 		w->in_line--;
 	}
 	leave_line(all, &all->waiting);
@@ -382,209 +462,70 @@ static void answer(struct push_workers *all)
 		all->ready(all->context);
 }
 
-static void stop_summing(struct push_workers *all)
-{
-	if (all->walking)
-		push_walk_done(&all->walk);
-	all->walking = false;
-	if (all->work == PUSH_STAGES)
-		series_abandon(all->target);
-	push_sum_done(&all->sum);
-	all->work = PUSH_RESTS;
-}
-
-/* What is shown stays, and so does `changed`. */
-static void give_up_sum(struct push_workers *all)
-{
-	stop_summing(all);
-	all->changed = true;
-	wait_for_memory(all);
-	answer(all);
-}
-
 static void begin_sum(struct push_workers *all)
 {
-	push_sum_init(&all->sum, all->host, all->seed);
 	all->changed = false;
 	all->summed_for = all->asks;
-	all->clashes = all->over_ceiling = all->bytes = 0;
-	memset(all->left_out, 0, sizeof all->left_out);
-	all->at = NULL;
 	all->summed = all->first;
-	all->work = PUSH_SUMS_DEAD;
-}
-
-static bool add_point(struct push_workers *all, const struct push_point *p)
-{
-	enum push_added added = push_sum_add(&all->sum, p);
-
-	all->clashes += added == PUSH_CLASH || added == PUSH_ADDED_BEFORE;
-	all->over_ceiling += added == PUSH_CEILING;
-	return added != PUSH_NO_MEMORY;
-}
-
-static bool add_dead(struct push_workers *all, const struct push_total *t)
-{
-	struct push_point p = push_total_point(t, 0);
-
-	if (t->family->format)
-		push_sum_help(&all->sum, t->family->name, t->family->help, t->family->format);
-	return add_point(all, &p);
-}
-
-static void sum_dead_some(struct push_workers *all)
-{
-	for (int i = 0; i < AT_ONCE; i++) {
-		all->at = push_sum_next(&all->dead, all->at);
-		if (!all->at) {
-			all->work = PUSH_SUMS_PAGES;
-			return;
-		}
-		if (!add_dead(all, all->at)) {
-			give_up_sum(all);
-			return;
-		}
-	}
+	push_show_begin(&all->show);
+	all->work = PUSH_SUMS;
 }
 
 /* The gauges of those that are gone are not there. */
-static void on_point(void *context, const struct push_point *p)
+static bool next_page(void *context, struct push_show_page *ret)
 {
 	struct push_workers *all = context;
+	struct push_worker *w;
 
-	if ((p->lasting || all->summed_lives) && !add_point(all, p))
-		all->walk.failed = true;
-}
-
-static void on_help(void *context, struct bytes family, const struct exposition_meta *m)
-{
-	struct push_workers *all = context;
-
-	push_sum_help(&all->sum, family, m->text, m->format);
-}
-
-static void begin_page(struct push_workers *all, struct push_worker *w)
-{
-	all->walking = true;
-	all->summed_lives = w->link != NULL;
-	all->walk = (struct push_walk){ .modes = &all->modes,
-		.worker = w->label,
-		.page = w->number,
-		.point = on_point,
-		.help = on_help,
-		.context = all };
-	push_walk_begin(&all->walk, w->page.text.text, w->page.text.format, all->seed);
-}
-
-static void page_is_done(struct push_workers *all)
-{
-	for (int i = 0; i < PUSH_LEFT_KINDS; i++)
-		all->left_out[i] += all->walk.left_out[i];
-	all->bytes += all->summed->page.text.text.size;
-	push_walk_done(&all->walk);
-	all->walking = false;
-	all->summed = all->summed->next;
-}
-
-static void begin_staging(struct push_workers *all)
-{
-	if (!all->target && series_target_new(host_series(all->host), NULL, 0, &all->target) < 0) {
-		give_up_sum(all);
-		return;
-	}
-	relabelling_begin(&all->relabel, all->target, NULL, 0);
-	series_begin(all->target);
-	all->at = NULL;
-	all->work = PUSH_STAGES;
-}
-
-static void sum_some(struct push_workers *all)
-{
 	while (all->summed && !all->summed->page.batch)
 		all->summed = all->summed->next;
-	if (!all->summed) {
-		begin_staging(all);
-		return;
-	}
-	if (!all->walking)
-		begin_page(all, all->summed);
-	if (push_walk_some(&all->walk, PIECE))
-		return;
-	if (all->walk.failed)
-		give_up_sum(all);
-	else
-		page_is_done(all);
+	w = all->summed;
+	if (!w)
+		return false;
+	*ret = (struct push_show_page){
+		.text = w->page.text, .worker = w->label, .number = w->number, .lives = w->link != NULL
+	};
+	all->summed = w->next;
+	return true;
 }
 
-static void stage_family(struct push_workers *all, const struct push_family_total *f)
+/* If there is no memory, what is shown stays, and so does `changed`. */
+static void sum_some(struct push_workers *all)
 {
-	struct exposition_meta meta = { .format = EXPOSITION_TEXT,
-		.what = EXPOSITION_TYPE,
-		.name = f->name,
-		.quoted = f->first->quoted,
-		.type = f->type };
-
-	series_events.meta(all->target, &meta);
-	if (!f->format)
+	switch (push_show_some(&all->show)) {
+	case PUSH_MORE:
 		return;
-	meta.format = f->format;
-	meta.what = EXPOSITION_HELP;
-	meta.text = f->help;
-	series_events.meta(all->target, &meta);
-}
-
-static void stage(struct push_workers *all, const struct push_total *t)
-{
-	struct exposition_label labels[EXPOSITION_LABELS_MAX + 1];
-	struct exposition_sample sample;
-
-	if (t->family->first == t)
-		stage_family(all, t->family);
-	push_key_sample(t->item.key, labels, &sample);
-	sample.value = push_total_value(t);
-	if (all->relabel.rules)
-		relabelling_events.sample(&all->relabel, &sample);
-	else
-		series_events.sample(all->target, &sample);
-}
-
-static void commit(struct push_workers *all)
-{
-	struct series_counts counts;
-
-	series_commit(all->target, &counts);
-	relabelling_end(&all->relabel, &counts);
-	host_samples(all->host, &counts, all->bytes);
-	refusals_tell(&all->refusals, all->host, "workers", &counts);
-	all->shown_clashes = all->clashes;
-	all->shown_over = all->over_ceiling;
-	all->shown_series = all->sum.series;
-	memcpy(all->shown_left, all->left_out, sizeof all->shown_left);
-	all->short_of_memory = false;
-	all->work = PUSH_RESTS;
-	stop_summing(all);
-	loop_soon_run(&all->tidy);
-	if (all->summed_for == all->asks)
+	case PUSH_STUCK:
+		all->work = PUSH_RESTS;
+		all->changed = true;
+		wait_for_memory(all);
 		answer(all);
-}
-
-static void stage_some(struct push_workers *all)
-{
-	for (int i = 0; i < AT_ONCE; i++) {
-		all->at = push_sum_next(&all->sum, all->at);
-		if (!all->at) {
-			commit(all);
-			return;
-		}
-		stage(all, all->at);
+		return;
+	case PUSH_DONE:
+		all->work = PUSH_RESTS;
+		all->short_of_memory = false;
+		if (all->summed_for == all->asks)
+			answer(all);
 	}
 }
 
 /* What is to be done. */
 
+static bool dead_due(const struct push_workers *all)
+{
+	return push_dead_due(&all->dead, loop_now(loop_of(all)));
+}
+
+static void save_dead(struct push_workers *all)
+{
+	all->work = push_dead_some(&all->dead, loop_now(loop_of(all))) ? PUSH_SAVES_DEAD : PUSH_RESTS;
+}
+
 static void begin_something(struct push_workers *all)
 {
-	if (all->asked && (!all->waiting || all->waiting->number > all->wanted)) {
+	if (dead_due(all))
+		save_dead(all);
+	else if (all->asked && (!all->waiting || all->waiting->number > all->wanted)) {
 		if (all->changed)
 			begin_sum(all);
 		else
@@ -603,20 +544,18 @@ static void work(struct push_workers *all)
 	case PUSH_FOLDS:
 		fold_some(all);
 		return;
-	case PUSH_SUMS_DEAD:
-		sum_dead_some(all);
+	case PUSH_SAVES_DEAD:
+		save_dead(all);
 		return;
-	case PUSH_SUMS_PAGES:
+	case PUSH_SUMS:
 		sum_some(all);
-		return;
-	case PUSH_STAGES:
-		stage_some(all);
 	}
 }
 
 static bool has_work(const struct push_workers *all)
 {
-	return !loop_timer_pending(&all->again) && (all->work != PUSH_RESTS || all->waiting || all->asked);
+	return !loop_timer_pending(&all->again) &&
+	       (all->work != PUSH_RESTS || all->waiting || all->asked || dead_due(all));
 }
 
 /* Whoever asks while a change waits for memory is answered with what is shown. */
@@ -645,12 +584,13 @@ static void on_again(void *context)
 	go_on(context);
 }
 
-static void on_tidy(void *context)
+/* The sum of the dead may be due since the file was lost, or once more. */
+static void on_look(void *context)
 {
 	struct push_workers *all = context;
 
-	if (all->target && series_tidy(all->target, AT_ONCE))
-		loop_soon_run(&all->tidy);
+	if (has_work(all))
+		go_on(all);
 }
 
 bool push_workers_ask(struct push_workers *all)
@@ -664,16 +604,84 @@ bool push_workers_ask(struct push_workers *all)
 	return false;
 }
 
-void push_workers_init(struct push_workers *all, struct host *host, const struct push_modes *modes,
-	struct duration grace, size_t gone_max)
+/* What the last run has left. */
+
+static void on_sum(void *context, struct bytes text)
 {
-	*all = (struct push_workers){ .host = host, .modes = *modes, .grace = grace, .gone_max = gone_max };
+	struct push_workers *all = context;
+
+	push_dead_add(&all->dead, &all->modes, text);
+	all->changed = true;
+}
+
+static void on_sum_ended(void *context, struct push_saved *saved)
+{
+	push_dead_added(&((struct push_workers *)context)->dead, saved);
+}
+
+/* Its pages follow. */
+static bool on_owner(void *context, const struct push_owner *found)
+{
+	struct push_workers *all = context;
+	char name[PUSH_WORKER_NAME_MAX + 1];
+	const char *why;
+	struct push_worker *w;
+
+	if (found->identity.size > PUSH_WORKER_NAME_MAX || memchr(found->identity.data, '\0', found->identity.size))
+		return false;
+	memcpy(name, found->identity.data, found->identity.size);
+	name[found->identity.size] = '\0';
+	if (name[0] && !push_worker_name_fine(name, &why))
+		return false;
+	w = worker_new(all, name);
+	push_file_adopt(all->file, &w->owner->base, found, bytes_of(w->owner->name));
+	all->restored = w;
+	return true;
+}
+
+static void on_page(void *context, struct push_found *found)
+{
+	struct push_workers *all = context;
+	const struct push_worker_page page = { found->batch, { found->text, found->format }, found->saved };
+
+	wait_in_line(all, all->restored, &page);
+	all->restored_dead = found->marked;
+	found->batch = NULL;
+	found->saved = NULL;
+}
+
+/* If its latest page is marked, the worker was dead. */
+static void on_ended(void *context)
+{
+	struct push_workers *all = context;
+	struct push_worker *w = all->restored;
+
+	w->buried = all->restored_dead;
+	go(all, w);
+	if (w->buried && w->life == LIFE_GONE)
+		die(all, w);
+	all->restored = NULL;
+	all->restored_dead = false;
+}
+
+struct push_visit push_workers_visit(struct push_workers *all)
+{
+	return (struct push_visit){ on_sum, on_sum_ended, on_owner, on_page, on_ended, all };
+}
+
+void push_workers_init(struct push_workers *all, struct host *host, const struct push_workers_options *o)
+{
+	*all = (struct push_workers){
+		.host = host, .modes = o->modes, .grace = o->grace, .gone_max = o->gone_max, .file = o->file
+	};
 	all->last = &all->first;
 	all->waiting_last = &all->waiting;
 	all->seed = random_next(host_random(host));
-	push_sum_init(&all->dead, host, all->seed);
+	push_dead_init(&all->dead, host, all->seed, all->file);
+	push_file_watch(all->file, on_look, all);
+	push_show_init(&all->show, host, all->seed,
+		&(struct push_show_options){ &all->modes, &all->dead.sum, next_page, all });
 	loop_soon_init(&all->soon, host_loop(host), on_soon, all);
-	loop_soon_init(&all->tidy, host_loop(host), on_tidy, all);
 	loop_timer_init(&all->again, host_loop(host), on_again, all);
 	loop_timer_init(&all->ends, host_loop(host), on_ends, all);
 	all->live_shown = host_gauge(host, "push_workers", "Workers whose connection is open.");
@@ -689,24 +697,15 @@ void push_workers_report(const struct push_workers *all, struct json_writer *w)
 	json_put_u64(w, "live", all->live);
 	json_put_u64(w, "gone", all->gone);
 	json_put_u64(w, "folded", *all->folded);
-	json_put_u64(w, "series", all->shown_series);
-	json_put_u64(w, "series_of_the_dead", all->dead.series);
-	json_put_object(w, "left_out");
-	json_put_u64(w, "quantiles", all->shown_left[PUSH_LEFT_QUANTILES]);
-	json_put_u64(w, "created", all->shown_left[PUSH_LEFT_CREATED]);
-	json_put_u64(w, "too_large", all->shown_left[PUSH_LEFT_EXCESS]);
-	json_put_u64(w, "native_histograms", all->shown_left[PUSH_LEFT_NATIVE]);
-	json_put_u64(w, "clashes", all->shown_clashes);
-	json_put_u64(w, "over_ceiling", all->shown_over);
-	json_put_end(w);
-	relabelling_report(&all->relabel, w);
-	refusals_report(&all->refusals, w);
+	json_put_u64(w, "series", all->show.last.series);
+	json_put_u64(w, "series_of_the_dead", all->dead.sum.series);
+	push_show_report(&all->show, w);
 	json_put_end(w);
 }
 
 int push_workers_relabel(struct push_workers *all, const struct option_items *items)
 {
-	return relabelling_init(&all->relabel, all->host, items);
+	return push_show_relabel(&all->show, items);
 }
 
 void push_workers_done(struct push_workers *all)
@@ -714,19 +713,16 @@ void push_workers_done(struct push_workers *all)
 	if (!all->host)
 		return;
 	all->ready = NULL;
-	stop_summing(all);
 	push_fold_done(&all->fold);
 	while (all->waiting) {
-		batch_free(all->waiting->page.batch);
+		page_free(all, &all->waiting->page);
 		leave_line(all, &all->waiting);
 	}
 	while (all->first)
 		worker_free(all, all->first);
-	push_sum_done(&all->dead);
-	series_target_free(all->target);
-	relabelling_done(&all->relabel);
+	push_dead_done(&all->dead);
+	push_show_done(&all->show);
 	loop_soon_done(&all->soon);
-	loop_soon_done(&all->tidy);
 	loop_timer_done(&all->again);
 	loop_timer_done(&all->ends);
 }

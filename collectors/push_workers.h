@@ -9,17 +9,20 @@
  *   live ──connection ends──→ gone ──grace is over, or no name──→ folded
  *     ↑──────pushes again───────┘
  *
+ * A page is saved before it counts (push_file.h), so what was shown does not fall in the next run. That begins with all
+ * workers gone: those with a name have `grace` to come back, and what they push then replaces what they had before.
+ *
  * Pages and deaths wait in one line and are worked on in slices, as is the sum, which is made when somebody asks for
  * it and something has changed. What is asked for has whatever stood in the line before.
  */
 #ifndef OXP_PUSH_WORKERS_H
 #define OXP_PUSH_WORKERS_H
 
+#include "collectors/push_dead.h"
 #include "collectors/push_fold.h"
-#include "collectors/refusals.h"
-#include "collectors/relabelling.h"
+#include "collectors/push_found.h"
+#include "collectors/push_show.h"
 #include "loop/loop.h"
-#include "series/series.h"
 
 enum {
 	PUSH_WORKER_NAME_MAX = 128,
@@ -40,14 +43,14 @@ struct push_link {
 struct push_worker_page {
 	struct batch *batch;
 	struct push_text text;
+	struct push_saved *saved; /* NULL: nothing is saved */
 };
 
 enum push_work {
 	PUSH_RESTS,
 	PUSH_FOLDS, /* the first in the line */
-	PUSH_SUMS_DEAD, /* begins the sum with what the dead have left */
-	PUSH_SUMS_PAGES,
-	PUSH_STAGES, /* the sum becomes a scrape of `target` */
+	PUSH_SAVES_DEAD, /* what they have left is written */
+	PUSH_SUMS,
 };
 
 struct push_workers {
@@ -56,6 +59,8 @@ struct push_workers {
 	struct duration grace;
 	uint64_t seed;
 	struct push_worker *first, **last;
+	struct push_worker *restored; /* whose pages are being read at the start */
+	bool restored_dead; /* the latest of them is marked */
 	size_t live, gone, gone_max; /* with a name whose connection has ended; beyond that the oldest is folded */
 	uint64_t numbers; /* of workers and of pages, the last one given */
 	struct push_change *waiting, **waiting_last;
@@ -66,27 +71,28 @@ struct push_workers {
 	enum push_work work;
 	struct push_fold fold;
 	unsigned tries; /* of the first in the line, in vain */
-	struct push_sum dead, sum;
-	struct push_walk walk;
-	struct push_worker *summed; /* whose page is being walked through */
-	bool summed_lives; /* it had a connection when that began */
-	const struct push_total *at;
-	bool walking, short_of_memory;
-	size_t clashes, over_ceiling, bytes; /* of this sum */
-	size_t shown_clashes, shown_over, shown_series; /* of the last one */
-	uint64_t left_out[PUSH_LEFT_KINDS], shown_left[PUSH_LEFT_KINDS];
-	struct series_target *target; /* NULL before the first page */
-	struct refusals refusals;
-	struct relabelling relabel;
-	struct loop_soon soon, tidy;
+	struct push_file *file; /* may be NULL */
+	struct push_dead dead;
+	struct push_show show;
+	struct push_worker *summed; /* whose page is the next of this sum */
+	bool short_of_memory;
+	struct loop_soon soon;
 	struct loop_timer again, ends;
 	void (*ready)(void *context); /* what was asked for is there */
 	void *context;
 	uint64_t *live_shown, *folded, *lost;
 };
 
-void push_workers_init(
-	struct push_workers *, struct host *, const struct push_modes *, struct duration grace, size_t gone_max);
+struct push_workers_options {
+	struct push_modes modes;
+	struct duration grace;
+	size_t gone_max;
+	struct push_file *file; /* it outlives them. NULL: nothing is saved */
+};
+
+void push_workers_init(struct push_workers *, struct host *, const struct push_workers_options *);
+/* Takes what the last run has left. */
+struct push_visit push_workers_visit(struct push_workers *);
 /* Rules for the sum, which may be NULL. 0 or -ENOMEM. */
 int push_workers_relabel(struct push_workers *, const struct option_items *) MUST_CHECK;
 /* Whether it can be a name; else `why` says what one is. */

@@ -361,7 +361,7 @@ static void on_peer(void *context, int fd, unsigned what)
 	(void)what;
 	for (int i = 0; i < ACCEPTS && peer >= 0 && (c->count < c->config->connections || silent_one(c)); i++)
 		peer = accept_one(c, fd);
-	if (peer < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))
+	if (peer < 0 && listening_starved(errno))
 		wait_for_descriptors(c, errno);
 	watch_listeners(c);
 }

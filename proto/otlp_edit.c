@@ -216,60 +216,112 @@ static bool show(struct otlp_edit *e, struct otlp_view *v)
 	return e->editor.visit(e->editor.context, e, v);
 }
 
-static inline void see_span(struct otlp_edit *e, const struct otlp_raw *raw)
-{
-	struct otlp_view *v = &e->views[OTLP_SPAN];
+/* The message at hand. */
 
-	e->failed = otlp_view_read(v, OTLP_SPAN, raw->bytes);
-	e->stays = !e->failed && show(e, v);
+static inline void see(struct otlp_edit *e)
+{
+	e->failed = otlp_view_read(e->view, e->view->level, e->raw.bytes);
+	e->stays = !e->failed && show(e, e->view);
 }
 
-/* What became of the span that was seen. One with too many parts goes. */
-static inline int put_span(struct otlp_edit *e, const struct otlp_raw *raw)
+/* What became of the span. One with too many parts goes. */
+static inline int put_span(struct otlp_edit *e)
 {
-	const struct otlp_view *v = &e->views[OTLP_SPAN];
+	const struct otlp_raw *raw = &e->raw;
 	const char *until = raw->bytes.data + raw->bytes.size;
 
-	if (e->failed == -EBADMSG)
-		return e->failed;
 	if (e->stays) {
 		e->kept++;
 		e->frames[OTLP_FRAME_SCOPE].kept = true;
-		return v->changed ? write_view(e, v, raw, OTLP_FRAME_SPAN) : 0;
+		return e->view->changed ? write_view(e, e->view, raw, OTLP_FRAME_SPAN) : 0;
 	}
 	e->dropped++;
 	e->dropped_bytes += (size_t)(until - raw->at);
 	return leave_out(e, OTLP_FRAME_SCOPE, raw->at, until);
 }
 
-static inline int take_span(struct otlp_edit *e, const struct otlp_raw *raw)
+/* A resource or scope that is missing stands nowhere. */
+static inline int put(struct otlp_edit *e)
 {
-	struct lent_mark lent = lent_mark(&e->lent);
-	int failed;
+	if (e->view->level == OTLP_SPAN)
+		return put_span(e);
+	return e->raw.at ? write_view(e, e->view, &e->raw, e->around + 1) : insert_view(e, e->view, e->around);
+}
 
-	if (UNLIKELY(e->editor.long_span > 0 && raw->bytes.size > e->editor.long_span)) {
-		e->held = *raw;
-		e->held_lent = lent;
+/* Up to where put() writes the request; NULL: it writes nothing. */
+static const char *put_until(const struct otlp_edit *e)
+{
+	const struct otlp_frame *f = &e->frames[e->around];
+
+	if (e->view->level == OTLP_SPAN && !e->stays)
+		return f->gap != f->gap_end && f->gap_end != e->raw.at ? f->gap_end : NULL;
+	if (!e->view->changed)
+		return NULL;
+	return e->raw.at ? e->raw.bytes.data + e->raw.bytes.size : f->content;
+}
+
+static int end_message(struct otlp_edit *e, int failed)
+{
+	if (e->raw.at)
+		lent_back(&e->lent, &e->raw_lent);
+	return failed;
+}
+
+/* All that was left unwritten before the first edit is a part of it, so a small one may take long. */
+static bool is_much(const struct otlp_edit *e, const char *until, size_t more)
+{
+	return (size_t)(until - e->copied) + more > gaps(e) + e->editor.long_work;
+}
+
+/* OTLP_EDIT_LONG: room for it is there, and it is announced. */
+static int begin_put(struct otlp_edit *e)
+{
+	const char *until = e->editor.long_work > 0 ? put_until(e) : NULL;
+	size_t more;
+
+	if (UNLIKELY(until)) {
+		more = e->stays ? edited_size(e->view) : 0;
+		if (is_much(e, until, more)) {
+			e->work = OTLP_WORK_PUT;
+			return make_room(e, until, more) ? OTLP_EDIT_LONG : -ENOMEM;
+		}
+	}
+	return end_message(e, put(e));
+}
+
+/* A resource or scope that is where it was found is written when the walk comes there. */
+static int seen(struct otlp_edit *e)
+{
+	bool span = e->view->level == OTLP_SPAN, found = !e->raw.at && e->frames[e->around].head.data;
+
+	if (e->failed == -EBADMSG || (!span && e->failed))
+		return e->failed;
+	if (!span && !e->stays)
+		return -ENOSPC;
+	if (!span && (found || !e->view->changed))
+		return end_message(e, 0);
+	return begin_put(e);
+}
+
+/* One that stands nowhere, or is not where the walk is, has no `at`. */
+static inline int take(struct otlp_edit *e, struct otlp_view *v, const struct otlp_raw *raw, unsigned around)
+{
+	e->raw = *raw;
+	e->around = around;
+	e->view = v;
+	e->raw_lent = lent_mark(&e->lent);
+	if (UNLIKELY(e->editor.long_work > 0 && raw->bytes.size > e->editor.long_work)) {
+		e->work = OTLP_WORK_SEE;
 		return OTLP_EDIT_LONG;
 	}
-	see_span(e, raw);
-	failed = put_span(e, raw);
-	lent_back(&e->lent, &lent);
-	return failed;
+	see(e);
+	return seen(e);
 }
 
-void otlp_edit_see(struct otlp_edit *e)
+static inline int take_span(struct otlp_edit *e, const struct otlp_raw *raw)
 {
-	see_span(e, &e->held);
-}
-
-static int put_held(struct otlp_edit *e)
-{
-	int failed = put_span(e, &e->held);
-
-	e->held.at = NULL;
-	lent_back(&e->lent, &e->held_lent);
-	return failed;
+	e->views[OTLP_SPAN].level = OTLP_SPAN;
+	return take(e, &e->views[OTLP_SPAN], raw, OTLP_FRAME_SCOPE);
 }
 
 static enum otlp_level level_of(unsigned frame)
@@ -282,15 +334,11 @@ static int show_head(struct otlp_edit *e, unsigned frame)
 {
 	struct otlp_frame *f = &e->frames[frame];
 	struct otlp_view *v = &e->views[level_of(frame)];
-	bool there = f->head.data;
-	int failed = otlp_view_read(v, level_of(frame), there ? f->head : (struct bytes){ "", 0 });
+	struct otlp_raw raw = { .at = NULL, .bytes = f->head.data ? f->head : (struct bytes){ "", 0 } };
 
 	f->finding = false;
-	if (failed)
-		return failed;
-	if (!show(e, v))
-		return -ENOSPC;
-	return there || !v->changed ? 0 : insert_view(e, v, frame);
+	v->level = level_of(frame);
+	return take(e, v, &raw, frame);
 }
 
 /* The resource or scope of a message is the last of its fields 1. */
@@ -315,21 +363,19 @@ static int find_head(struct otlp_edit *e, unsigned frame, size_t *bytes)
 static int pass_head(struct otlp_edit *e, const struct otlp_raw *raw, unsigned around)
 {
 	struct otlp_view *v = &e->views[level_of(around)];
-	struct lent_mark lent = lent_mark(&e->lent);
-	int failed = 0;
 
 	if (v->message.data != raw->bytes.data) {
-		v = &e->other;
-		failed = otlp_view_read(v, level_of(around), raw->bytes);
-		if (failed)
-			return failed;
-		if (!show(e, v))
-			return -ENOSPC;
+		e->other.level = level_of(around);
+		return take(e, &e->other, raw, around);
 	}
-	if (v->changed)
-		failed = write_view(e, v, raw, around + 1);
-	lent_back(&e->lent, &lent);
-	return failed;
+	if (!v->changed)
+		return 0;
+	e->raw = *raw;
+	e->around = around;
+	e->view = v;
+	e->raw_lent = lent_mark(&e->lent);
+	e->stays = true;
+	return begin_put(e);
 }
 
 static void enter(struct otlp_edit *e, const struct otlp_raw *raw)
@@ -409,14 +455,64 @@ static int at_field(struct otlp_edit *e, const struct otlp_raw *raw, size_t *byt
 	return raw->number == 1 ? pass_head(e, raw, (unsigned)e->frame) : 0;
 }
 
+/* All that is open, or has been, up to there. */
+static void write_up_to(struct otlp_edit *e, const char *at)
+{
+	unsigned frame = (unsigned)e->frame;
+
+	open_to(e, frame);
+	pass_gap(e, &e->frames[frame]);
+	copy_to(e, at);
+}
+
+static const char *place(const struct otlp_edit *e)
+{
+	return (const char *)e->frames[e->frame].at.at;
+}
+
+void otlp_edit_work(struct otlp_edit *e)
+{
+	e->worked = true;
+	e->work_failed = 0;
+	switch (e->work) {
+	case OTLP_WORK_SEE:
+		see(e);
+		break;
+	case OTLP_WORK_PUT:
+		e->work_failed = put(e);
+		break;
+	case OTLP_WORK_CATCH_UP:
+		write_up_to(e, place(e));
+		break;
+	case OTLP_WORK_NONE:
+		OXP_ASSERT(!"nothing was announced");
+	}
+}
+
+static int worked(struct otlp_edit *e)
+{
+	enum otlp_work work = e->work;
+
+	OXP_ASSERT(e->worked);
+	e->worked = false;
+	e->work = OTLP_WORK_NONE;
+	if (work == OTLP_WORK_SEE)
+		return seen(e);
+	return work == OTLP_WORK_PUT ? end_message(e, e->work_failed) : 0;
+}
+
 static int step(struct otlp_edit *e, size_t *bytes)
 {
 	unsigned frame = (unsigned)e->frame;
 	struct otlp_raw raw;
 	int more;
 
-	if (UNLIKELY(e->held.at))
-		return put_held(e);
+	if (UNLIKELY(e->work))
+		return worked(e);
+	if (UNLIKELY(e->changed && e->editor.long_work > 0 && is_much(e, place(e), 0))) {
+		e->work = OTLP_WORK_CATCH_UP;
+		return make_room(e, place(e), 0) ? OTLP_EDIT_LONG : -ENOMEM;
+	}
 	if (UNLIKELY(e->frames[frame].finding))
 		return find_head(e, frame, bytes);
 	more = otlp_raw_next(&e->frames[frame].at, &raw);
@@ -430,15 +526,11 @@ static int step(struct otlp_edit *e, size_t *bytes)
 /* Before a pause, so that no long stretch without an edit is copied at once. */
 static bool catch_up(struct otlp_edit *e)
 {
-	unsigned frame = (unsigned)e->frame;
-	const char *at = (const char *)e->frames[frame].at.at;
-
-	if (!e->frames[frame].open || !e->out.to)
+	if (!e->frames[e->frame].open || !e->out.to)
 		return true;
-	if (!make_room(e, at, 0))
+	if (!make_room(e, place(e), 0))
 		return false;
-	pass_gap(e, &e->frames[frame]);
-	copy_to(e, at);
+	write_up_to(e, place(e));
 	return true;
 }
 
@@ -453,7 +545,8 @@ void otlp_edit_begin(struct otlp_edit *e, struct bytes body, const struct otlp_e
 	e->out = (struct otlp_build){ .to = NULL };
 	e->copied = from;
 	e->changed = false;
-	e->held.at = NULL;
+	e->work = OTLP_WORK_NONE;
+	e->worked = false;
 	e->kept = e->dropped = e->dropped_bytes = 0;
 	e->frame = OTLP_FRAME_REQUEST;
 	for (int i = 0; i < OTLP_FRAMES; i++)

@@ -36,7 +36,7 @@ struct otlp_editor {
 	 * be other memory than before. NULL: no room. */
 	char *(*room)(void *context, size_t size, size_t *ret_room);
 	void *context;
-	size_t long_span; /* a span of more bytes is announced before it is shown; 0: none is */
+	size_t long_work; /* what shows or copies more bytes at once is announced (OTLP_EDIT_LONG); 0: nothing is */
 };
 
 /*
@@ -60,6 +60,14 @@ struct otlp_frame {
 
 enum otlp_frame_of { OTLP_FRAME_REQUEST, OTLP_FRAME_RESOURCE, OTLP_FRAME_SCOPE, OTLP_FRAME_SPAN, OTLP_FRAMES };
 
+/* What takes long, and is announced. */
+enum otlp_work {
+	OTLP_WORK_NONE,
+	OTLP_WORK_SEE, /* a message is shown */
+	OTLP_WORK_PUT, /* what became of it is written, with what stands before it */
+	OTLP_WORK_CATCH_UP, /* what did not change since the last edit is written */
+};
+
 /* Only otlp_edit.c writes it. */
 struct otlp_edit {
 	struct lent lent; /* for edits, until their view was written */
@@ -73,9 +81,16 @@ struct otlp_edit {
 	size_t size; /* of the edited request, once it is whole */
 	struct otlp_view views[OTLP_LEVELS]; /* those that spans are shown with, and the span at hand */
 	struct otlp_view other; /* a resource or scope that stands twice */
-	struct otlp_raw held; /* a span that was announced; without `at` there is none */
-	struct lent_mark held_lent; /* what was lent before it */
-	int failed; /* reading the span at hand */
+	enum otlp_work work; /* that was announced */
+	bool worked; /* it was done, and failed so: */
+	int work_failed;
+	/* The message at hand: where it stands, or nowhere for a resource or scope that is missing; in which message
+	 * around it; the view that shows it; what was lent before it. */
+	struct otlp_raw raw;
+	unsigned around;
+	struct otlp_view *view;
+	struct lent_mark raw_lent;
+	int failed; /* reading it */
 	bool stays; /* the visitor's answer to it */
 	uint64_t kept, dropped, dropped_bytes; /* spans */
 };
@@ -90,15 +105,22 @@ enum { OTLP_EDIT_LONG = 2 };
 
 /*
  * About *bytes bytes of it, which are taken off *bytes, but at least one span, resource or scope. 1: there is more; 0:
- * that was all; OTLP_EDIT_LONG: a long span is next, and otlp_edit_see() shows it; -EBADMSG: the body is not such a
- * request after all; -ENOSPC: a resource or scope cannot be edited; -ENOMEM: there was no room for the edited request.
- * After an error it cannot go on.
+ * that was all; OTLP_EDIT_LONG: what comes next takes long, and otlp_edit_work() does it; -EBADMSG: the body is not
+ * such a request after all; -ENOSPC: a resource or scope cannot be edited; -ENOMEM: there was no room for the edited
+ * request. After an error it cannot go on.
  *
  * If none of its spans stays, what was written is of no use. If nothing was changed, nothing was written.
  */
 int otlp_edit_go_on(struct otlp_edit *, size_t *bytes) MUST_CHECK;
-/* Shows the span that was announced; then it can go on. No room is asked for. */
-void otlp_edit_see(struct otlp_edit *);
+/* Does what was announced; then it can go on. No room is asked for. */
+void otlp_edit_work(struct otlp_edit *);
+/* Behind OTLP_EDIT_LONG: whether otlp_edit_work() will show a message, of that many bytes. */
+static inline bool otlp_edit_will_show(const struct otlp_edit *e, enum otlp_level *ret_level, size_t *ret_size)
+{
+	*ret_level = e->view->level;
+	*ret_size = e->raw.bytes.size;
+	return e->work == OTLP_WORK_SEE;
+}
 static inline bool otlp_edit_changed(const struct otlp_edit *e)
 {
 	return e->changed;

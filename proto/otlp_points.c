@@ -18,7 +18,6 @@ enum {
 	EXEMPLAR_SPAN,
 	EXEMPLAR_TRACE,
 	EXEMPLAR_INT,
-	BYTES_OF_STEP = 64,
 };
 
 /* What each kind of data is called in a Metric, and where its points have what. */
@@ -45,23 +44,76 @@ static double double_of(uint64_t bits)
 	return value;
 }
 
-/* Messages around points. */
+/* Many fields. */
 
-static bool read_data(struct otlp_metric *m, struct bytes data)
+/* The messages in a message that its reader goes into. */
+struct shape {
+	struct {
+		uint32_t field;
+		const struct shape *inner;
+	} inner[2];
+};
+
+/* Of a value that is an array or a map nothing is read but its length, if that is large. */
+static const struct shape value_shape,
+	pair_shape = { { { 2, &value_shape } } }, exemplar_shape = { { { OTLP_EXEMPLAR_ATTRIBUTES, &pair_shape } } },
+	resource_shape = { { { 1, &pair_shape } } }, scope_shape = { { { 3, &pair_shape } } };
+
+enum { SHAPE_LEVELS = 4 };
+
+static const struct shape *inner_of(const struct shape *shape, const struct wire_field *f)
 {
-	struct wire w = wire_of(data);
-	struct wire_field f;
-	int more;
+	for (size_t i = 0; i < COUNT_OF(shape->inner) && f->type == WIRE_LENGTH; i++)
+		if (shape->inner[i].inner && shape->inner[i].field == f->number)
+			return shape->inner[i].inner;
+	return NULL;
+}
 
-	m->temporality = OTLP_TEMPORALITY_UNSPECIFIED;
-	m->monotonic = false;
-	while ((more = wire_next(&w, &f)) > 0) {
-		if (f.type == WIRE_VARINT && f.number == DATA_TEMPORALITY)
-			m->temporality = f.value;
-		if (f.type == WIRE_VARINT && f.number == SUM_MONOTONIC)
-			m->monotonic = f.value != 0;
+/* Whether it has more than OTLP_POINT_FIELDS_MAX, each of two bytes at least. What cannot be read ends its message, as
+ * it does for a reader. */
+static bool has_many_fields(struct bytes message, const struct shape *shape)
+{
+	struct {
+		struct wire at;
+		const struct shape *shape;
+	} levels[SHAPE_LEVELS] = { { wire_of(message), shape } };
+	size_t left = message.size / 2 > OTLP_POINT_FIELDS_MAX ? OTLP_POINT_FIELDS_MAX : 0, exemplars = 0;
+	unsigned depth = 0;
+	struct wire_field f;
+
+	if (left == 0)
+		return false;
+	while (left > 0) {
+		const struct shape *inner;
+		if (wire_next(&levels[depth].at, &f) <= 0) {
+			if (depth-- == 0)
+				return false;
+			continue;
+		}
+		left--;
+		inner = inner_of(levels[depth].shape, &f);
+		if (!inner || (inner == &exemplar_shape && exemplars++ >= OTLP_EXEMPLARS_MAX))
+			continue;
+		depth++;
+		levels[depth].at = wire_of(f.bytes);
+		levels[depth].shape = inner;
 	}
-	return more == 0;
+	return true;
+}
+
+static bool is_large(struct bytes message, const struct shape *shape)
+{
+	return message.size > OTLP_POINT_MAX || has_many_fields(message, shape);
+}
+
+/* Messages around points: each is looked at field by field before the walk goes into it. */
+
+static void look_at_data(struct otlp_metric *m, const struct wire_field *f)
+{
+	if (f->type == WIRE_VARINT && f->number == DATA_TEMPORALITY)
+		m->temporality = f->value;
+	if (f->type == WIRE_VARINT && f->number == SUM_MONOTONIC)
+		m->monotonic = f->value != 0;
 }
 
 static bool kind_of(uint32_t field, enum otlp_metric_kind *ret)
@@ -75,52 +127,71 @@ static bool kind_of(uint32_t field, enum otlp_metric_kind *ret)
 }
 
 /* Of several kinds of data the last counts. A metric without any has no points. */
-static bool read_metric(struct otlp_points *p, struct bytes metric)
+static void look_at_metric(struct otlp_points *p, const struct wire_field *f)
 {
-	struct otlp_metric m = { .name = { "", 0 }, .description = { "", 0 }, .unit = { "", 0 } };
-	struct bytes data = { metric.data, 0 };
-	struct wire w = wire_of(metric);
-	struct wire_field f;
-	int more;
+	struct otlp_metric *m = &p->point.metric;
 
-	while ((more = wire_next(&w, &f)) > 0) {
-		if (f.type != WIRE_LENGTH)
-			continue;
-		if (f.number == METRIC_NAME)
-			m.name = f.bytes;
-		else if (f.number == METRIC_DESCRIPTION)
-			m.description = f.bytes;
-		else if (f.number == METRIC_UNIT)
-			m.unit = f.bytes;
-		else if (kind_of(f.number, &m.kind))
-			data = f.bytes;
-	}
-	if (more < 0 || !read_data(&m, data))
-		return false;
-	p->point.metric = m;
-	p->point.metrics++;
-	p->point.attributes = kinds[m.kind].attributes;
-	p->levels[p->depth] = wire_of(data);
-	return true;
+	if (f->type != WIRE_LENGTH)
+		return;
+	if (f->number == METRIC_NAME)
+		m->name = f->bytes;
+	else if (f->number == METRIC_DESCRIPTION)
+		m->description = f->bytes;
+	else if (f->number == METRIC_UNIT)
+		m->unit = f->bytes;
+	else if (kind_of(f->number, &m->kind))
+		p->data = f->bytes;
 }
 
-/* Goes into a message: depth is the level that it is. False: it cannot be read. */
-static bool descend(struct otlp_points *p, struct bytes message)
+static void look_at(struct otlp_points *p, const struct wire_field *f)
 {
-	bool broken = false;
+	if (p->looking == OTLP_AHEAD_DATA)
+		look_at_data(&p->point.metric, f);
+	else if (p->depth == OTLP_POINT_LEVELS - 1)
+		look_at_metric(p, f);
+	else if (p->depth == 1 && f->number == 1 && f->type == WIRE_LENGTH)
+		p->point.resource = f->bytes;
+	else if (p->depth == 2 && f->number == 1 && f->type == WIRE_LENGTH)
+		p->point.scope = f->bytes;
+	else if (p->depth == 2 && f->number == 3 && f->type == WIRE_LENGTH)
+		p->point.scope_schema = f->bytes;
+}
+
+/* All of the message was looked at: the walk goes into it, but into a metric through its data. */
+static void looked_at(struct otlp_points *p)
+{
+	struct otlp_point *point = &p->point;
+	bool data = p->depth == OTLP_POINT_LEVELS - 1 && p->looking == OTLP_AHEAD_MESSAGE;
+
+	p->looking = data ? OTLP_AHEAD_DATA : OTLP_AHEAD_NOT;
+	if (data) {
+		p->ahead = p->levels[p->depth] = wire_of(p->data);
+		point->attributes = kinds[point->metric.kind].attributes;
+	} else if (p->depth == 1) {
+		point->large_resource = is_large(point->resource, &resource_shape);
+	} else if (p->depth == 2) {
+		point->large_scope = is_large(point->scope, &scope_shape);
+	}
+}
+
+/* depth is the level that the message is. */
+static void descend(struct otlp_points *p, struct bytes message)
+{
+	static const struct bytes none = { "", 0 };
 
 	p->depth++;
-	p->levels[p->depth] = wire_of(message);
-	if (p->depth == OTLP_POINT_LEVELS - 1)
-		return read_metric(p, message);
-	if (p->depth == 1) {
-		p->point.resource = wire_last(message, 1, &broken);
+	p->levels[p->depth] = p->ahead = wire_of(message);
+	p->looking = OTLP_AHEAD_MESSAGE;
+	if (p->depth == OTLP_POINT_LEVELS - 1) {
+		p->point.metric = (struct otlp_metric){ .name = none, .description = none, .unit = none };
+		p->point.metrics++;
+		p->data = (struct bytes){ message.data, 0 };
+	} else if (p->depth == 1) {
+		p->point.resource = none;
 		p->point.resources++;
 	} else {
-		p->point.scope = wire_last(message, 1, &broken);
-		p->point.scope_schema = wire_last(message, 3, &broken);
+		p->point.scope = p->point.scope_schema = none;
 	}
-	return !broken;
 }
 
 /* Points. */
@@ -147,9 +218,14 @@ static void read_64(struct otlp_point *p, uint32_t number, uint64_t value)
 	}
 }
 
-bool otlp_point_is_large(const struct otlp_point *p)
+static bool is_large_point(const struct otlp_point *p)
 {
-	return p->message.size > OTLP_POINT_MAX || p->scope.size > OTLP_POINT_MAX || p->resource.size > OTLP_POINT_MAX;
+	bool summary = p->metric.kind == OTLP_SUMMARY;
+	const struct shape shape = { { { kinds[p->metric.kind].attributes, &pair_shape },
+		{ summary ? SUMMARY_QUANTILES : kinds[p->metric.kind].exemplars,
+			summary ? &value_shape : &exemplar_shape } } };
+
+	return is_large(p->message, &shape);
 }
 
 static void read_point(struct otlp_point *p, struct bytes message)
@@ -163,6 +239,7 @@ static void read_point(struct otlp_point *p, struct bytes message)
 	p->has_value = p->has_sum = false;
 	p->value = p->sum = 0;
 	p->broken = false;
+	p->large = is_large_point(p);
 	if (otlp_point_is_large(p))
 		return;
 	while ((more = wire_next(&w, &f)) > 0) {
@@ -174,33 +251,38 @@ static void read_point(struct otlp_point *p, struct bytes message)
 	p->broken = more < 0;
 }
 
+/* At a message that has points in it. */
+static bool is_at_point(struct otlp_points *p, struct bytes message)
+{
+	p->begins = message.data;
+	if (p->depth < OTLP_POINT_LEVELS - 1) {
+		descend(p, message);
+		return false;
+	}
+	read_point(&p->point, message);
+	return true;
+}
+
 enum otlp_points_next otlp_points_next(struct otlp_points *p, size_t *steps)
 {
 	static const unsigned char inner[OTLP_POINT_LEVELS] = { 1, 2, 2, DATA_POINTS };
 	struct wire_field f;
-	int more;
 
-	while (*steps > 0) {
-		--*steps;
-		more = wire_next(&p->levels[p->depth], &f);
+	for (; *steps > 0; --*steps) {
+		bool looking = p->looking;
+		int more = wire_next(looking ? &p->ahead : &p->levels[p->depth], &f);
 		if (more < 0)
 			return OTLP_POINTS_BROKEN;
-		if (more == 0 && p->depth == 0)
+		if (looking && more > 0)
+			look_at(p, &f);
+		else if (looking)
+			looked_at(p);
+		else if (more == 0 && p->depth == 0)
 			return OTLP_POINTS_END;
-		if (more == 0) {
+		else if (more == 0)
 			p->depth--;
-			continue;
-		}
-		if (f.type != WIRE_LENGTH || f.number != inner[p->depth])
-			continue;
-		p->begins = f.bytes.data;
-		if (p->depth == OTLP_POINT_LEVELS - 1) {
-			read_point(&p->point, f.bytes);
+		else if (f.type == WIRE_LENGTH && f.number == inner[p->depth] && is_at_point(p, f.bytes))
 			return OTLP_POINTS_POINT;
-		}
-		if (!descend(p, f.bytes))
-			return OTLP_POINTS_BROKEN;
-		*steps -= smaller(*steps, f.bytes.size / BYTES_OF_STEP); /* it was gone through once */
 	}
 	return OTLP_POINTS_LATER;
 }

@@ -27,6 +27,7 @@ struct otlp_point {
 	struct otlp_metric metric;
 	uint64_t resources, metrics; /* which one of the request that is; the same number is the same message */
 	struct bytes message; /* the point itself */
+	bool large, large_scope, large_resource; /* has more than OTLP_POINT_MAX or OTLP_POINT_FIELDS_MAX */
 	bool broken; /* it cannot be read to its end, and nothing below counts */
 	unsigned attributes; /* the number of the field that they are in */
 	uint64_t start_ns, time_ns, flags, count;
@@ -36,16 +37,31 @@ struct otlp_point {
 
 enum {
 	OTLP_POINT_LEVELS = 4,
-	OTLP_POINT_MAX = 256 << 10, /* bytes of a point, of its scope, of its resource: beyond, nobody need read it */
+	/* Of a point, of its scope, of its resource: beyond, nobody need read it. Fields are all that a reader passes:
+	 * also those of attributes and their values, of quantiles and of the first OTLP_EXEMPLARS_MAX exemplars. */
+	OTLP_POINT_MAX = 256 << 10, /* bytes */
+	OTLP_POINT_FIELDS_MAX = 4096,
+	OTLP_EXEMPLARS_MAX = 64,
 };
 /* Whether it is to be left unread; then the point has its message and what it stands in, and nothing else. */
-bool otlp_point_is_large(const struct otlp_point *);
+static inline bool otlp_point_is_large(const struct otlp_point *p)
+{
+	return p->large || p->large_scope || p->large_resource;
+}
 
-/* Invariant: levels[0 … depth] are the messages that the walk is in: the request, a ResourceMetrics, a ScopeMetrics,
- * and the data of a Metric; each stands behind what was read of it. */
+/*
+ * Before the walk goes into a message it looks at all of its fields, since what counts for its points may stand behind
+ * them. It may stop there, too.
+ *
+ * Invariant: levels[0 … depth] are the messages that the walk is in: the request, a ResourceMetrics, a ScopeMetrics,
+ * and the data of a Metric; each stands behind what was read of it. Of the innermost, `ahead` is what is to be looked
+ * at yet.
+ */
 struct otlp_points {
-	struct wire levels[OTLP_POINT_LEVELS];
+	struct wire levels[OTLP_POINT_LEVELS], ahead;
 	unsigned depth;
+	enum otlp_ahead { OTLP_AHEAD_NOT, OTLP_AHEAD_MESSAGE, OTLP_AHEAD_DATA } looking; /* at which message */
+	struct bytes data; /* of the metric that is looked at */
 	const char *begins; /* the message at hand, which cannot be read if the walk ends there */
 	struct otlp_point point;
 };
@@ -53,8 +69,8 @@ struct otlp_points {
 enum otlp_points_next { OTLP_POINTS_END, OTLP_POINTS_POINT, OTLP_POINTS_LATER, OTLP_POINTS_BROKEN };
 
 void otlp_points_init(struct otlp_points *, struct bytes body);
-/* The next one is in `point`. *steps falls by one for each field that it passes, and by more for a
- * large message around points; at 0 it stops with OTLP_POINTS_LATER.
+/* The next one is in `point`. *steps falls by one for each field that it passes around points; at 0 it stops with
+ * OTLP_POINTS_LATER.
  * OTLP_POINTS_BROKEN: the message from `begins` on cannot be read. */
 enum otlp_points_next otlp_points_next(struct otlp_points *, size_t *steps) MUST_CHECK;
 

@@ -83,12 +83,17 @@ static const char *add(struct push_key *k, const char *name, const char *value)
 	return NULL;
 }
 
+static bool is_name(struct bytes name)
+{
+	return exposition_name_valid(name, true) && (name.size < 2 || memcmp(name.data, "__", 2) != 0);
+}
+
 static const char *read_label(struct push_key *k, struct bytes name, struct bytes text)
 {
 	bool coded = cut_end(&name, "@base64");
 	const char *copy, *value = NULL, *why;
 
-	if (!exposition_name_valid(name, true) || (name.size >= 2 && memcmp(name.data, "__", 2) == 0))
+	if (!is_name(name))
 		return "the path has a name that no label can have: letters, digits and _ are expected, not beginning "
 		       "with a digit or __";
 	copy = put(k, name);
@@ -138,4 +143,54 @@ bool push_key_equal(const struct push_key *a, const struct push_key *b)
 			strcmp(a->labels[i].value, b->labels[i].value) != 0)
 			return false;
 	return true;
+}
+
+static char *put_string(char *to, const char *text)
+{
+	size_t size = strlen(text) + 1;
+
+	memcpy(to, text, size);
+	return to + size;
+}
+
+size_t push_key_write(const struct push_key *k, char to[PUSH_KEY_MAX])
+{
+	char *at = to;
+
+	for (size_t i = 0; i < k->count; i++)
+		at = put_string(put_string(at, k->labels[i].name), k->labels[i].value);
+	return (size_t)(at - to);
+}
+
+static bool take_string(struct bytes *from, struct bytes *ret)
+{
+	const char *end = from->size > 0 ? memchr(from->data, '\0', from->size) : NULL;
+
+	if (!end)
+		return false;
+	*ret = (struct bytes){ from->data, (size_t)(end - from->data) };
+	*from = (struct bytes){ end + 1, from->size - ret->size - 1 };
+	return true;
+}
+
+bool push_key_read(struct bytes from, struct push_key *k)
+{
+	struct bytes name, text;
+	bool job = false;
+
+	k->count = k->size = 0;
+	while (from.size > 0) {
+		const char *copy, *value;
+		if (k->count == PUSH_LABELS_MAX || !take_string(&from, &name) || !take_string(&from, &text) ||
+			!is_name(name) || !utf8_valid(text.data, text.size))
+			return false;
+		copy = put(k, name);
+		value = copy ? put(k, text) : NULL;
+		if (!value || (k->count > 0 && strcmp(k->labels[k->count - 1].name, copy) >= 0))
+			return false;
+		k->labels[k->count].name = copy;
+		k->labels[k->count++].value = value;
+		job |= bytes_are(name, "job") && text.size > 0;
+	}
+	return job;
 }

@@ -25,4 +25,9 @@ const char *push_path_read(struct bytes path, struct push_key *ret) MUST_CHECK;
 /* Whether they are the same labels with the same values. */
 bool push_key_equal(const struct push_key *, const struct push_key *);
 
+/* Names and values, each with a zero behind it; no more than PUSH_KEY_MAX bytes. Returns how many. */
+size_t push_key_write(const struct push_key *, char to[PUSH_KEY_MAX]);
+/* The same read back. False: it is none. */
+bool push_key_read(struct bytes, struct push_key *ret) MUST_CHECK;
+
 #endif

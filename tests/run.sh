@@ -11,8 +11,8 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/oxpecker-tests
 place=$(printf %s "$root" | sha256sum | cut -c1-12)
 build=$cache/build-asan-$place
 release=$cache/build-release-$place
-backends='pytest python_sdk go_sdk java_sdk metric_clients node bulk_clients old_tracers loggers prometheus prometheus_parsers'
-backends="$backends opensearch opensearch3 elasticsearch jaeger"
+backends='pytest python_sdk go_sdk java_sdk metric_clients node bulk_clients old_tracers loggers'
+backends="$backends prometheus prometheus_parsers opensearch opensearch3 elasticsearch jaeger"
 
 step() {
 	echo "== $*"

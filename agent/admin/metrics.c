@@ -23,6 +23,7 @@ enum {
 	SLICE_BYTES = 64 << 10, /* bytes written before the loop looks at other events */
 	TIME_LEFT_PART = 80, /* per cent of the time that Prometheus allows; a round takes no longer */
 	TIME_LEFT_MAX_S = 60,
+	CLASHED_S = 600, /* how long a format that nobody asks for any more counts as having clashes */
 };
 
 /* A page that is being read: its bytes, and how much of `memory` was taken for it. */
@@ -382,28 +383,44 @@ static bool may_pack(struct metrics *m)
 	return true;
 }
 
-/* Says when names that are escaped begin to clash, and when that is over: in each way to escape them. */
+/* What clashes differs by format. A reader that had some and has gone says nothing of their end. */
+static unsigned clashed_now(struct metrics *m)
+{
+	unsigned formats = m->clashed[m->wish.escaping], format = 1u << m->wish.format;
+	struct mono_time *at = &m->clashed_at[m->wish.escaping], now = loop_now(m->in.core->loop);
+
+	if (m->cursor.left_out > 0) {
+		*at = now;
+		return formats | format;
+	}
+	return mono_since(now, *at).ns < DURATION_S(CLASHED_S).ns ? formats & ~format : 0;
+}
+
+/* Says when names that are escaped begin to clash, and when that is over: in each way to escape them, whatever the
+ * formats that readers ask for in turn. */
 static void tell_clashes(struct metrics *m)
 {
 	const struct series_cursor *c = &m->cursor;
 	enum exposition_escaping way = m->wish.escaping;
 	const char *name = page_escaping_name(way);
+	unsigned clashed;
 
 	if (m->failed || m->wish.only || way == EXPOSITION_UTF8)
 		return;
 	*m->clashes = c->left_out > m->most_clashes ? c->left_out : m->most_clashes;
 	m->most_clashes = *m->clashes;
-	if (c->left_out > 0 && !m->clashed[way])
+	clashed = clashed_now(m);
+	if (clashed && !m->clashed[way])
 		log_warn(m->in.core->log, "metrics",
 			"%llu samples are not shown where names are escaped with %s, the first of %s: its name, or "
 			"that "
 			"of one of its labels, is then another's; a reader that asks for escaping=allow-utf-8 gets "
 			"them",
 			(unsigned long long)c->left_out, name, c->first_left_out);
-	else if (c->left_out == 0 && m->clashed[way])
+	else if (!clashed && m->clashed[way])
 		log_info(m->in.core->log, "metrics", "all samples are shown again where names are escaped with %s",
 			name);
-	m->clashed[way] = c->left_out > 0;
+	m->clashed[way] = clashed;
 }
 
 static void end_page(struct metrics *m)

@@ -69,7 +69,10 @@ struct metrics {
 	struct page_wish wish; /* the page that is made; its `only` is held */
 	uint64_t *clashes; /* a row of the counters: the most of the pages of one round, */
 	uint64_t most_clashes; /* of this one so far */
-	bool clashed[EXPOSITION_ESCAPINGS]; /* and the log says so */
+	/* In each way to escape names: a bit for each format whose latest page had clashes, and the log says so; and
+	 * when a page last had some. */
+	unsigned clashed[EXPOSITION_ESCAPINGS];
+	struct mono_time clashed_at[EXPOSITION_ESCAPINGS];
 	bool packing;
 	struct job job;
 	int failed;

@@ -55,6 +55,7 @@ void overview_state(void *context, const char *name, struct json_writer *w)
 {
 	const struct overview *o = context;
 	const struct state *state = o->core->state;
+	const char *holder = state_trouble_holder(state);
 	int trouble = state_trouble(state);
 
 	json_put_object(w, name);
@@ -64,7 +65,7 @@ void overview_state(void *context, const char *name, struct json_writer *w)
 	json_put_u64(w, "max_bytes", o->state_max);
 	json_put_u64(w, "spool_bytes", state_spool_bytes_all(state));
 	json_put_u64(w, "failed_commits", state_failures(state));
-	json_put_string(w, "error", trouble ? strerror(-trouble) : "");
+	json_put_string(w, "error", *holder ? holder : trouble ? strerror(-trouble) : "");
 	json_put_end(w);
 }
 

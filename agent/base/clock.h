@@ -60,6 +60,11 @@ static inline double duration_seconds(struct duration d)
 	return (double)d.ns * 1e-9;
 }
 
+/* What a clock of the system says. One that is set beyond 2252, or before 1970, stands there, so that the time between
+ * any two fits, too. */
+struct timespec;
+struct wall_time wall_of_system(const struct timespec *);
+
 enum { WALL_TEXT_SIZE = 32 };
 /* 2026-11-23T04:45:06.123Z, terminated; returns its length. */
 size_t wall_format(struct wall_time, char to[WALL_TEXT_SIZE]);

@@ -49,6 +49,7 @@ int strange_db_errno(struct sqlite3 *db, int code)
 	case SQLITE_READONLY:
 		return -EROFS;
 	case SQLITE_BUSY:
+	case SQLITE_PROTOCOL: /* it has waited for the locks of readers */
 		return -EBUSY;
 	case SQLITE_IOERR:
 	case SQLITE_CANTOPEN:

@@ -241,17 +241,30 @@ static enum answer_take coded_piece(struct answer *a, struct bytes piece)
 	return ANSWER_TAKEN;
 }
 
+/* What takes a caller long, as lines of a page that are all of new families, is given to it a little at a time. */
+static enum answer_take plain_piece(struct answer *a, struct bytes piece)
+{
+	size_t most = a->options->piece ? ANSWER_GIVEN_AT_ONCE : piece.size;
+
+	do {
+		size_t size = smaller(piece.size - a->used, most);
+		if (turn_is_over(a->all->turn))
+			return ANSWER_LATER;
+		if (!take(a, (struct bytes){ piece.data + a->used, size }))
+			return ANSWER_OVER;
+		a->used += size;
+	} while (a->used < piece.size);
+	a->used = 0;
+	return ANSWER_TAKEN;
+}
+
 /* libcurl reads on as long as there is something, up to a hundred times. What is put off it gives again, from its
  * start. */
 enum answer_take answer_piece(struct answer *a, struct bytes piece)
 {
 	if (a->over)
 		return ANSWER_OVER;
-	if (a->codings.count > 0)
-		return coded_piece(a, piece);
-	if (turn_is_over(a->all->turn))
-		return ANSWER_LATER;
-	return take(a, piece) ? ANSWER_TAKEN : ANSWER_OVER;
+	return a->codings.count > 0 ? coded_piece(a, piece) : plain_piece(a, piece);
 }
 
 bool answer_is_cut_short(const struct answer *a)

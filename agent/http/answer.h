@@ -16,7 +16,8 @@
 enum {
 	ANSWER_COLLECTED_MAX = 4 << 20, /* of bodies that are kept whole, all together; one alone has its answer_max */
 	ANSWER_REFUSAL_MAX = 64 << 10, /* kept of a body that is not 2xx, for a call that takes pieces */
-	ANSWER_UNPACKED_AT_ONCE = 16 << 10,
+	ANSWER_GIVEN_AT_ONCE = 2 << 10, /* to a piece(); then the turn may be over */
+	ANSWER_UNPACKED_AT_ONCE = ANSWER_GIVEN_AT_ONCE,
 	/* A compressed body may unpack to this many bytes, and to this many times its size, within answer_max. */
 	ANSWER_UNPACKED_FREE = 2 << 20,
 	ANSWER_UNPACKED_TIMES = 256,

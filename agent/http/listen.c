@@ -256,6 +256,11 @@ void listening_close(struct listening *l)
 	l->fd = -1;
 }
 
+bool listening_starved(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
 uint16_t listening_port(const struct listening *l)
 {
 	union address at;

@@ -30,6 +30,8 @@ int listening_open_datagrams(struct listening *, const char *address, unsigned m
 /* Whether the file of a Unix socket is gone or replaced, so that nobody new can connect. */
 bool listening_is_lost(const struct listening *);
 void listening_close(struct listening *); /* may be called twice */
+/* Whether accept() failed for want of descriptors or memory: whoever waits is taken when there are some. */
+bool listening_starved(int error);
 uint16_t listening_port(const struct listening *); /* 0 for a Unix socket */
 
 #endif

@@ -137,11 +137,6 @@ static void on_again(void *context)
 	watch_listeners(context);
 }
 
-static bool starved(int error)
-{
-	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-}
-
 static void rest(struct http_server *s, int ms)
 {
 	loop_timer_set(&s->seats.again, DURATION_MS(ms));
@@ -171,7 +166,7 @@ static int accept_peer(struct http_server *s, int listener)
 	static const int flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
 	int peer = accept4(listener, NULL, NULL, flags);
 
-	if (peer >= 0 || !starved(errno))
+	if (peer >= 0 || !listening_starved(errno))
 		return peer;
 	if (!somebody_waits(listener))
 		return NOBODY;
@@ -180,7 +175,7 @@ static int accept_peer(struct http_server *s, int listener)
 	close(s->seats.spare);
 	s->seats.spare = -1;
 	peer = accept4(listener, NULL, NULL, flags);
-	return peer < 0 && starved(errno) ? NO_DESCRIPTOR : peer;
+	return peer < 0 && listening_starved(errno) ? NO_DESCRIPTOR : peer;
 }
 
 /* The listening socket, which is still ready, will be asked again at once if there is a descriptor now. */

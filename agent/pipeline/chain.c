@@ -277,9 +277,9 @@ static struct chain_look new_look(struct chain_pass *p, struct otlp_edit *e, str
 	};
 }
 
-static void show_span(struct chain_pass *p)
+static void work_at_request(struct chain_pass *p)
 {
-	otlp_edit_see(p->look.record.request);
+	otlp_edit_work(p->look.record.request);
 }
 
 /* As chain_spans_go_on(), and an enum chain_pace. */
@@ -289,7 +289,7 @@ static int go_on_with(struct chain_pass *p, size_t *bytes)
 
 	if (more != OTLP_EDIT_LONG)
 		return more;
-	p->work = show_span;
+	p->work = work_at_request;
 	return CHAIN_WORK;
 }
 

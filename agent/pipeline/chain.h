@@ -68,8 +68,8 @@ enum chain_pace {
 /* Shows about that many bytes, at least one line, span or resource. An enum chain_pace; -ENOMEM: no room; -EMSGSIZE:
  * there is hardly ever room for what steps need for a line or a span as long as that. */
 int chain_go_on(struct chain_pass *, size_t bytes) MUST_CHECK;
-/* Shows a long line or span to the steps, or writes such a line. It touches nothing but the pass and its chain, so it
- * can be done in a lane. */
+/* Shows a long line, span, resource or scope to the steps, or writes much at once. It touches nothing but the pass and
+ * its chain, so it can be done in a lane. */
 void chain_work(struct chain_pass *);
 /* `taken`: chain_go_on() returned 0, and *batch is as it will be sent. If not, nothing has happened. */
 void chain_end(struct chain_pass *, bool taken, struct batch **batch);

@@ -61,7 +61,7 @@ static bool take_scratch(struct chain_look *l, enum otlp_level level, size_t siz
 	return !l->failed;
 }
 
-/* The span that was announced has its memory. */
+/* What was announced has its memory. */
 static bool may_see(struct chain_look *l, const struct otlp_view *view)
 {
 	bool announced = l->announced;
@@ -70,7 +70,8 @@ static bool may_see(struct chain_look *l, const struct otlp_view *view)
 	return !l->failed && (announced || take_scratch(l, view->level, view->message.size));
 }
 
-static bool ask_steps(struct chain_look *l, struct otlp_view *view)
+/* `apart`: in a lane, where nobody may hear what became of the span. */
+static bool ask_steps(struct chain_look *l, struct otlp_view *view, bool apart)
 {
 	bool span = view->level == OTLP_SPAN;
 	struct chain_row *row = l->rows, *end = l->rows + l->count;
@@ -80,7 +81,9 @@ static bool ask_steps(struct chain_look *l, struct otlp_view *view)
 		row++;
 	if (span && l->sampled)
 		note(l->sampled, row < end && row->type->samples);
-	if (span)
+	if (span && apart)
+		l->hears = row;
+	else if (span)
 		tell(l, row, row == end);
 	if (row == end)
 		return true;
@@ -92,9 +95,10 @@ static bool ask_steps(struct chain_look *l, struct otlp_view *view)
 static bool show(void *context, struct otlp_edit *e, struct otlp_view *view)
 {
 	struct chain_look *l = context;
+	bool apart = l->announced;
 
 	(void)e;
-	return may_see(l, view) && ask_steps(l, view);
+	return may_see(l, view) && ask_steps(l, view, apart);
 }
 
 static bool was_left_out(struct chain_look *l)
@@ -136,17 +140,9 @@ static void begin(struct chain_look *l, const struct batch_item *item, const str
 	l->item = item;
 	l->dropper = NULL;
 	l->announced = false;
+	l->hears = NULL;
 	l->failed = 0;
 	otlp_edit_begin(l->record.request, (struct bytes){ item->data, item->size }, editor);
-}
-
-/* Steps that only look share what they count in with others. */
-static size_t long_span(const struct chain_look *l)
-{
-	for (size_t i = 0; i < l->count; i++)
-		if (l->rows[i].type->passed)
-			return 0;
-	return STEP_LANE_LONG;
 }
 
 void chain_spans_begin(struct chain_look *l, const struct batch_item *item, struct chain_sampled *sampled)
@@ -154,14 +150,14 @@ void chain_spans_begin(struct chain_look *l, const struct batch_item *item, stru
 	if (sampled)
 		*sampled = (struct chain_sampled){ .bits = sampled->bits, .room = sampled->room, .whole = true };
 	l->sampled = sampled;
-	begin(l, item, &(struct otlp_editor){ show, give_room, l, long_span(l) });
+	begin(l, item, &(struct otlp_editor){ show, give_room, l, STEP_LANE_LONG });
 }
 
 void chain_spans_begin_aside(struct chain_look *l, const struct batch_item *item, struct chain_sampled *sampled)
 {
 	l->sampled = sampled;
 	l->at = 0;
-	begin(l, item, &(struct otlp_editor){ show_aside, give_room, l, long_span(l) });
+	begin(l, item, &(struct otlp_editor){ show_aside, give_room, l, STEP_LANE_LONG });
 }
 
 /* A step could not do its work, or it is no request: what is left of it goes, too. */
@@ -176,10 +172,16 @@ static int drop_rest(struct chain_look *l)
 
 int chain_spans_go_on(struct chain_look *l, size_t *bytes)
 {
-	int more = otlp_edit_go_on(l->record.request, bytes);
+	enum otlp_level level;
+	size_t size;
+	int more;
 
-	if (more == OTLP_EDIT_LONG)
-		l->announced = take_scratch(l, OTLP_SPAN, l->record.request->held.bytes.size);
+	if (l->hears)
+		tell(l, l->hears, l->hears == l->rows + l->count);
+	l->hears = NULL;
+	more = otlp_edit_go_on(l->record.request, bytes);
+	if (more == OTLP_EDIT_LONG && otlp_edit_will_show(l->record.request, &level, &size))
+		l->announced = take_scratch(l, level, size);
 	if (l->failed)
 		return l->failed;
 	return more == -EBADMSG || more == -ENOSPC ? drop_rest(l) : more;

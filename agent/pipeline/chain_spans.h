@@ -28,7 +28,8 @@ struct chain_look {
 	size_t scratch; /* what the steps may need for each byte */
 	size_t taken[OTLP_LEVELS]; /* of the budget, for the views of each level */
 	bool holds; /* some of that is not 0 */
-	bool announced; /* memory was taken for the span that comes next */
+	bool announced; /* memory was taken for what is shown next */
+	const struct chain_row *hears; /* those before it are to be told of the span that a lane has seen; or NULL */
 	int failed;
 };
 
@@ -37,8 +38,8 @@ struct chain_look {
 void chain_spans_begin(struct chain_look *, const struct batch_item *, struct chain_sampled *sampled);
 /* What sampling left out of it will be shown to all other steps. Nothing is counted. */
 void chain_spans_begin_aside(struct chain_look *, const struct batch_item *, struct chain_sampled *);
-/* Shows about *bytes bytes, which are taken off *bytes. 1: there is more; OTLP_EDIT_LONG: a long span is next, and
- * otlp_edit_see() shows it, which touches nothing but steps and edit; 0: the edit has counted the spans that stay and
+/* Shows about *bytes bytes, which are taken off *bytes. 1: there is more; OTLP_EDIT_LONG: what is next takes long, and
+ * otlp_edit_work() does it, which touches nothing but steps and edit; 0: the edit has counted the spans that stay and
  * those that are dropped; -EBADMSG: nothing of it stays, because a step could not do its work; -ENOMEM: no room;
  * -EMSGSIZE: there is hardly ever room for what steps need for a span as long as that. */
 int chain_spans_go_on(struct chain_look *, size_t *bytes) MUST_CHECK;

@@ -25,7 +25,11 @@ void pipeline_init(struct pipeline *p, const struct pipeline_options *o)
 			.ledger = o->ledger,
 			.preparations = &p->preparations,
 			.shelf = &p->shelf },
-		.sender_world = { .loop = o->loop, .random = o->random, .log = o->log, .room = &p->room },
+		.sender_world = { .loop = o->loop,
+			.random = o->random,
+			.log = o->log,
+			.disk = o->disk,
+			.room = &p->room },
 	};
 	TAILQ_INIT(&p->sources);
 	TAILQ_INIT(&p->senders);
@@ -140,6 +144,7 @@ void pipeline_halt(struct pipeline *p)
 
 	preparations_halt(&p->preparations);
 	shelf_halt(&p->shelf);
+	p->sender_world.disk = NULL;
 	TAILQ_FOREACH(s, &p->sources, entry)
 		source_abandon(s);
 	TAILQ_FOREACH(sender, &p->senders, entry)

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "pipeline/fetch.h"
+
 enum { NOT_BEFORE_MAX_MS = 3600 * 1000 }; /* a destination that asks for a week is asked again after an hour */
 
 static struct send *make(struct sender *sender, struct send_list *queue, struct delivery *delivery, size_t route,
@@ -47,6 +49,7 @@ void send_free(struct send *send)
 {
 	TAILQ_REMOVE(send->queue, send, entry);
 	loop_timer_done(&send->patience);
+	fetch_abandon(send->fetch);
 	send_read_end(send);
 	free(send->marks);
 	free(send);

@@ -46,6 +46,7 @@ struct send {
 	uint64_t refused; /* send_partial() */
 	struct loop_timer patience;
 	const struct batch *read; /* that an exporter reads right now; NULL: none */
+	struct fetch *fetch; /* it is read back from disk, and the exporter does not have it yet; NULL: it has */
 	void *context;
 };
 

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "pipeline/fetch.h"
+
 enum {
 	HURRIED_RETRY_MS = 100,
 	ASK_PATIENCE_MS = 1500, /* a destination that is slower is not well, so nothing is blamed on what it is sent */
@@ -85,13 +87,29 @@ void sender_free(struct sender *s)
 	free(s);
 }
 
+/* It ends with RETRY, and stays in its queue. */
+static void cancel(struct sender *s, struct send *send)
+{
+	if (!send->fetch) {
+		s->type->cancel(s->exporter, send);
+		return;
+	}
+	fetch_abandon(send->fetch);
+	send->fetch = NULL;
+	send_done(send, RETRY, "what stands on disk could not be read in time");
+}
+
 static void on_patience_over(void *context)
 {
 	struct send *send = context;
 	struct sender *s = send->sender;
 
+	if (send->fetch) { /* the destination has not been asked yet */
+		loop_timer_set(&send->patience, s->limits.timeout);
+		return;
+	}
 	send->impatient = true;
-	s->type->cancel(s->exporter, send);
+	cancel(s, send);
 }
 
 void sender_push(struct sender *s, struct delivery *delivery, size_t route)
@@ -175,10 +193,29 @@ static struct send *choose(const struct sender *s)
 	return least ? least : large;
 }
 
+/* Its time begins anew: the destination is not to be blamed for the disk. */
+static void fetched(void *context)
+{
+	struct send *send = context;
+	struct sender *s = send->sender;
+
+	send->fetch = NULL;
+	if (send->queue == &s->queue) {
+		send->begun = loop_now(s->world->loop);
+		loop_timer_set(&send->patience, s->limits.timeout);
+	}
+	s->type->send(s->exporter, send->delivery->batch, send);
+}
+
 static void hand_out(struct sender *s, struct send *send)
 {
+	const struct fetch_items items = { send->delivery->batch, send->first, send->end };
+
 	send_read_begin(send);
-	s->type->send(s->exporter, send->delivery->batch, send);
+	if (s->world->disk && fetch_is_due(&items))
+		send->fetch = fetch_new(s->world->disk, &items, fetched, send);
+	if (!send->fetch)
+		s->type->send(s->exporter, items.batch, send);
 }
 
 /* A send that settles nothing: a scout, or one of no items. */
@@ -473,7 +510,7 @@ static void cancel_scout(void *context, struct send *scout)
 {
 	struct sender *s = context;
 
-	s->type->cancel(s->exporter, scout);
+	cancel(s, scout);
 }
 
 static void call_back(void *context, struct mono_time begun)
@@ -487,7 +524,7 @@ static void call_back(void *context, struct mono_time begun)
 		if (!send->under_way || send->begun.ns > begun.ns)
 			continue;
 		send->called_back = true;
-		s->type->cancel(s->exporter, send); /* ends it with RETRY: it stays in the queue */
+		cancel(s, send);
 	}
 }
 
@@ -597,10 +634,10 @@ void sender_halt(struct sender *s)
 	for (send = TAILQ_FIRST(&s->queue); send; send = next) {
 		next = TAILQ_NEXT(send, entry);
 		if (send->under_way)
-			s->type->cancel(s->exporter, send); /* ends it with RETRY: it stays in the queue */
+			cancel(s, send);
 	}
 	if ((send = TAILQ_FIRST(&s->asking)))
-		s->type->cancel(s->exporter, send);
+		cancel(s, send);
 	loop_timer_clear(&s->wait);
 }
 

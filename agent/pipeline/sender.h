@@ -37,6 +37,7 @@ struct sender_world {
 	struct loop *loop;
 	struct random *random;
 	const struct log *log;
+	struct lane *disk; /* reads back what stands on disk; NULL: there is none, or not any more */
 	struct loop_soon *room; /* run when there is room again for somebody who found none */
 	bool draining; /* the process ends: nothing waits for better times */
 };

@@ -110,6 +110,7 @@ static void write_slice(struct job *job)
 /* A file that goes is freed block by block, which may have to wait for the disk. */
 struct unmapping {
 	struct job job;
+	struct shelf *shelf;
 	struct batch_map map;
 };
 
@@ -127,6 +128,7 @@ static void unmap_work(struct job *job)
 
 static void unmap_done(struct job *job)
 {
+	CONTAINER_OF(job, struct unmapping, job)->shelf->maps--;
 	free(CONTAINER_OF(job, struct unmapping, job));
 }
 
@@ -134,10 +136,11 @@ static void give_back(struct shelf *s, const struct batch_map *map)
 {
 	struct unmapping *u = oxp_new(sizeof *u);
 
-	*u = (struct unmapping){ .job = { .work = unmap_work, .done = unmap_done }, .map = *map };
+	*u = (struct unmapping){ .job = { .work = unmap_work, .done = unmap_done }, .shelf = s, .map = *map };
 	if (s->disk && lane_run(s->disk, &u->job) == 0)
 		return;
 	unmap_now(map);
+	s->maps--;
 	free(u);
 }
 
@@ -181,6 +184,7 @@ static void on_slice(struct job *job)
 	if (v->fd >= 0)
 		close(v->fd);
 	s->shelving = NULL;
+	s->maps += v->map != NULL;
 	move(s, v);
 	batch_unkeep(v->batch);
 	if (v->failed && s->disk)
@@ -226,6 +230,10 @@ static void look(void *context)
 
 	if (!s->disk || s->shelving)
 		return;
+	if (s->maps >= s->maps_max) {
+		loop_timer_set(&s->due, DURATION_MS(AGAIN_MS));
+		return;
+	}
 	TAILQ_FOREACH(b, &s->waiting, entry) {
 		struct duration rest = rest_of_wait(s, b);
 		if (rest.ns > 0)
@@ -243,7 +251,7 @@ static void look(void *context)
 
 void shelf_init(struct shelf *s, struct loop *loop, struct lane *disk, const char *folder)
 {
-	*s = (struct shelf){ .loop = loop, .disk = folder ? disk : NULL, .folder = folder };
+	*s = (struct shelf){ .loop = loop, .disk = folder ? disk : NULL, .folder = folder, .maps_max = SHELF_MAPS_MAX };
 	TAILQ_INIT(&s->waiting);
 	loop_timer_init(&s->due, loop, look, s);
 }
@@ -265,6 +273,6 @@ void shelf_halt(struct shelf *s)
 
 void shelf_done(struct shelf *s)
 {
-	OXP_ASSERT(!s->shelving && s->bytes == 0);
+	OXP_ASSERT(!s->shelving && s->bytes == 0 && s->maps == 0);
 	loop_timer_done(&s->due);
 }

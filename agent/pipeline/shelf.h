@@ -22,6 +22,7 @@
 enum {
 	SHELF_AFTER_MS = 500,
 	SHELF_LEAST = 16 << 10, /* bytes of a batch that is moved; a file costs a page or two */
+	SHELF_MAPS_MAX = 16384, /* files at a time: a process may map 65,530, by default, and needs some for memory */
 };
 
 struct shelving;
@@ -35,6 +36,7 @@ struct shelf {
 	struct loop_timer due;
 	struct shelving *shelving; /* one at a time; NULL: none */
 	uint64_t bytes; /* that stand on disk */
+	size_t maps, maps_max; /* files that are mapped, until they are unmapped; and how many there may be */
 };
 
 /* Without a lane or a folder, nothing is moved. */

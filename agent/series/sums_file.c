@@ -551,6 +551,29 @@ int sums_file_load(struct sums_file *f, const struct sums_visit *visit, size_t *
 	return l.failed;
 }
 
+int sums_file_key(const struct sums_file *f, const struct sums_place *p, struct buffer *to, struct bytes *ret)
+{
+	size_t size = sizeof(struct head) + p->key;
+	struct head h;
+	ssize_t got;
+
+	OXP_ASSERT(p->file == f->number);
+	buffer_clear(to);
+	if (!buffer_reserve(to, size))
+		return -ENOMEM;
+	got = whole_read(f->fd, to->data, size, (uint64_t)p->cell * SUMS_CELL);
+	if (got < 0)
+		return (int)got;
+	if ((size_t)got < size)
+		return -EBADMSG;
+	memcpy(&h, to->data, sizeof h);
+	if (h.mark != MARK_USED || h.key != p->key || h.life != p->life ||
+		h.check != head_check(f, p->cell, &h, to->data + sizeof h))
+		return -EBADMSG;
+	*ret = (struct bytes){ to->data + sizeof h, p->key };
+	return 0;
+}
+
 /* Writing. */
 
 static bool take_cells(struct sums_file *f, uint32_t cells, uint32_t *ret)

@@ -70,6 +70,8 @@ int sums_file_load(struct sums_file *, const struct sums_visit *, size_t *ret_da
 
 /* One more record. 0, and *place says where; -E2BIG: larger than SUMS_RECORD_MAX; -ENOSPC: no room; -errno. */
 int sums_file_add(struct sums_file *, struct bytes key, struct bytes value, struct sums_place *place) MUST_CHECK;
+/* The key of a record, read again; *ret stands in the buffer. 0; -EBADMSG: it is not what it was; -errno. */
+int sums_file_key(const struct sums_file *, const struct sums_place *, struct buffer *, struct bytes *ret) MUST_CHECK;
 /* Another value, of the same size. 0; -errno, and what was there stays. */
 int sums_file_change(struct sums_file *, struct sums_place *, struct bytes value) MUST_CHECK;
 /* It goes with one of the next calls of sums_file_sweep(), and *place is cleared. */

@@ -13,7 +13,6 @@
 
 enum {
 	CACHE_KIB = 512,
-	BUSY_MS = 2000,
 	CHECKPOINT_PAGES = 256,
 	RESERVE = 1 << 20, /* bytes kept free in the database file beyond its pages */
 	OWN_STEP = 1 << 20,
@@ -154,6 +153,15 @@ int database_number(struct database *d, const char *sql, uint64_t *ret)
 	return row < 0 ? row : row ? 0 : -ENOENT;
 }
 
+int database_begin(struct database *d)
+{
+	int failed = busy_db_ready(d->busy, d->index);
+
+	if (!failed)
+		failed = database_run(d, "BEGIN IMMEDIATE");
+	return failed;
+}
+
 sqlite3_stmt *database_statement(struct database *d, enum statement which)
 {
 	if (!d->ready[which])
@@ -258,7 +266,7 @@ static int settings(struct database *d, uint64_t max)
 
 	if (database_guard(d->db) < 0)
 		return -ENOTSUP;
-	sqlite3_busy_timeout(d->db, BUSY_MS);
+	busy_db_wait(d->busy, d->db);
 	sqlite3_file_control(d->db, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
 	snprintf(sql, sizeof sql,
 		"PRAGMA page_size=%d; PRAGMA synchronous=%s; PRAGMA journal_mode=WAL; PRAGMA cache_size=-%d;"
@@ -342,14 +350,20 @@ static int know_copy(struct database *d)
 	return database_run(d, sql);
 }
 
-/* Opens the files to allocate blocks with. The WAL exists by now, or will be created. */
+/* Opens those that exist and are not open yet: to allocate blocks with, and to look at locks. */
 static void open_files(struct database *d, const struct path_folder *folder, const char *name)
 {
-	char wal[DATABASE_NAME];
+	const struct {
+		const char *end;
+		int *file;
+	} rows[] = { { "", &d->file }, { "-wal", &d->wal }, { "-shm", &d->index } };
+	char path[DATABASE_NAME];
 
-	snprintf(wal, sizeof wal, "%s-wal", name);
-	d->file = path_ours_open(folder->fd, name, O_RDWR);
-	d->wal = path_ours_open(folder->fd, wal, O_RDWR);
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		snprintf(path, sizeof path, "%s%s", name, rows[i].end);
+		if (*rows[i].file < 0)
+			*rows[i].file = path_ours_open(folder->fd, path, O_RDWR);
+	}
 }
 
 /* SQLite opens its files by name and follows no link: it sets O_NOFOLLOW itself, and SQLITE_OPEN_NOFOLLOW makes it
@@ -378,16 +392,25 @@ static int settle(struct database *d)
 	return new_db_sync(d->db);
 }
 
+void database_init(struct database *d, struct busy_db *busy,
+	bool (*spool_fits)(struct bytes payload, const struct ledger_amount *))
+{
+	*d = (struct database){ .file = -1, .wal = -1, .index = -1, .busy = busy, .spool_fits = spool_fits };
+}
+
 int database_open(struct database *d, const struct path_folder *folder, const char *name, uint64_t max)
 {
 	int failed;
 
-	*d = (struct database){ .file = -1, .wal = -1, .spool_fits = d->spool_fits };
 	keep_blocks();
 	failed = path_ours_database(folder->fd, name);
 	d->fresh = !failed && new_db_is(folder->fd, name);
 	if (!failed)
+		open_files(d, folder, name);
+	if (!failed)
 		failed = open_database(d, folder, name);
+	if (!failed)
+		failed = busy_db_ready(d->busy, d->index);
 	if (!failed)
 		failed = settings(d, max);
 	if (!failed)
@@ -426,20 +449,34 @@ static void end_run(struct database *d)
 	database_run(d, "PRAGMA journal_size_limit=-1"); /* otherwise closing truncates the WAL again */
 }
 
+void database_find_holder(struct database *d)
+{
+	char who[BUSY_DB_HOLDER];
+	const char *what = "state.db-shm";
+	bool known = busy_db_holder(d->index, who);
+
+	if (!known) {
+		what = "state.db";
+		known = busy_db_holder(d->file, who);
+	}
+	d->holder[0] = '\0';
+	if (known)
+		snprintf(d->holder, sizeof d->holder, "%s holds a lock on %s", who, what);
+}
+
 void database_close(struct database *d, bool sound)
 {
-	if (!d->db)
-		return;
+	const int files[] = { d->file, d->wal, d->index };
+
 	for (size_t i = 0; i < STATEMENTS; i++)
 		sqlite3_finalize(d->ready[i]);
-	if (sound)
+	if (d->db && sound && busy_db_ready(d->busy, d->index) == 0)
 		end_run(d);
 	sqlite3_close(d->db);
-	if (d->file >= 0)
-		close(d->file);
-	if (d->wal >= 0)
-		close(d->wal);
-	*d = (struct database){ .file = -1, .wal = -1, .spool_fits = d->spool_fits };
+	for (size_t i = 0; i < COUNT_OF(files); i++)
+		if (files[i] >= 0)
+			close(files[i]);
+	database_init(d, d->busy, d->spool_fits);
 }
 
 static int own(struct database *d, uint64_t size)

@@ -11,6 +11,7 @@
 #include <sqlite3.h>
 
 #include "base/base.h"
+#include "base/busy_db.h"
 #include "base/path.h"
 #include "base/strange_db.h"
 #include "status/ledger.h"
@@ -63,6 +64,9 @@ struct database {
 	sqlite3 *db;
 	sqlite3_stmt *ready[STATEMENTS]; /* prepared when first used */
 	int file, wal; /* to allocate blocks with; closed after db, since closing drops SQLite's locks */
+	int index; /* of the WAL, as the two above */
+	struct busy_db *busy; /* whoever opens it gives one */
+	char holder[BUSY_DB_HOLDER + 32]; /* of a lock that the latest change waited for in vain, and on what; or "" */
 	uint64_t owned; /* bytes of the database that have blocks */
 	uint64_t wanted; /* while starved: what it should be */
 	uint64_t wal_wanted; /* and how many bytes more of the WAL */
@@ -75,10 +79,12 @@ struct database {
 	int starved; /* what allocating more, or writing, ended with; 0: there is room */
 };
 
+/* Not open. */
+void database_init(struct database *, struct busy_db *, bool (*spool_fits)(struct bytes, const struct ledger_amount *));
 /* Opens the database `name` of that folder. 0 or -errno: -EPROTO if a newer version wrote it, -EBADMSG if it is damaged
  * or not a database, and those of path_ours_open() if the file is not ours. To be closed in either case. */
 int database_open(struct database *, const struct path_folder *, const char *name, uint64_t max) MUST_CHECK;
-/* `sound`: nothing was found wrong, so the next open need not check. One that never opened is fine. */
+/* `sound`: nothing was found wrong, so the next open need not check. One that is not open is fine. */
 void database_close(struct database *, bool sound);
 
 /* For a database that others may have written: see base/strange_db.h. 0 or -errno. */
@@ -86,6 +92,8 @@ int database_guard(sqlite3 *) MUST_CHECK;
 int database_run(struct database *, const char *sql); /* 0 or -errno */
 int database_number(struct database *, const char *sql, uint64_t *ret) MUST_CHECK;
 /* Ready to be bound. NULL if it could not be prepared; binding accepts that, and the two below then fail. */
+/* Begins a transaction that writes. 0 or -errno: -EBUSY if others have held a lock for too long. */
+int database_begin(struct database *) MUST_CHECK;
 sqlite3_stmt *database_statement(struct database *, enum statement);
 int database_row(sqlite3_stmt *) MUST_CHECK; /* 1: a row; 0: no more; -errno */
 int database_finish(sqlite3_stmt *); /* runs it if it has not; 0 or -errno; ready again */
@@ -93,6 +101,8 @@ int database_finish(sqlite3_stmt *); /* runs it if it has not; 0 or -errno; read
 void database_reset(sqlite3_stmt *);
 /* Allocates blocks for the database as the transaction under way leaves it, and for the reserve. 0 or -ENOSPC. */
 int database_own(struct database *) MUST_CHECK;
+/* A change waited for a lock in vain: says who holds it. */
+void database_find_holder(struct database *);
 /* `bytes` found no room on disk: from now on each database_own() checks whether there is room. */
 void database_starve(struct database *, uint64_t bytes);
 

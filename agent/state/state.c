@@ -22,6 +22,7 @@
  */
 struct state {
 	struct lane *disk;
+	struct busy_db busy;
 	struct path_folder folder;
 	struct database database;
 	struct slots *slots;
@@ -42,6 +43,7 @@ struct state {
 	int lock;
 	bool corrupt; /* damage was seen, which the next start looks at */
 	int trouble; /* of the last commit; 0 or -errno */
+	char holder[BUSY_DB_HOLDER + 32]; /* of -EBUSY */
 	uint64_t failures;
 	void (*tell)(void *, const struct state *);
 	void (*disturbed)(void *, const struct state *, enum state_disturbance);
@@ -119,6 +121,8 @@ static int open_once(struct state *s)
 {
 	int failed = database_open(&s->database, &s->folder, database_name, s->usage.max);
 
+	if (failed == -EBUSY)
+		database_find_holder(&s->database);
 	if (!failed)
 		failed = read_numbers(s);
 	return failed == -ENOENT ? -EBADMSG : failed; /* a row that every database has is missing */
@@ -139,6 +143,8 @@ static int open_database(struct state *s, const char *path, char *why, size_t ro
 	if (failed == -EPROTO)
 		snprintf(why, room, "%s/%s was written by a newer oxpecker: run that one, or give another path", path,
 			database_name);
+	else if (failed == -EBUSY && s->database.holder[0])
+		snprintf(why, room, "cannot use %s/%s: %s", path, database_name, s->database.holder);
 	else
 		snprintf(why, room, "cannot use %s/%s: %s", path, database_name, path_why(failed));
 	return failed;
@@ -198,7 +204,7 @@ int state_open(const struct state_options *o, struct state **ret, char *why, siz
 
 	s->disk = o->disk;
 	s->usage.max = o->max;
-	s->database.spool_fits = o->fits;
+	database_init(&s->database, &s->busy, o->fits);
 	s->tell = o->trouble;
 	s->disturbed = o->disturbed;
 	s->tell_damaged = o->damaged;
@@ -270,6 +276,17 @@ void state_store_know(struct state *s, uint64_t id)
 uint64_t state_set_aside(const struct state *s)
 {
 	return s->set_aside;
+}
+
+const char *state_trouble_holder(const struct state *s)
+{
+	return s->trouble == -EBUSY ? s->holder : "";
+}
+
+void state_hurry(struct state *s)
+{
+	if (s)
+		busy_db_hurry(&s->busy);
 }
 
 int state_trouble(const struct state *s)
@@ -520,6 +537,8 @@ static void look_for_trouble(struct state *s)
 			continue;
 		s->failures++;
 		s->trouble = c->failed;
+		if (c->failed == -EBUSY)
+			snprintf(s->holder, sizeof s->holder, "%s", s->database.holder);
 	}
 	if (any)
 		know(s);

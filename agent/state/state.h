@@ -64,6 +64,10 @@ void state_store_know(struct state *, uint64_t id);
  * positions may still be saved, in blocks that are owned.
  */
 int state_trouble(const struct state *);
+/* Of -EBUSY: who holds a lock on what, as far as that is known, or "". */
+const char *state_trouble_holder(const struct state *);
+/* The process ends: what waits for a lock that others hold waits no more, and fails. NULL is fine. */
+void state_hurry(struct state *);
 /*
  * The file of the open state whose name does not lead to it any more, or "the folder"; "" if all do. The next start
  * would not find what is written. So nothing is spooled: such a change fails with -ESTALE. All else goes on, since the

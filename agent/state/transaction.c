@@ -66,7 +66,7 @@ static int finish(struct database *d, int failed)
 static int run_from(struct database *d, struct state_change *from, const struct state_change *until,
 	const struct transaction_numbers *numbers)
 {
-	int failed = database_run(d, "BEGIN IMMEDIATE");
+	int failed = database_begin(d);
 
 	for (struct state_change *c = from; c != until && !failed; c = c->next)
 		failed = run_change(d, c);
@@ -78,10 +78,12 @@ static int run_from(struct database *d, struct state_change *from, const struct 
 	return failed;
 }
 
-/* Runs all changes together. If that fails, runs each one alone. */
+/* Runs all changes together. If that fails, runs each one alone, but not to wait as often for a lock. */
 static void run_all(struct database *d, struct state_change *first, const struct transaction_numbers *numbers)
 {
-	if (run_from(d, first, NULL, numbers) == 0 || !first->next)
+	int failed = run_from(d, first, NULL, numbers);
+
+	if (failed == 0 || failed == -EBUSY || !first->next)
 		return;
 	for (struct state_change *c = first; c; c = c->next)
 		if (!c->refused)
@@ -102,15 +104,21 @@ static uint64_t bytes_in(const struct state_change *c)
 
 void transaction_run(struct database *d, struct state_change *first, const struct transaction_numbers *numbers)
 {
+	bool busy = false;
+
 	run_all(d, first, numbers);
 	for (const struct state_change *c = first; c; c = c->next)
 		if (!c->refused && c->failed == -ENOSPC)
 			database_starve(d, bytes_in(c));
+		else
+			busy = busy || (!c->refused && c->failed == -EBUSY);
+	if (busy)
+		database_find_holder(d);
 }
 
 int transaction_run_one(struct database *d, struct op *op)
 {
-	int failed = database_run(d, "BEGIN IMMEDIATE");
+	int failed = database_begin(d);
 
 	if (!failed)
 		failed = run(d, op);

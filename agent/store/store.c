@@ -1,12 +1,15 @@
 #include "store/store.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
+#include <unistd.h>
 
+#include "base/busy_db.h"
 #include "base/new_db.h"
 #include "base/path.h"
 #include "base/strange_db.h"
@@ -17,7 +20,6 @@ enum {
 	PATH_ROOM = PATH_MAX,
 	PAGE = 4096,
 	CACHE_KIB = 512,
-	BUSY_MS = 2000,
 	PRUNE_ROWS = 64, /* of one statement */
 	PRUNE_ROUNDS = 1000, /* of one transaction */
 	WAL_MAX = 4 << 20,
@@ -74,6 +76,8 @@ static const char *const oldest_sql[PUTS] = {
 
 struct store {
 	sqlite3 *db;
+	struct busy_db busy;
+	int index; /* of the WAL; closed after db, since closing drops SQLite's locks */
 	sqlite3_stmt *put[PUTS];
 	struct store_limits limits;
 	uint64_t wal_bytes; /* the share of the WAL */
@@ -153,7 +157,7 @@ static int settings(struct store *s)
 {
 	char sql[300];
 
-	sqlite3_busy_timeout(s->db, BUSY_MS);
+	busy_db_wait(&s->busy, s->db);
 	snprintf(sql, sizeof sql,
 		"PRAGMA synchronous=%s; PRAGMA page_size=%d; PRAGMA cache_size=-%d; PRAGMA auto_vacuum=INCREMENTAL;"
 		"PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=%llu; PRAGMA journal_size_limit=%llu;"
@@ -190,16 +194,27 @@ static int settle(struct store *s)
 	return new_db_sync(s->db);
 }
 
+static void open_index(struct store *s)
+{
+	if (s->index < 0)
+		s->index = path_ours_open(s->folder.fd, "store.db-shm", O_RDWR);
+}
+
 static int open_once(struct store *s)
 {
-	int failed = open_database(s);
+	int failed;
 
+	open_index(s);
+	failed = busy_db_ready(&s->busy, s->index);
+	if (!failed)
+		failed = open_database(s);
 	if (!failed)
 		failed = strange_db_guard(s->db, INT_MAX);
 	if (!failed)
 		failed = settings(s);
 	if (!failed)
 		failed = make_tables(s);
+	open_index(s);
 	if (!failed)
 		failed = learn_id(s);
 	if (!failed)
@@ -218,6 +233,9 @@ static void close_database(struct store *s)
 	}
 	sqlite3_close(s->db);
 	s->db = NULL;
+	if (s->index >= 0)
+		close(s->index);
+	s->index = -1;
 }
 
 static int begin_anew(struct store *s)
@@ -237,6 +255,7 @@ int store_open(const char *folder, const struct store_limits *limits, struct sto
 	struct store *s = oxp_new(sizeof *s);
 	int failed = path_folder_open(folder, false, &s->folder);
 
+	s->index = -1;
 	s->limits = *limits;
 	s->wal_bytes = limits->bytes / 4 < WAL_MAX ? limits->bytes / 4 : WAL_MAX;
 	if (!failed)
@@ -258,6 +277,12 @@ int store_open(const char *folder, const struct store_limits *limits, struct sto
 uint32_t store_id(const struct store *s)
 {
 	return s->id;
+}
+
+void store_hurry(struct store *s)
+{
+	if (s)
+		busy_db_hurry(&s->busy);
 }
 
 void store_close(struct store *s)
@@ -368,7 +393,10 @@ int store_begin(struct store *s)
 		return failed;
 	if (is_nameless(s))
 		return -ESTALE;
-	return run(s->db, "BEGIN IMMEDIATE");
+	failed = busy_db_ready(&s->busy, s->index);
+	if (!failed)
+		failed = run(s->db, "BEGIN IMMEDIATE");
+	return failed;
 }
 
 int store_end(struct store *s, struct wall_time now, bool commit)

@@ -25,6 +25,8 @@ struct store_limits {
 /* 0, or -errno with one sentence in `why`: -EPROTO if a newer version wrote it. */
 int store_open(const char *folder, const struct store_limits *, struct store **ret, char *why, size_t room) MUST_CHECK;
 void store_close(struct store *); /* NULL is fine */
+/* The process ends: what waits for a lock that others hold waits no more, and fails. From any thread; NULL is fine. */
+void store_hurry(struct store *);
 uint32_t store_id(const struct store *); /* born with the file, never 0 */
 
 /* Rows between begin and end are one transaction. Each returns 0 or -errno; end() also deletes rows that are too old or

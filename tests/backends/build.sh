@@ -7,8 +7,9 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 tests=$(dirname "$here")
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/oxpecker-tests
-names='pytest python_sdk go_sdk java_sdk metric_clients node bulk_clients old_tracers loggers prometheus prometheus_parsers'
-names="$names opensearch opensearch3 elasticsearch jaeger statsd_exporter databases bench"
+names='pytest python_sdk go_sdk java_sdk metric_clients node bulk_clients old_tracers loggers'
+names="$names prometheus prometheus_parsers opensearch opensearch3 elasticsearch jaeger statsd_exporter"
+names="$names databases bench"
 go_wanted=1.25.5
 
 usage() {
@@ -69,7 +70,7 @@ folder_of() {
 	python_sdk) echo "python_sdk-$(python_tag)-$(sum_of "$tests/hosts/python_sdk/requirements.txt")" ;;
 	go_sdk) echo "go_sdk-$(cd "$tests/hosts/go_sdk" && sum_of main.go go.mod go.sum)" ;;
 	java_sdk) echo "java_sdk-$(sum_of "$tests"/hosts/java_sdk/*)" ;;
-	metric_clients) echo "metric_clients-$(sum_of "$tests"/hosts/metric_clients/*.java "$tests"/hosts/metric_clients/pom.xml)" ;;
+	metric_clients) echo "metric_clients-$(cd "$tests/hosts/metric_clients" && sum_of Metrics.java pom.xml)" ;;
 	pytest) echo "pytest-$(python_tag)-$(sum_of "$tests/e2e/requirements.txt")" ;;
 	*) return 1 ;;
 	esac

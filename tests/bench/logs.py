@@ -16,7 +16,7 @@ import subprocess
 import tempfile
 import time
 
-from run import TESTS, Agent, Sink, aligned, memory_of, programs, say, spread, write_json
+from run import Agent, Sink, aligned, built, memory_of, programs, say, spread, write_json
 from lib.cpu import cpu_seconds
 from lib.process import Process
 from lib.wait import free_port, wait_until
@@ -225,12 +225,6 @@ def gone_idle(process):
     return condition
 
 
-def otelcol():
-    script = os.path.join(TESTS, "backends", "build.sh")
-    made = subprocess.run(["sh", script, "--path", "otelcol"], capture_output=True, text=True, check=False)
-    return made.stdout.strip() + "/otelcol" if made.returncode == 0 else None
-
-
 def measure(bench):
     runners = {"ours": bench.ours}
     if bench.options.otelcol:
@@ -278,7 +272,8 @@ def table(result):
 def main():
     parser = argparse.ArgumentParser(description="Measures the log line beside others; prints a table and JSON.")
     parser.add_argument("oxpecker", type=os.path.abspath, help="the Release build of the agent")
-    parser.add_argument("--otelcol", default=otelcol(), help="a Collector; `tests/backends/build.sh otelcol` makes one")
+    parser.add_argument("--otelcol", default=built("otelcol", "otelcol"),
+                        help="a Collector; `tests/backends/build.sh otelcol` makes one")
     parser.add_argument("--peer", action="append", default=[], metavar="NAME=COMMAND",
                         help="another agent; {logs} is the folder, {port} takes _bulk, {folder} is for its files")
     parser.add_argument("--repeat", type=int, default=3)

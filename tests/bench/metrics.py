@@ -28,8 +28,8 @@ import threading
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from logs import figure, gone_idle, otelcol  # noqa: E402
-from run import Agent, aligned, memory_of, programs, say, spread, write_json  # noqa: E402
+from logs import figure, gone_idle  # noqa: E402
+from run import Agent, aligned, built, memory_of, programs, say, spread, write_json  # noqa: E402
 
 from lib.cpu import cpu_seconds  # noqa: E402
 from lib.process import Process  # noqa: E402
@@ -327,20 +327,14 @@ def table(result):
     return "\n\n".join(tables)
 
 
-def found(name, path):
-    """A program of the tests' backends, if it has been built."""
-    script = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "backends", "build.sh")
-    made = subprocess.run(["sh", script, "--path", name], capture_output=True, text=True, check=False)
-    return f"{made.stdout.strip()}/{path}" if made.returncode == 0 else None
-
-
 def main():
     parser = argparse.ArgumentParser(description="Measures metrics beside others; prints a table and JSON.")
     parser.add_argument("oxpecker", type=os.path.abspath, help="the Release build of the agent")
     parser.add_argument("--before", type=os.path.abspath, help="another build of it")
-    parser.add_argument("--otelcol", default=otelcol(), help="a Collector; `tests/backends/build.sh otelcol` makes one")
-    parser.add_argument("--prometheus", default=found("prometheus", "usr/bin/prometheus"))
-    parser.add_argument("--statsd-exporter", default=found("statsd_exporter", "statsd_exporter"))
+    parser.add_argument("--otelcol", default=built("otelcol", "otelcol"),
+                        help="a Collector; `tests/backends/build.sh otelcol` makes one")
+    parser.add_argument("--prometheus", default=built("prometheus", "usr/bin/prometheus"))
+    parser.add_argument("--statsd-exporter", default=built("statsd_exporter", "statsd_exporter"))
     parser.add_argument("--series", type=lambda text: [int(word) for word in text.split(",")],
                         default=[1_000, 10_000, 100_000, 1_000_000], help="thousands; default 1000,10000,100000,1000000")
     parser.add_argument("--peers-most", type=int, default=10_000, help="peers are not measured beyond that many series")

@@ -53,6 +53,13 @@ def programs():
     return subprocess.run(["sh", script, "bench"], capture_output=True, text=True, check=True).stdout.strip()
 
 
+def built(name, path):
+    """A program of the tests' backends, if it has been built."""
+    script = os.path.join(TESTS, "backends", "build.sh")
+    made = subprocess.run(["sh", script, "--path", name], capture_output=True, text=True, check=False)
+    return f"{made.stdout.strip()}/{path}" if made.returncode == 0 else None
+
+
 class Sink:
     """Counts what comes; one port takes bulks, the other OTLP."""
 

@@ -25,8 +25,8 @@ from typing import NamedTuple
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from logs import figure, gone_idle, otelcol  # noqa: E402
-from run import (SPAN_STEPS, Agent, Bench, aligned, memory_of, quantile, say, spread, traces_config,  # noqa: E402
+from logs import figure, gone_idle  # noqa: E402
+from run import (SPAN_STEPS, Agent, Bench, aligned, built, memory_of, quantile, say, spread, traces_config,  # noqa: E402
                  write_json)
 
 from lib.cpu import cpu_seconds  # noqa: E402
@@ -228,7 +228,8 @@ def main():
     parser = argparse.ArgumentParser(description="Measures spans beside others; prints a table and JSON.")
     parser.add_argument("oxpecker", type=os.path.abspath, help="the Release build of the agent")
     parser.add_argument("--before", type=os.path.abspath, help="another build of it")
-    parser.add_argument("--otelcol", default=otelcol(), help="a Collector; `tests/backends/build.sh otelcol` makes one")
+    parser.add_argument("--otelcol", default=built("otelcol", "otelcol"),
+                        help="a Collector; `tests/backends/build.sh otelcol` makes one")
     parser.add_argument("--peer", action="append", default=[], metavar="NAME=COMMAND", help="another agent: see above")
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--spans", type=int, default=300_000)

@@ -31,7 +31,7 @@ def prom_client():
 
 @pytest.fixture
 def client(tmp_path):
-    """Starts one; the numbers that it prints, the port of its page first. It ends with the test, and so do its children."""
+    """Starts one; the numbers that it prints, the port of its page first. It ends with the test, as do its children."""
     started = []
 
     def start(argv, env):
@@ -67,15 +67,16 @@ def scraped(oxpecker, port, protocol):
         "type": "scrape", "target": f"127.0.0.1:{port}", "timeout": "60s", "scrape_protocols": [protocol]}}}})
 
 
-@pytest.mark.parametrize("protocol, kind", [("PrometheusText0.0.4", parsers.TEXT), ("PrometheusProto", parsers.PROTOBUF),
-                                            ("OpenMetricsText1.0.0", parsers.OPENMETRICS)])
+@pytest.mark.parametrize("protocol, kind", [
+    ("PrometheusText0.0.4", parsers.TEXT), ("PrometheusProto", parsers.PROTOBUF),
+    ("OpenMetricsText1.0.0", parsers.OPENMETRICS)])
 def test_client_java_and_micrometer(oxpecker, client, protocol, kind):
     port, = client(*java())
     agent = scraped(oxpecker, port, protocol)
     shown, wanted = ours(agent, kind), read(kind, f"http://127.0.0.1:{port}/metrics")
     assert shown.samples == wanted.samples
     assert {name: shown.types[name] for name in wanted.types} == wanted.types
-    helps = {name: text for name, text in wanted.help.items() if text.strip()}  # Micrometer's is a blank if there is none
+    helps = {name: text for name, text in wanted.help.items() if text.strip()}  # Micrometer's may be a blank
     assert {name: shown.help[name] for name in helps} == helps and len(helps) >= 1
     assert shown.exemplars == wanted.exemplars and shown.created == wanted.created
     assert bool(shown.exemplars) == (kind != parsers.TEXT)
@@ -95,7 +96,7 @@ def test_exemplars_of_prom_client(oxpecker, client):
 
 
 def test_multiprocess_mode_beside_workers_that_push(oxpecker, client, tmp_path):
-    """The same sums, before and after one is killed. Its gauge goes at once; in that mode a hook of the server's does it."""
+    """The same sums, before and after one is killed. Its gauge goes at once; in that mode a hook has to do it."""
     path, files = f"{tmp_path}/push.sock", tmp_path / "files"
     files.mkdir()
     shutil.copy(os.path.join(CLIENTS, "python.py"), tmp_path / "oxpecker_push.py")

@@ -85,6 +85,15 @@ def test_sums_are_of_the_state(tmp_path):
     assert check(tmp_path, {"collect": tails(tmp_path / "*" / "*.sum")}, metrics=metrics).returncode == 0
 
 
+def test_pages_are_of_the_state(tmp_path):
+    metrics = {"collect": {"push": {"http": "127.0.0.1:0"}}}
+    path = tmp_path / "state" / "metrics.collect.push.pages"
+    refused(tmp_path, {"export": {"file": str(path)}}, "logs.export.file", path, "state", metrics=metrics)
+    refused(tmp_path, {"collect": tails(tmp_path / "*" / "*.pages")}, "logs.collect.tail", path, "exclude",
+            metrics=metrics)
+    assert check(tmp_path, {"collect": tails(tmp_path / "*" / "*.page")}, metrics=metrics).returncode == 0
+
+
 @pytest.mark.parametrize("device", ["/dev/zero", "/dev/random", "block"])
 def test_a_device_that_keeps_nothing_is_no_file(tmp_path, device):
     if device == "block":
@@ -161,10 +170,11 @@ def test_its_own_log_is_known_by_its_inode(oxpecker, fault_server, tmp_path):
     assert_refused(agent, "seen.log")
 
 
-@pytest.mark.parametrize("name", ["state.db-wal", "metrics.collect.statsd.sums", "a.sums.corrupt-1"])
+@pytest.mark.parametrize("name", ["state.db-wal", "metrics.collect.statsd.sums", "a.sums.corrupt-1",
+                                  "metrics.collect.push.pages"])
 def test_its_own_state_is_known_by_its_folder(oxpecker, tmp_path, name):
     (tmp_path / "state").mkdir()
-    if "sums" in name:
+    if "sums" in name or "pages" in name:
         (tmp_path / "state" / name).write_text("of an earlier run\n")
     os.symlink(tmp_path / "state", tmp_path / "link")
     os.symlink(name, tmp_path / "state" / "seen.log")

@@ -250,3 +250,19 @@ def test_names_that_clash_when_they_are_escaped_are_told(shown):
     assert lost == {"underscores": 6, "dots": 0, "values": 0, "allow-utf-8": 0}
     said = [line for line in shown.agent.err().splitlines() if "where names are escaped" in line]
     assert len(said) == 1 and "6 samples are not shown where names are escaped with underscores" in said[0], said
+
+
+def test_what_clashes_in_one_format_is_told_once(shown):
+    """In OpenMetrics a counter is called by its stem, which another has then. Readers of two formats take turns."""
+    kinds = [kind for kind in parsers.ALL if kind.endswith("underscores")]
+    page = text('# TYPE "a.b_total" counter', '{"a.b_total"} 1', '{"a~b"} 2')
+    for _ in range(3):
+        counts = {len([key for key in of_the_target(parsers.read(*served)) if key[0].startswith("a_b")])
+                  for served in shown(page, kinds)}
+        assert counts == {1, 2}
+    said = [line for line in shown.agent.err().splitlines() if "where names are escaped" in line]
+    assert len(said) == 1 and "not shown" in said[0], said
+    for _ in range(2):
+        shown(text('{"a~b"} 2'), kinds)
+    said = [line for line in shown.agent.err().splitlines() if "where names are escaped" in line]
+    assert len(said) == 2 and "shown again" in said[1], said

@@ -1,5 +1,5 @@
-"""Probes are answered within a second while all three pipelines run and everything else hangs: names, backends, the disk,
-databases; and while there are no descriptors left."""
+"""Probes are answered within a second while all three pipelines run and everything else hangs: names, backends, the
+disk, databases; and while there are no descriptors left."""
 
 import contextlib
 import socket

@@ -1,6 +1,7 @@
 """What was broken once: bad moments of the end, of the disk and of those who talk to us."""
 
 import contextlib
+import fcntl
 import gzip
 import json
 import os
@@ -8,13 +9,16 @@ import signal
 import socket
 import sqlite3
 import struct
+import subprocess
 import threading
+import time
 
 import pytest
 import requests
 
 from lib import fault
 from lib.agent import HURRIED, binary
+from lib.cpu import Waits
 from lib.lines import Writer
 from lib.wait import free_port, wait_until
 from test_logs import config as log_config
@@ -354,6 +358,45 @@ def test_the_index_of_a_database_that_is_cut_ends_nobody(oxpecker, fault_server,
                      and {number for _, number in shipped(server)} == set(writer.lines))
     assert len(shipped(server)) == len(writer.lines), "each line has one id"
     assert not [name for name in os.listdir(f"{agent.folder}/state") if name.startswith("state.db.corrupt")]
+
+
+# Bytes that SQLite locks, of the file of that ending.
+LOCKS = {"writers": ("-shm", 120, 1), "everybody": ("-shm", 120, 8), "the database": ("", 0x40000000, 512)}
+
+
+@pytest.mark.parametrize("what", LOCKS)
+def test_a_lock_of_a_stranger_does_not_hold_up_the_end(oxpecker, fault_server, tmp_path, what):
+    """Whoever may open the files can lock them, for good. It is told who does, as far as it hinders."""
+    ending, at, size = LOCKS[what]
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    agent = oxpecker({**log_config(tmp_path / "app.log", server.url), "exit": {"within": "2s"},
+                      "traces": {"batch": {"age": "20ms"}}})
+    writer.write(50)
+    agent.wait_until(lambda: agent.booked("delivered", signal="logs") == len(writer.lines))
+    with contextlib.ExitStack() as files:
+        for name in ("state.db", "store.db"):
+            wait_until(lambda: os.path.exists(state_file(agent, name + "-shm")), 60, name)  # noqa: B023
+            file = files.enter_context(open(state_file(agent, name + ending), "r+b"))
+            for byte in range(at, at + size):
+                with contextlib.suppress(OSError):  # readers have one
+                    fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, byte)
+        writer.write(50)
+        if what != "the database":
+            agent.wait_until(lambda: f"process {os.getpid()} (" in agent.status()["state"]["error"], 60, "it is told")
+            assert "holds a lock on state.db-shm" in agent.err()
+        waits, waited, began = Waits(agent.pid), 0, time.monotonic()
+        agent.process.signal(signal.SIGTERM)
+        while agent.process.alive() and time.monotonic() - began < 60:
+            with contextlib.suppress(subprocess.TimeoutExpired, OSError):
+                waited = waits.seconds()
+                agent.process.child.wait(0.1)
+        assert time.monotonic() - began - waited < 7
+    agent.expected_exit = {0, 1}
+    agent.stop()
+    agent.start()
+    agent.wait_until(lambda: agent.booked("held", signal="logs") == 0
+                     and {number for _, number in shipped(server)} == set(writer.lines))
+    assert len(shipped(server)) == len(writer.lines), "each line has one id"
 
 
 def test_an_embedded_store_that_was_cut_is_told_of(oxpecker, tmp_path):

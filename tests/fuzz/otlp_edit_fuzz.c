@@ -40,6 +40,7 @@ struct edits {
 	size_t slice; /* bytes shown between two pauses */
 	struct otlp_redact redact;
 	struct packed out;
+	bool works; /* what was announced */
 };
 
 static void need(bool holds, const char *what)
@@ -364,6 +365,7 @@ static char *grow(void *context, size_t size, size_t *ret_room)
 	uint8_t *grown = realloc(x->out.data, size);
 
 	need(grown, "out of memory");
+	need(!x->works, "room is asked for elsewhere");
 	x->out = (struct packed){ grown, size };
 	*ret_room = size;
 	return (char *)grown;
@@ -380,8 +382,10 @@ static void run(struct edits *x, struct otlp_edit *e, struct bytes body)
 		size_t bytes = x->slice;
 		more = otlp_edit_go_on(e, &bytes);
 		need(e->frame < 0 || bytes == 0 || more == OTLP_EDIT_LONG, "it stopped too early");
-		if (more == OTLP_EDIT_LONG)
-			otlp_edit_see(e);
+		x->works = more == OTLP_EDIT_LONG;
+		if (x->works)
+			otlp_edit_work(e);
+		x->works = false;
 	}
 	need(more == 0, "it cannot be edited");
 }

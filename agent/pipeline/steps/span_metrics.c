@@ -49,8 +49,9 @@ struct step {
 	bool reading; /* within a request: */
 	struct otlp_spans at;
 	const char *resource; /* whose values these are */
-	bool candidate; /* the span at hand can be an exemplar: */
-	struct bytes trace_id, span_id;
+	struct span_counted span; /* the one at hand, and when it came; what it points to lasts until passed() */
+	struct mono_time now;
+	struct bytes trace_id, span_id; /* of it */
 };
 
 /* Belongs to a batch. */
@@ -214,15 +215,6 @@ static void set_value(struct step *s, size_t i, struct bytes value)
 	s->values[i] = text_of(value, s->numbers[i]);
 }
 
-static void count_span(struct step *s, struct span_counted *c, struct mono_time now)
-{
-	if (UNLIKELY(!s->tally))
-		s->tally = span_tally_new(s->table);
-	c->service = s->service;
-	c->dimensions = s->values;
-	s->candidate = span_tally_add(s->tally, c, now);
-}
-
 static uint64_t duration_of(uint64_t start_ns, uint64_t end_ns)
 {
 	return end_ns > start_ns ? end_ns - start_ns : 0;
@@ -241,7 +233,8 @@ static void view_values(struct step *s, const struct otlp_view *v)
 	}
 }
 
-/* A resource that stands twice is shown twice; spans are shown with the last. */
+/* A resource that stands twice is shown twice; spans are shown with the last. A lane may show them: it must not touch
+ * the table, which belongs to the loop. */
 static enum step_answer apply(struct step *s, struct record *record)
 {
 	const struct otlp_view *v = record->view;
@@ -250,12 +243,12 @@ static enum step_answer apply(struct step *s, struct record *record)
 		s->service = otlp_view_attribute(v, "service.name");
 		view_values(s, v);
 	} else if (v->level == OTLP_SPAN) {
-		struct span_counted c = { .name = otlp_view_text(v, OTLP_SPAN_NAME),
+		s->span = (struct span_counted){ .name = otlp_view_text(v, OTLP_SPAN_NAME),
 			.kind = v->kind,
 			.status = v->status,
 			.duration_ns = duration_of(v->start_ns, v->end_ns) };
 		view_values(s, v);
-		count_span(s, &c, record->now);
+		s->now = record->now;
 		s->trace_id = v->trace_id;
 		s->span_id = v->span_id;
 	}
@@ -264,9 +257,12 @@ static enum step_answer apply(struct step *s, struct record *record)
 
 static void passed(struct step *s, bool stays)
 {
-	if (stays && s->candidate)
+	if (UNLIKELY(!s->tally))
+		s->tally = span_tally_new(s->table);
+	s->span.service = s->service;
+	s->span.dimensions = s->values;
+	if (span_tally_add(s->tally, &s->span, s->now) && stays)
 		span_tally_exemplar(s->tally, s->trace_id, s->span_id);
-	s->candidate = false;
 }
 
 /* Alone: a cursor. */
@@ -284,17 +280,16 @@ static void read_resource(struct step *s, struct bytes resource)
 
 static void read_span(struct step *s, const struct otlp_span *span, struct mono_time now)
 {
-	struct span_counted c = { .name = span->name,
+	s->span = (struct span_counted){ .name = span->name,
 		.kind = span->kind,
 		.status = span->status,
 		.duration_ns = duration_of(span->start_ns, span->end_ns) };
-
 	if (span->resource.data != s->resource)
 		read_resource(s, span->resource);
 	for (size_t i = 0; i < s->count; i++)
 		if (s->dimensions[i].level == OTLP_SPAN)
 			set_value(s, i, otlp_span_attribute(span->span, s->dimensions[i].key));
-	count_span(s, &c, now);
+	s->now = now;
 	s->trace_id = span->trace_id;
 	s->span_id = span->span_id;
 	passed(s, true);
@@ -341,7 +336,7 @@ static struct batch_note *give_note(struct step *s)
 static void ended(struct step *s, bool taken)
 {
 	(void)taken;
-	s->reading = s->candidate = false;
+	s->reading = false;
 	if (!s->tally)
 		return;
 	span_tally_close(s->tally);

@@ -1,5 +1,5 @@
 """Three workers of a server that forks, counted twice: in the files of prometheus_client's multiprocess mode
-(PROMETHEUS_MULTIPROC_DIR), which this process shows, and pushed to PUSH_TO. Prints its port and the ids of the workers."""
+(PROMETHEUS_MULTIPROC_DIR), which this process shows, and pushed to PUSH_TO. Prints its port and their process ids."""
 
 import os
 import signal

@@ -10,7 +10,8 @@ const jobs = new prom.Counter({
   name: 'jobs', help: 'Jobs', labelNames: ['kind'], registers: [register], enableExemplars: true,
 });
 const took = new prom.Histogram({
-  name: 'took_seconds', help: 'Time', labelNames: ['path'], buckets: [0.1, 1], registers: [register], enableExemplars: true,
+  name: 'took_seconds', help: 'Time', labelNames: ['path'], buckets: [0.1, 1], registers: [register],
+  enableExemplars: true,
 });
 
 jobs.inc({ labels: { kind: 'a "\\\n' }, value: 3, exemplarLabels });

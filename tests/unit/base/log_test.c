@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -69,12 +70,22 @@ static void test_outside_text_is_defused(void **state)
 		{ "a\n" WHEN " error agent: forged", "a " WHEN " error agent: forged",
 			"a\\n" WHEN " error agent: forged" },
 		{ "\033]0;title\007", " ]0;title ", "\\u001b]0;title\\u0007" },
-		{ "\xc2\x9b" "2J", "  2J", "  2J" }, /* the same as two bytes of UTF-8 */
-		{ "\x9b" "2J", "?2J", "\xef\xbf\xbd" "2J" }, /* or of no UTF-8 */
+		{ "\xc2\x9b"
+		  "2J",
+			"  2J", "  2J" }, /* the same as two bytes of UTF-8 */
+		{ "\x9b"
+		  "2J",
+			"?2J",
+			"\xef\xbf\xbd"
+			"2J" }, /* or of no UTF-8 */
 		{ "\x7f\x7f", "  ", "  " },
-		{ "\xe2\x80\xae" "gpj.exe", "   gpj.exe", "   gpj.exe" }, /* U+202E turns what follows */
+		{ "\xe2\x80\xae"
+		  "gpj.exe",
+			"   gpj.exe", "   gpj.exe" }, /* U+202E turns what follows */
 		{ "\xe2\x81\xa6x\xe2\x80\xa8y", "   x   y", "   x   y" },
-		{ "\xef\xbb\xbf" "\xe2\x80\x8b.", "      .", "      ." },
+		{ "\xef\xbb\xbf"
+		  "\xe2\x80\x8b.",
+			"      .", "      ." },
 		{ "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x90\xa6",
 			"gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x90\xa6",
 			"gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x90\xa6" },
@@ -155,7 +166,7 @@ static void test_who_repeats_is_held_back(void **state)
 	say(l, "tail", 1000, 1010);
 	assert_int_equal(written_since(l), 2);
 	assert_non_null(strstr(l->text, " warn  tail: 980 more messages like this were held back; the last: cut "
-		"down: 999\n"));
+					"down: 999\n"));
 	assert_non_null(strstr(l->text, "cut down: 1000\n"));
 	l->clock.ns += DURATION_S(LOG_EVERY_S).ns;
 	log_tell_held(&l->log, false);
@@ -328,12 +339,37 @@ static void test_wall_time_as_text(void **state)
 		{ 1795409106123999999, "2026-11-23T04:45:06.123Z" },
 		{ 1709164800001000000, "2024-02-29T00:00:00.001Z" },
 		{ INT64_MAX, "2262-04-11T23:47:16.854Z" },
+		{ -1, "1969-12-31T23:59:59.999Z" },
+		{ -86400000000000, "1969-12-31T00:00:00.000Z" },
 	};
 	char to[WALL_TEXT_SIZE];
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		assert_int_equal(wall_format((struct wall_time){ rows[i].ns }, to), strlen(rows[i].text));
+		assert_string_equal(to, rows[i].text);
+	}
+}
+
+/* Whatever it is set to. */
+static void test_a_clock_beyond_what_fits_stands(void **state)
+{
+	static const struct {
+		struct timespec is;
+		const char *text;
+	} rows[] = {
+		{ { 1795409106, 123999999 }, "2026-11-23T04:45:06.123Z" },
+		{ { -1, 999000000 }, "1970-01-01T00:00:00.000Z" },
+		{ { INT64_MAX / 1000000000, 0 }, "2252-04-13T23:47:16.000Z" },
+		{ { INT64_C(253402300799), 999999999 }, "2252-04-13T23:47:16.000Z" },
+		{ { INT64_MAX, 0 }, "2252-04-13T23:47:16.000Z" },
+		{ { INT64_MIN, 0 }, "1970-01-01T00:00:00.000Z" },
+	};
+	char to[WALL_TEXT_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		(void)wall_format(wall_of_system(&rows[i].is), to);
 		assert_string_equal(to, rows[i].text);
 	}
 }
@@ -409,6 +445,7 @@ int main(void)
 		cmocka_unit_test(test_a_log_that_nobody_reads_holds_nothing_up),
 		cmocka_unit_test(test_a_line_that_was_cut_ends_before_the_next),
 		cmocka_unit_test(test_wall_time_as_text),
+		cmocka_unit_test(test_a_clock_beyond_what_fits_stands),
 		cmocka_unit_test(test_the_system_clock_goes_on),
 		cmocka_unit_test(test_a_seed_says_all),
 		cmocka_unit_test(test_random_below),

@@ -7,7 +7,14 @@
 #include "unit/http/raw.h"
 #include "unit/proto/otlp_builder.h"
 
-enum { MEMORY = 64 << 20, BODY_MAX = 32 << 20, SLICE_BYTES = 96 << 10, SLICE_RESOURCES = 12 };
+enum {
+	MEMORY = 64 << 20,
+	BODY_MAX = 32 << 20,
+	SLICE_BYTES = 96 << 10,
+	SLICE_RESOURCES = 12,
+	SLICE_FIELDS = 20000,
+	UNKNOWN = 128, /* bytes of a field, unless they are tiny */
+};
 
 struct fixture {
 	struct world world;
@@ -40,34 +47,58 @@ static void end(struct fixture *f)
 	buffer_done(&f->body);
 }
 
-/* Fields that nobody knows, of two bytes each. */
-static void put_unknown(struct buffer *b, size_t size)
+/* Fields that nobody knows, of two bytes each: number 15, a varint. */
+static void put_tiny(struct buffer *b, size_t size)
 {
 	for (size_t i = 0; i < size; i += 2)
-		put_raw(b, "\x78\x01", 2); /* number 15, a varint */
+		put_raw(b, "\x78\x01", 2);
+}
+
+static void put_unknown(struct buffer *b, size_t size)
+{
+	static const char text[UNKNOWN];
+
+	for (size_t i = 0; i + sizeof text <= size; i += sizeof text)
+		put_bytes(b, 15, text, sizeof text);
+	put_tiny(b, size % sizeof text);
+}
+
+/* The messages of a request, from its outside. */
+enum place { AROUND_REQUEST, AROUND_SCOPES, AROUND_METRICS, AROUND_DATA, AROUND_POINTS, PLACES };
+
+struct shape {
+	size_t resources, points, point_unknown, scope_unknown, resource_unknown;
+	bool tiny; /* what is unknown */
+	size_t around[PLACES]; /* bytes of tiny fields at that place */
+};
+
+static void put_in(struct buffer *b, const struct shape *s, size_t size)
+{
+	if (s->tiny)
+		put_tiny(b, size);
+	else
+		put_unknown(b, size);
 }
 
 /* Of a gauge: one metric. */
-static void put_points(struct buffer *b, size_t points, size_t unknown)
+static void put_points(struct buffer *b, const struct shape *s)
 {
 	size_t metric = b->size, data;
 
 	put_text(b, 1, "m");
+	put_tiny(b, s->around[AROUND_DATA]);
 	data = b->size;
-	for (size_t i = 0; i < points; i++) {
+	for (size_t i = 0; i < s->points; i++) {
 		size_t point = b->size;
 		put_attribute_int(b, 7, "i", (int64_t)i);
 		put_fixed64(b, 4, 0);
-		put_unknown(b, unknown);
+		put_in(b, s, s->point_unknown);
 		put_wrap(b, point, 1);
 	}
+	put_tiny(b, s->around[AROUND_POINTS]);
 	put_wrap(b, data, 5);
 	put_wrap(b, metric, 2);
 }
-
-struct shape {
-	size_t resources, points, point_unknown, scope_unknown, resource_unknown;
-};
 
 static void put_request(struct buffer *b, const struct shape *s)
 {
@@ -75,17 +106,20 @@ static void put_request(struct buffer *b, const struct shape *s)
 		size_t all = b->size, part = b->size, scope;
 		put_attribute_int(b, 1, "made.of", (int64_t)i);
 		put_attribute(b, 1, "service.name", (char[]){ 'a', (char)('a' + i / 26), (char)('a' + i % 26), 0 });
-		put_unknown(b, s->resource_unknown);
+		put_in(b, s, s->resource_unknown);
 		put_wrap(b, part, 1);
 		part = b->size;
 		scope = b->size;
 		put_text(b, 1, "scope");
-		put_unknown(b, s->scope_unknown);
+		put_in(b, s, s->scope_unknown);
 		put_wrap(b, scope, 1);
-		put_points(b, s->points, s->point_unknown);
+		put_points(b, s);
+		put_tiny(b, s->around[AROUND_METRICS]);
 		put_wrap(b, part, 2);
+		put_tiny(b, s->around[AROUND_SCOPES]);
 		put_wrap(b, all, 1);
 	}
+	put_tiny(b, s->around[AROUND_REQUEST]);
 }
 
 /* Applies it; how many callbacks that takes. */
@@ -93,6 +127,7 @@ static size_t callbacks(struct fixture *f, const struct shape *shape, struct otl
 {
 	size_t count = 1;
 
+	buffer_clear(&f->body);
 	put_request(&f->body, shape);
 	*r = (struct otlp_request){ .base = { .door = &f->door.door,
 					    .body = { .data = f->body.data, .size = f->body.size } } };
@@ -119,6 +154,24 @@ static void a_slice_is_bounded_in_bytes(void **state)
 		begin(&f);
 		assert_true(callbacks(&f, s, &r) >= bytes / SLICE_BYTES);
 		assert_int_equal(r.metrics.taken, s->resources * s->points);
+		end(&f);
+	}
+}
+
+/* Millions of fields that nobody knows, wherever they are. */
+static void a_slice_is_bounded_in_fields(void **state)
+{
+	enum { TINY = 1 << 20 };
+
+	(void)state;
+	for (int i = 0; i < PLACES; i++) {
+		struct shape shape = { .resources = 1, .points = 1 };
+		struct otlp_request r;
+		struct fixture f;
+		begin(&f);
+		shape.around[i] = TINY;
+		assert_true(callbacks(&f, &shape, &r) >= TINY / 2 / SLICE_FIELDS);
+		assert_int_equal(r.metrics.taken, 1);
 		end(&f);
 	}
 }
@@ -151,11 +204,12 @@ static void what_is_usual_goes_as_fast_as_before(void **state)
 	end(&f);
 }
 
-/* Nobody could read it in a slice. */
+/* Nobody could read it in a slice, be it for its bytes or its fields. */
 static void what_is_too_large_to_read_is_refused_alone(void **state)
 {
 	static const struct shape shapes[] = { { 1, 2, 300 << 10, 0, 0 }, { 1, 2, 0, 300 << 10, 0 },
-		{ 1, 2, 0, 0, 300 << 10 } };
+		{ 1, 2, 0, 0, 300 << 10 }, { 1, 2, 20 << 10, 0, 0, .tiny = true },
+		{ 1, 2, 0, 20 << 10, 0, .tiny = true }, { 1, 2, 0, 0, 20 << 10, .tiny = true } };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(shapes); i++) {
@@ -170,12 +224,65 @@ static void what_is_too_large_to_read_is_refused_alone(void **state)
 	}
 }
 
+/* Fields count where a reader passes them, and only there. */
+static void put_deep(struct buffer *b, unsigned where, size_t tiny)
+{
+	size_t point = b->size, pair, any;
+
+	put_fixed64(b, 4, 0);
+	if (where == 0)
+		put_tiny(b, tiny);
+	pair = b->size;
+	put_text(b, 1, "key");
+	if (where == 1)
+		put_tiny(b, tiny);
+	any = b->size;
+	put_text(b, 1, "value");
+	if (where == 2)
+		put_tiny(b, tiny);
+	put_wrap(b, any, 2);
+	put_wrap(b, pair, 7);
+	pair = b->size;
+	if (where == 3)
+		put_tiny(b, tiny);
+	put_wrap(b, pair, 5); /* an exemplar */
+	pair = b->size;
+	put_tiny(b, where == 4 ? tiny : 0);
+	put_wrap(b, pair, 14); /* nobody knows it */
+	put_wrap(b, point, 1);
+}
+
+static void fields_count_where_they_are_passed(void **state)
+{
+	(void)state;
+	for (unsigned where = 0; where <= 4; where++)
+		for (int more = 0; more < 2; more++) {
+			size_t all, part, data, steps = SIZE_MAX;
+			struct otlp_points p;
+			struct buffer b;
+			buffer_init(&b, BODY_MAX);
+			all = part = b.size;
+			data = b.size;
+			put_deep(&b, where, more ? 2 * OTLP_POINT_FIELDS_MAX : 2 * OTLP_POINT_FIELDS_MAX - 32);
+			put_wrap(&b, data, 5);
+			put_wrap(&b, data, 2);
+			put_wrap(&b, part, 2);
+			put_wrap(&b, all, 1);
+			otlp_points_init(&p, buffer_bytes(&b));
+			assert_int_equal(otlp_points_next(&p, &steps), OTLP_POINTS_POINT);
+			assert_int_equal(otlp_point_is_large(&p.point), more && where < 4);
+			buffer_done(&b);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_slice_is_bounded_in_bytes),
 		cmocka_unit_test(a_slice_is_bounded_in_resources),
 		cmocka_unit_test(what_is_usual_goes_as_fast_as_before),
+		cmocka_unit_test(a_slice_is_bounded_in_fields),
+		cmocka_unit_test(fields_count_where_they_are_passed),
 		cmocka_unit_test(what_is_too_large_to_read_is_refused_alone),
 	};
 

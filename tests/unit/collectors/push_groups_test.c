@@ -1,6 +1,6 @@
 /*
  * Groups of the Pushgateway's API, against a plain model: after any row of pushes, deletions and silences each group
- * has, of each family, what was pushed last.
+ * has, of each family, what was pushed last; also if the agent was killed in between, or in the middle of a write.
  */
 #include "collectors/push_groups.h"
 
@@ -10,6 +10,8 @@
 #include "series/write.h"
 #include "unit/fake_host.h"
 #include "unit/http/raw.h"
+#include "unit/scratch.h"
+#include "unit/series/knife.h"
 
 enum { MEMORY = 8 << 20, GROUPS = 3, FAMILIES = 4, LABELS = 2, MOVES = 3000, PAGE = 1 << 20, TTL_S = 60 };
 
@@ -18,27 +20,73 @@ struct fixture {
 	struct host host;
 	struct push_groups groups;
 	struct buffer page;
+	struct push_options options;
+	struct scratch *scratch; /* NULL: nothing is saved */
+	struct push_file file;
 };
 
-static void begin(struct fixture *f, struct duration ttl, size_t groups_max)
+static struct wall_time wall_ahead(const struct clock *c)
 {
-	*f = (struct fixture){ 0 };
-	world_init(&f->world);
+	return (struct wall_time){ clock_system.wall(c).ns + ((const struct world *)c)->ahead };
+}
+
+static void begin_run(struct fixture *f)
+{
+	static const struct push_visit no_workers = { .owner = NULL };
+	struct push_visit visit;
+
 	fake_host_init(&f->host, f->world.loop, NULL, MEMORY);
 	f->host.series = series_new(&series_limits_default, 1);
 	assert_non_null(f->host.series);
-	assert_int_equal(push_groups_init(&f->groups, &f->host, &(struct push_options){ ttl, groups_max, NULL }), 0);
-	buffer_init(&f->page, PAGE);
+	if (f->scratch) {
+		f->host.state_path = f->scratch->path;
+		push_file_init(&f->file, &f->host);
+		f->options.file = &f->file;
+	}
+	assert_int_equal(push_groups_init(&f->groups, &f->host, &f->options), 0);
+	visit = push_groups_visit(&f->groups);
+	if (f->scratch)
+		push_file_restore(&f->file, &visit, &no_workers);
 }
 
-static void end(struct fixture *f)
+/* As by SIGKILL: nothing is written from here on. */
+static void end_run(struct fixture *f)
 {
+	push_file_close(&f->file);
 	push_groups_done(&f->groups);
+	push_file_done(&f->file);
 	assert_int_equal(budget_used(&f->host.budget), 0);
 	assert_int_equal(f->host.samples_dropped, 0);
 	series_check(f->host.series);
 	series_free(f->host.series);
 	fake_host_done(&f->host);
+}
+
+static void begin_next_run(struct fixture *f)
+{
+	end_run(f);
+	memset(&knife, 0, sizeof knife);
+	begin_run(f);
+}
+
+static void begin_saved(struct fixture *f, struct duration ttl, size_t groups_max, struct scratch *scratch)
+{
+	*f = (struct fixture){ .scratch = scratch, .options = { .ttl = ttl, .groups = groups_max } };
+	memset(&knife, 0, sizeof knife);
+	world_init(&f->world);
+	f->world.clock.wall = wall_ahead;
+	begin_run(f);
+	buffer_init(&f->page, PAGE);
+}
+
+static void begin(struct fixture *f, struct duration ttl, size_t groups_max)
+{
+	begin_saved(f, ttl, groups_max, NULL);
+}
+
+static void end(struct fixture *f)
+{
+	end_run(f);
 	loop_free(f->world.loop);
 	buffer_done(&f->page);
 }
@@ -125,46 +173,88 @@ static void push_some(struct fixture *f, struct model *m, struct random *random,
 	push(f, path, text, replaces);
 }
 
-static void check(struct fixture *f, const struct model *m)
+static bool shows(struct fixture *f, const char *sample, int value)
 {
-	char sample[128];
-
-	for (unsigned group = 0; group < GROUPS; group++) {
-		snprintf(sample, sizeof sample, "push_time_seconds{group=\"%u\",job=\"j\"}", group);
-		assert_int_equal(shown(f, sample) > 0, m->there[group]);
-		for (int family = 0; family < FAMILIES; family++)
-			for (int label = 0; label < LABELS; label++) {
-				int value = m->value[group][family][label];
-				snprintf(sample, sizeof sample, "f%d_sum{group=\"%u\",job=\"j\",l=\"%d\"}", family,
-					group, label);
-				assert_int_equal(shown(f, sample), value ? value : -1);
-			}
-	}
+	return shown(f, sample) == (value ? value : -1);
 }
 
-static void each_group_has_what_was_pushed_last(void **state)
+static bool is_as(struct fixture *f, const struct model *m, unsigned group)
+{
+	char sample[128];
+	bool fine;
+
+	snprintf(sample, sizeof sample, "push_time_seconds{group=\"%u\",job=\"j\"}", group);
+	fine = (shown(f, sample) > 0) == m->there[group];
+	for (int i = 0; i < FAMILIES * LABELS; i++) {
+		snprintf(sample, sizeof sample, "f%d_sum{group=\"%u\",job=\"j\",l=\"%d\"}", i / LABELS, group,
+			i % LABELS);
+		fine &= shows(f, sample, m->value[group][i / LABELS][i % LABELS]);
+	}
+	return fine;
+}
+
+static void check(struct fixture *f, const struct model *m)
+{
+	for (unsigned group = 0; group < GROUPS; group++)
+		if (!is_as(f, m, group))
+			fail_msg("group %u\n%s", group, f->page.data);
+}
+
+static void delete_some(struct fixture *f, struct model *m, struct random *random)
+{
+	unsigned group = (unsigned)random_below(random, GROUPS);
+	struct push_key key;
+	char path[64];
+
+	snprintf(path, sizeof path, "/metrics/job/j/group/%u", group);
+	read_key(path, &key);
+	push_groups_delete(&f->groups, &key);
+	m->there[group] = false;
+	memset(m->value[group], 0, sizeof m->value[group]);
+}
+
+static void move(struct fixture *f, struct model *m, struct random *random, unsigned number)
+{
+	if (random_below(random, 10) == 0)
+		delete_some(f, m, random);
+	else
+		push_some(f, m, random, number);
+	turns(&f->world, (int)random_below(random, 4)); /* into the middle of a page */
+}
+
+/* A kill in the middle of one move: each group is as it was before or as it is behind. */
+static void move_and_kill(struct fixture *f, struct model *m, struct random *random, unsigned number)
+{
+	struct model before = *m;
+
+	knife = (struct knife){ .armed = true, .calls = random_below(random, 8), .bytes = random_below(random, 200) };
+	move(f, m, random, number);
+	begin_next_run(f);
+	settle(f);
+	for (unsigned group = 0; group < GROUPS; group++) {
+		if (is_as(f, m, group))
+			continue;
+		m->there[group] = before.there[group];
+		memcpy(m->value[group], before.value[group], sizeof m->value[group]);
+	}
+	check(f, m);
+}
+
+static void live_many_lives(struct scratch *scratch, uint64_t seed)
 {
 	struct fixture f;
 	struct model m = { 0 };
 	struct random random;
 
-	(void)state;
-	begin(&f, (struct duration){ 0 }, GROUPS);
-	random_seed(&random, 14);
+	begin_saved(&f, (struct duration){ 0 }, GROUPS, scratch);
+	random_seed(&random, seed);
 	for (unsigned number = 1; number <= MOVES; number++) {
-		if (random_below(&random, 10) == 0) {
-			unsigned group = (unsigned)random_below(&random, GROUPS);
-			struct push_key key;
-			char path[64];
-			snprintf(path, sizeof path, "/metrics/job/j/group/%u", group);
-			read_key(path, &key);
-			push_groups_delete(&f.groups, &key);
-			m.there[group] = false;
-			memset(m.value[group], 0, sizeof m.value[group]);
-		} else {
-			push_some(&f, &m, &random, number);
-		}
-		turns(&f.world, (int)random_below(&random, 4)); /* into the middle of a page */
+		if (scratch && random_below(&random, 30) == 0)
+			begin_next_run(&f);
+		if (scratch && random_below(&random, 20) == 0)
+			move_and_kill(&f, &m, &random, number);
+		else
+			move(&f, &m, &random, number);
 		if (random_below(&random, 5) == 0) {
 			settle(&f);
 			series_check(f.host.series);
@@ -174,6 +264,187 @@ static void each_group_has_what_was_pushed_last(void **state)
 	settle(&f);
 	check(&f, &m);
 	end(&f);
+}
+
+static void each_group_has_what_was_pushed_last(void **state)
+{
+	(void)state;
+	live_many_lives(NULL, 14);
+}
+
+static void so_it_has_through_kills_of_the_agent(void **state)
+{
+	struct scratch scratch;
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= 3; seed++) {
+		scratch_init(&scratch, "push");
+		live_many_lives(&scratch, seed);
+		scratch_done(&scratch);
+	}
+}
+
+static void its_time_goes_on_in_the_next_run(void **state)
+{
+	struct scratch scratch;
+	struct fixture f;
+	double pushed;
+
+	(void)state;
+	scratch_init(&scratch, "push");
+	begin_saved(&f, DURATION_S(TTL_S), 10, &scratch);
+	push(&f, "/metrics/job/old", "a 1\n", true);
+	f.world.ahead += DURATION_S(TTL_S / 2).ns;
+	turns(&f.world, 1);
+	push(&f, "/metrics/job/new", "a 2\n", true);
+	settle(&f);
+	pushed = shown(&f, "push_time_seconds{job=\"old\"}");
+	f.world.ahead += DURATION_S(TTL_S / 4).ns;
+	begin_next_run(&f);
+	settle(&f);
+	assert_int_equal(f.groups.count, 2);
+	assert_true(shown(&f, "push_time_seconds{job=\"old\"}") == pushed);
+	f.world.ahead += DURATION_S(TTL_S / 4 + 1).ns;
+	while (f.groups.count > 1)
+		turn(&f.world);
+	assert_true(shown(&f, "a{job=\"new\"}") == 2);
+	end_run(&f);
+	f.world.ahead += DURATION_S(TTL_S).ns; /* while there is no agent */
+	begin_run(&f);
+	while (f.groups.count > 0)
+		turn(&f.world);
+	begin_next_run(&f);
+	assert_int_equal(f.groups.count, 0);
+	end(&f);
+	scratch_done(&scratch);
+}
+
+static bool shows_family(struct fixture *f, const char *family)
+{
+	(void)shown(f, "");
+	return strstr(f->page.data, family);
+}
+
+/* More than is saved in a callback. */
+static void fill(struct buffer *text, const char *family)
+{
+	buffer_init(text, PAGE);
+	for (int i = 0; text->size < 3 * PUSH_SAVED_AT_ONCE; i++)
+		assert_int_equal(buffer_printf(text, "%s{l=\"%d\",x=\"%0200d\"} 1\n", family, i, i), 0);
+	assert_int_equal(buffer_append(text, "", 1), 0);
+}
+
+/* What it replaces stays until it is whole. */
+static void a_large_page_is_saved_bit_by_bit_before_it_is_shown(void **state)
+{
+	struct scratch scratch;
+	struct fixture f;
+	struct buffer text;
+
+	(void)state;
+	scratch_init(&scratch, "push");
+	fill(&text, "large");
+	for (int more = 0; more < 8; more++) {
+		begin_saved(&f, (struct duration){ 0 }, 10, &scratch);
+		push(&f, "/metrics/job/j", "a 1\n", true);
+		settle(&f);
+		push(&f, "/metrics/job/j", "a 2\n", true);
+		push(&f, "/metrics/job/j", text.data, true);
+		assert_true(f.file.unsaved == 1);
+		turns(&f.world, more);
+		assert_true(f.file.unsaved == 0 || !shows_family(&f, "large"));
+		begin_next_run(&f);
+		settle(&f);
+		assert_true(shows_family(&f, "large") != (shown(&f, "a{job=\"j\"}") == 2));
+		end(&f);
+	}
+	buffer_done(&text);
+	scratch_done(&scratch);
+}
+
+static void what_cannot_be_saved_is_told_and_tried_again(void **state)
+{
+	struct scratch scratch;
+	struct fixture f;
+
+	(void)state;
+	scratch_init(&scratch, "push");
+	begin_saved(&f, (struct duration){ 0 }, 10, &scratch);
+	knife.dead = true;
+	push(&f, "/metrics/job/j", "a 1\n", true);
+	settle(&f);
+	assert_true(shown(&f, "a{job=\"j\"}") == 1);
+	assert_true(fake_host_number(&f.host, "saved_pages_failures_total") > 0);
+	assert_non_null(strstr(f.host.last_log, "not all that is pushed can be saved"));
+	knife.dead = false;
+	while (f.file.failed) {
+		f.world.ahead += DURATION_S(3).ns;
+		turns(&f.world, 3);
+	}
+	assert_non_null(strstr(f.host.last_log, "saved again"));
+	assert_int_equal(unlinkat(scratch.fd, f.file.name, 0), 0);
+	while (f.file.losses == 0 || f.file.unsaved > 0) {
+		f.world.ahead += DURATION_S(3).ns;
+		turns(&f.world, 3);
+	}
+	begin_next_run(&f);
+	settle(&f);
+	assert_true(shown(&f, "a{job=\"j\"}") == 1);
+	end(&f);
+	scratch_done(&scratch);
+}
+
+static void there_is_place_for_so_many_groups_of_the_last_run(void **state)
+{
+	struct scratch scratch;
+	struct fixture f;
+
+	(void)state;
+	scratch_init(&scratch, "push");
+	begin_saved(&f, (struct duration){ 0 }, 2, &scratch);
+	push(&f, "/metrics/job/a", "a 1\n", true);
+	push(&f, "/metrics/job/b", "b 1\n", true);
+	f.options.groups = 1;
+	begin_next_run(&f);
+	settle(&f);
+	assert_int_equal(f.groups.count, 1);
+	assert_int_equal(f.host.warnings, 1);
+	assert_true(shown(&f, "a{job=\"a\"}") == 1);
+	turns(&f.world, 5); /* it leaves the file */
+	f.options.groups = 2;
+	begin_next_run(&f);
+	settle(&f);
+	assert_int_equal(f.groups.count, 1);
+	end(&f);
+	scratch_done(&scratch);
+}
+
+static void no_file_grows_without_end(void **state)
+{
+	struct scratch scratch;
+	struct fixture f;
+	struct buffer text;
+	uint64_t size = 0;
+
+	(void)state;
+	scratch_init(&scratch, "push");
+	begin_saved(&f, (struct duration){ 0 }, 10, &scratch);
+	for (int i = 0; i < 600; i++) {
+		buffer_init(&text, PAGE);
+		for (int line = 0; line < 10 + i % 300; line++)
+			assert_int_equal(buffer_printf(&text, "a{l=\"%d\"} 1\n", line), 0);
+		assert_int_equal(buffer_append(&text, "", 1), 0);
+		push(&f, i % 2 ? "/metrics/job/a" : "/metrics/job/b", text.data, i % 3);
+		settle(&f);
+		turns(&f.world, 2);
+		buffer_done(&text);
+		if (i == 300)
+			size = sums_file_size(f.file.file);
+	}
+	assert_int_equal(sums_file_size(f.file.file), size);
+	assert_true(sums_file_records(f.file.file) < 30);
+	end(&f);
+	scratch_done(&scratch);
 }
 
 static void a_group_goes_when_nobody_pushes_to_it(void **state)
@@ -429,6 +700,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_group_has_what_was_pushed_last),
+		cmocka_unit_test(so_it_has_through_kills_of_the_agent),
+		cmocka_unit_test(its_time_goes_on_in_the_next_run),
+		cmocka_unit_test(a_large_page_is_saved_bit_by_bit_before_it_is_shown),
+		cmocka_unit_test(what_cannot_be_saved_is_told_and_tried_again),
+		cmocka_unit_test(there_is_place_for_so_many_groups_of_the_last_run),
+		cmocka_unit_test(no_file_grows_without_end),
 		cmocka_unit_test(a_group_goes_when_nobody_pushes_to_it),
 		cmocka_unit_test(a_failure_shows_and_changes_nothing_else),
 		cmocka_unit_test(groups_and_their_pages_have_ceilings),

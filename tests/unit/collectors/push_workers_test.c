@@ -1,6 +1,7 @@
 /*
  * Workers against a plain model: whatever row of pushes, deaths, restarts and reconnections there was, what is shown
- * is what all processes have pushed, those that are dead among them, and no sum ever falls.
+ * is what all processes have pushed, those that are dead among them, and no sum ever falls. So it is through kills of
+ * the agent, also in the middle of a write.
  */
 #include "collectors/push_workers.h"
 
@@ -12,6 +13,8 @@
 #include "series/write.h"
 #include "unit/fake_host.h"
 #include "unit/http/raw.h"
+#include "unit/scratch.h"
+#include "unit/series/knife.h"
 
 enum {
 	MEMORY = 8 << 20,
@@ -30,6 +33,10 @@ struct fixture {
 	struct push_workers workers;
 	struct buffer page;
 	bool ready;
+	struct scratch *scratch; /* NULL: nothing is saved */
+	struct push_file file;
+	struct push_modes modes;
+	uint64_t folded; /* in the runs before */
 };
 
 static void on_ready(void *context)
@@ -37,29 +44,61 @@ static void on_ready(void *context)
 	((struct fixture *)context)->ready = true;
 }
 
-static void begin(struct fixture *f, const struct push_modes *modes)
+static void begin_run(struct fixture *f)
 {
-	static const struct push_modes sums = { .usual = PUSH_SUM };
+	static const struct push_visit no_groups = { .owner = NULL };
+	struct push_visit visit;
 
-	*f = (struct fixture){ 0 };
-	world_init(&f->world);
 	fake_host_init(&f->host, f->world.loop, NULL, MEMORY);
 	f->host.series = series_new(&series_limits_default, 1);
 	assert_non_null(f->host.series);
-	push_workers_init(&f->workers, &f->host, modes ? modes : &sums, DURATION_S(GRACE_S), GONE_MAX);
+	if (f->scratch) {
+		f->host.state_path = f->scratch->path;
+		push_file_init(&f->file, &f->host);
+	}
+	push_workers_init(&f->workers, &f->host,
+		&(struct push_workers_options){
+			f->modes, DURATION_S(GRACE_S), GONE_MAX, f->scratch ? &f->file : NULL });
 	f->workers.ready = on_ready;
 	f->workers.context = f;
-	buffer_init(&f->page, PAGE);
+	visit = push_workers_visit(&f->workers);
+	if (f->scratch)
+		push_file_restore(&f->file, &no_groups, &visit);
 }
 
-static void end(struct fixture *f)
+/* As by SIGKILL: nothing is written from here on. All connections have ended. */
+static void end_run(struct fixture *f)
 {
+	push_file_close(&f->file);
+	f->folded += fake_host_number(&f->host, "push_workers_folded_total");
 	push_workers_done(&f->workers);
+	push_file_done(&f->file);
 	assert_int_equal(budget_used(&f->host.budget), 0);
 	assert_int_equal(f->host.samples_dropped, 0);
 	series_check(f->host.series);
 	series_free(f->host.series);
 	fake_host_done(&f->host);
+}
+
+static void begin_saved(struct fixture *f, const struct push_modes *modes, struct scratch *scratch)
+{
+	*f = (struct fixture){ .scratch = scratch, .modes = { .usual = PUSH_SUM } };
+	memset(&knife, 0, sizeof knife);
+	if (modes)
+		f->modes = *modes;
+	world_init(&f->world);
+	begin_run(f);
+	buffer_init(&f->page, PAGE);
+}
+
+static void begin(struct fixture *f, const struct push_modes *modes)
+{
+	begin_saved(f, modes, NULL);
+}
+
+static void end(struct fixture *f)
+{
+	end_run(f);
 	loop_free(f->world.loop);
 	buffer_done(&f->page);
 }
@@ -266,30 +305,98 @@ static void check(struct fixture *f, struct model *m)
 	assert_null(strstr(f->page.data, "quantile"));
 }
 
-static void the_sum_is_what_all_processes_have_pushed(void **state)
+/* The agent is killed. Connections end with it, and what has no name cannot be told from others when it comes back:
+ * such a process ends, too. */
+static void kill_agent(struct fixture *f, struct model *m)
+{
+	for (int i = 0; i < SLOTS; i++) {
+		struct slot *s = &m->slots[i];
+		if (s->link)
+			free(s->link);
+		s->link = NULL;
+		if (s->name[0])
+			continue;
+		add(&m->dead, &s->pushed);
+		s->now = s->pushed = (struct process){ 0 };
+	}
+	end_run(f);
+	memset(&knife, 0, sizeof knife);
+	begin_run(f);
+}
+
+/* In the middle of a write of what is done meanwhile, if there is one. Who has a name pushes again in the next run, so
+ * it does not matter whether the last page was there. */
+static void kill_agent_in_a_write(struct fixture *f, struct model *m, struct random *random)
+{
+	struct slot *s = &m->slots[random_below(random, SLOTS)];
+
+	knife = (struct knife){ .armed = true, .calls = random_below(random, 12), .bytes = random_below(random, 200) };
+	if (random_below(random, 2) && s->name[0]) {
+		work_some(&s->now, random);
+		push_process(f, s);
+	}
+	f->world.ahead += random_below(random, 2) ? DURATION_S(3).ns : 0;
+	(void)push_workers_ask(&f->workers);
+	for (int i = 0; i < 300 && !knife.dead; i++)
+		turns(&f->world, 1);
+	kill_agent(f, m);
+	for (int i = 0; i < SLOTS; i++)
+		if (m->slots[i].name[0])
+			push_process(f, &m->slots[i]);
+}
+
+static void move_on(struct fixture *f, struct model *m, struct random *random)
+{
+	if (f->scratch && random_below(random, 60) == 0)
+		kill_agent(f, m);
+	else if (f->scratch && random_below(random, 60) == 0)
+		kill_agent_in_a_write(f, m, random);
+	else
+		move(f, m, random);
+}
+
+static void live_many_lives(struct scratch *scratch, uint64_t seed)
 {
 	struct fixture f;
 	struct model m = { 0 };
 	struct random random;
 
-	(void)state;
-	begin(&f, NULL);
-	random_seed(&random, 14);
+	begin_saved(&f, NULL, scratch);
+	random_seed(&random, seed);
 	for (size_t i = 0; i < COUNT_OF(m.shown); i++)
 		m.shown[i] = -1;
 	for (int i = 0; i < MOVES; i++) {
-		move(&f, &m, &random);
+		move_on(&f, &m, &random);
 		turns(&f.world, (int)random_below(&random, 5)); /* into the middle of something */
 		if (random_below(&random, 5) == 0)
 			check(&f, &m);
 	}
 	check(&f, &m);
 	assert_non_null(strstr(f.page.data, "# HELP hits_total Hits.\n# TYPE hits_total counter\n"));
-	assert_true(fake_host_number(&f.host, "push_workers_folded_total") > MOVES / 40);
+	assert_true(f.folded + fake_host_number(&f.host, "push_workers_folded_total") > MOVES / 40);
 	assert_int_equal(fake_host_number(&f.host, "push_series_lost_total"), 0);
 	for (int i = 0; i < SLOTS; i++)
 		disconnect(&m.slots[i]);
 	end(&f);
+}
+
+static void the_sum_is_what_all_processes_have_pushed(void **state)
+{
+	(void)state;
+	live_many_lives(NULL, 14);
+}
+
+static void so_it_is_through_kills_of_the_agent(void **state)
+{
+	const char *seed = getenv("OXP_SEED");
+	struct scratch scratch;
+
+	(void)state;
+	for (uint64_t i = 1; i <= 3; i++) {
+		scratch_init(&scratch, "push");
+		live_many_lives(&scratch, seed ? strtoull(seed, NULL, 10) : i);
+		scratch_done(&scratch);
+	}
 }
 
 /* A sum that is rounded once for each part would differ in its last bit with their order. */
@@ -504,7 +611,7 @@ static void who_asks_later_gets_what_came_meanwhile(void **state)
 	push(link, NULL, text.data);
 	buffer_done(&text);
 	assert_false(push_workers_ask(&f.workers));
-	while (f.workers.work != PUSH_STAGES)
+	while (f.workers.show.stage != SHOW_STAGES)
 		turn(&f.world);
 	push(link, NULL, "a_total 2\n");
 	expect(&f, "a_total", 2);
@@ -673,10 +780,236 @@ static void few_that_are_gone_are_remembered(void **state)
 	end(&f);
 }
 
+/* Another run, after a kill with that connection open. */
+static void begin_next_run(struct fixture *f, struct push_link *link)
+{
+	free(link);
+	end_run(f);
+	memset(&knife, 0, sizeof knife);
+	begin_run(f);
+}
+
+static void who_was_there_before_a_kill_has_time_to_come_back(void **state)
+{
+	struct scratch scratch;
+	struct push_link *link;
+	struct fixture f;
+
+	(void)state;
+	scratch_init(&scratch, "push");
+	begin_saved(&f, NULL, &scratch);
+	link = connect_to(&f);
+	push(link, "p", "a_total 5\nbusy 1\n");
+	begin_next_run(&f, link);
+	expect(&f, "a_total", 5);
+	expect(&f, "busy", -1);
+	f.world.ahead += DURATION_S(GRACE_S - 1).ns;
+	turns(&f.world, 5);
+	link = connect_to(&f);
+	push(link, "p", "a_total 6\nbusy 1\n");
+	expect(&f, "a_total", 6);
+	expect(&f, "busy", 1);
+	begin_next_run(&f, link);
+	while (fake_host_number(&f.host, "push_workers_folded_total") == 0) {
+		f.world.ahead += DURATION_S(GRACE_S + 1).ns;
+		turn(&f.world);
+	}
+	begin_next_run(&f, NULL);
+	link = connect_to(&f); /* another process that took the name */
+	push(link, "p", "a_total 7\n");
+	expect(&f, "a_total", 13);
+	push_link_closed(link);
+	end(&f);
+	scratch_done(&scratch);
+}
+
+static void push_once(struct fixture *f, const char *text)
+{
+	struct push_link *link = connect_to(f);
+
+	push(link, NULL, text);
+	push_link_closed(link);
+}
+
+/* In place of their pages, once these are many. Names and help texts are as they were. */
+static void what_many_dead_have_left_is_saved_as_a_sum(void **state)
+{
+	struct scratch scratch;
+	struct fixture f;
+
+	(void)state;
+	scratch_init(&scratch, "push");
+	begin_saved(&f, NULL, &scratch);
+	for (int i = 0; i < PUSH_DEAD_PAGES_MAX; i++)
+		push_once(&f,
+			"# HELP x_total A \\\\ and\\na \"b\".\n# TYPE x_total counter\nx_total{b=\"\\\"\\\\\"} 0.1\n"
+			"{\"y.z_total\",\"a.b\"=\"1\",c=\"2\"} 1\n# TYPE \"h.h\" histogram\n"
+			"{\"h.h_bucket\",le=\"+Inf\"} 1\n{\"h.h_count\"} 1\n{\"h.h_sum\"} NaN\n"
+			"# TYPE s summary\ns_sum -Inf\ns_count 1\n");
+	expect(&f, "x_total{b=\"\\\"\\\\\"}", 6.4);
+	while (!f.workers.dead.saved || f.file.unsaved > 0 || sums_file_records(f.file.file) != 1)
+		turn(&f.world);
+	assert_null(f.workers.dead.kept);
+	begin_next_run(&f, NULL);
+	assert_int_equal(fake_host_number(&f.host, "saved_pages_damaged_total"), 0);
+	expect(&f, "x_total{b=\"\\\"\\\\\"}", 6.4);
+	expect(&f, "y_z_total{a_b=\"1\",c=\"2\"}", PUSH_DEAD_PAGES_MAX);
+	expect(&f, "h_h_bucket{le=\"+Inf\"}", PUSH_DEAD_PAGES_MAX);
+	assert_true(isnan(shown(&f, "h_h_sum")) && isinf(shown(&f, "s_sum")));
+	expect(&f, "s_count", PUSH_DEAD_PAGES_MAX);
+	assert_non_null(strstr(f.page.data, "# HELP x_total A \\\\ and\\na \"b\".\n# TYPE x_total counter\n"));
+	end(&f);
+	scratch_done(&scratch);
+}
+
+/* More than a part, and a series that is larger than one. */
+static void a_large_sum_is_saved_in_parts(void **state)
+{
+	struct scratch scratch;
+	struct buffer text;
+	struct fixture f;
+
+	(void)state;
+	scratch_init(&scratch, "push");
+	begin_saved(&f, NULL, &scratch);
+	buffer_init(&text, PAGE);
+	for (int i = 0; i < MANY; i++)
+		assert_int_equal(buffer_printf(&text, "a_total{l=\"%d\",x=\"%050d\"} 2\n", i, i), 0);
+	assert_int_equal(buffer_printf(&text, "b_total{l=\"%070000d\"} 2\n", 1), 0);
+	assert_int_equal(buffer_append(&text, "", 1), 0);
+	push_once(&f, text.data);
+	expect(&f, "a_total{l=\"2999\",x=\"00000000000000000000000000000000000000000000002999\"}", 2);
+	while (!f.workers.dead.saved)
+		turn(&f.world);
+	assert_true(f.workers.dead.saved->count > 2);
+	assert_true(fake_host_number(&f.host, "saved_pages_failures_total") > 0);
+	begin_next_run(&f, NULL);
+	expect(&f, "a_total{l=\"0\",x=\"00000000000000000000000000000000000000000000000000\"}", 2);
+	expect(&f, "a_total{l=\"2999\",x=\"00000000000000000000000000000000000000000000002999\"}", 2);
+	buffer_done(&text);
+	end(&f);
+	scratch_done(&scratch);
+}
+
+static void a_file_that_was_removed_is_written_anew(void **state)
+{
+	struct scratch scratch;
+	struct push_link *link;
+	struct fixture f;
+
+	(void)state;
+	scratch_init(&scratch, "push");
+	begin_saved(&f, NULL, &scratch);
+	push_once(&f, "a_total 1\n");
+	link = connect_to(&f);
+	push(link, "p", "a_total 2\n");
+	expect(&f, "a_total", 3);
+	assert_int_equal(unlinkat(scratch.fd, f.file.name, 0), 0);
+	f.world.ahead += DURATION_S(3).ns;
+	while (f.file.losses == 0 || !f.workers.dead.saved || f.file.unsaved > 0) {
+		expect(&f, "a_total", 3);
+		f.world.ahead += DURATION_S(1).ns;
+		turn(&f.world);
+	}
+	begin_next_run(&f, link);
+	expect(&f, "a_total", 3);
+	end(&f);
+	scratch_done(&scratch);
+}
+
+static void little_is_kept_while_no_sum_can_be_written(void **state)
+{
+	struct scratch scratch;
+	struct fixture f;
+
+	(void)state;
+	scratch_init(&scratch, "push");
+	begin_saved(&f, NULL, &scratch);
+	f.workers.dead.not_before.ns = INT64_MAX;
+	for (int i = 1; i <= PUSH_DEAD_KEPT_MAX + 50; i++) {
+		push_once(&f, "a_total 1\n");
+		if (i % 50 == 0)
+			expect(&f, "a_total", i);
+	}
+	expect(&f, "a_total", PUSH_DEAD_KEPT_MAX + 50);
+	assert_int_equal(f.workers.dead.kept_count, PUSH_DEAD_KEPT_MAX);
+	assert_int_equal(sums_file_records(f.file.file), 2 * PUSH_DEAD_KEPT_MAX);
+	assert_int_equal(fake_host_number(&f.host, "saved_pages_failures_total"), 50);
+	knife.dead = true; /* nor pages */
+	push_once(&f, "a_total 1\n");
+	expect(&f, "a_total", PUSH_DEAD_KEPT_MAX + 51);
+	assert_int_equal(fake_host_number(&f.host, "saved_pages"), PUSH_DEAD_KEPT_MAX);
+	end(&f);
+	scratch_done(&scratch);
+}
+
+/* Records with checksums that fit, of owners that nobody can be. */
+static void who_cannot_be_a_worker_is_not_taken_over(void **state)
+{
+	static const struct bytes names[] = { { "a\tb", 3 }, { "a\0b", 3 }, { "\xff", 1 }, { "fine", 4 } };
+	const struct push_part_value none = { 0 };
+	struct sums_place place;
+	struct scratch scratch;
+	struct fixture f;
+	char key[sizeof(struct push_part_key) + 16];
+
+	(void)state;
+	scratch_init(&scratch, "push");
+	begin_saved(&f, NULL, &scratch);
+	for (size_t i = 0; i < COUNT_OF(names) * 2; i++) {
+		struct bytes rest = i % 2 ? bytes_of("a_total 1\n") : names[i / 2];
+		struct push_part_key k = { .kind = i % 2 ? PUSH_PART_PAGE : PUSH_PART_WORKER,
+			.format = EXPOSITION_TEXT,
+			.owner = 1 + i / 2,
+			.number = i % 2 ? 100 + i : 0,
+			.total = i % 2 ? rest.size : 0 };
+		memcpy(key, &k, sizeof k);
+		memcpy(key + sizeof k, rest.data, rest.size);
+		assert_int_equal(sums_file_add(f.file.file, (struct bytes){ key, sizeof k + rest.size },
+					 (struct bytes){ (const char *)&none, sizeof none }, &place),
+			0);
+	}
+	begin_next_run(&f, NULL);
+	expect(&f, "a_total", 1);
+	assert_int_equal(f.workers.gone, 1);
+	assert_int_equal(sums_file_records(f.file.file), 2);
+	assert_true(push_file_number(&f.file) > 107);
+	end(&f);
+	scratch_done(&scratch);
+}
+
+/* As long as there is no sum, each page of it is there for the next run to see. */
+static void what_began_anew_counts_if_no_sum_could_be_written(void **state)
+{
+	struct scratch scratch;
+	struct push_link *link;
+	struct fixture f;
+
+	(void)state;
+	scratch_init(&scratch, "push");
+	begin_saved(&f, NULL, &scratch);
+	link = connect_to(&f);
+	push(link, "p", "a_total 5\n");
+	push(link, "p", "a_total 3\n");
+	knife = (struct knife){ .dead = true };
+	for (int i = 0; i < 20 && f.workers.dead.not_before.ns == 0; i++)
+		expect(&f, "a_total", 8);
+	assert_true(f.workers.dead.not_before.ns > 0);
+	knife.dead = false;
+	push(link, "p", "a_total 9\n");
+	expect(&f, "a_total", 14);
+	turns(&f.world, 5);
+	begin_next_run(&f, link);
+	expect(&f, "a_total", 14);
+	end(&f);
+	scratch_done(&scratch);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_sum_is_what_all_processes_have_pushed),
+		cmocka_unit_test(so_it_is_through_kills_of_the_agent),
 		cmocka_unit_test(a_sum_does_not_depend_on_the_order_of_deaths),
 		cmocka_unit_test(gauges_become_what_their_mode_says),
 		cmocka_unit_test(names_in_quotes_are_as_on_any_page),
@@ -691,6 +1024,13 @@ int main(void)
 		cmocka_unit_test(few_pages_and_deaths_of_all_wait),
 		cmocka_unit_test(a_name_has_limits),
 		cmocka_unit_test(few_that_are_gone_are_remembered),
+		cmocka_unit_test(who_was_there_before_a_kill_has_time_to_come_back),
+		cmocka_unit_test(what_many_dead_have_left_is_saved_as_a_sum),
+		cmocka_unit_test(a_large_sum_is_saved_in_parts),
+		cmocka_unit_test(a_file_that_was_removed_is_written_anew),
+		cmocka_unit_test(who_cannot_be_a_worker_is_not_taken_over),
+		cmocka_unit_test(little_is_kept_while_no_sum_can_be_written),
+		cmocka_unit_test(what_began_anew_counts_if_no_sum_could_be_written),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

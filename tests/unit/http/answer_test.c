@@ -231,29 +231,47 @@ static void a_caller_that_refuses_or_gives_up_gets_no_more(void **state)
 }
 
 /* Three looks at the clock fit a turn. The piece is given again, from its start, until all of it was taken. */
+static void is_taken_in_turns(struct fixture *f, struct bytes all, bool packed)
+{
+	enum answer_take took = ANSWER_LATER;
+	unsigned turns = 0;
+
+	f->clock.step = TURN_US * 1000 / 3;
+	for (; took == ANSWER_LATER; turns++) {
+		size_t before = f->taken;
+		turn_begin(&f->turn);
+		took = answer_piece(&f->answer, all);
+		assert_true(f->taken - before <= 3 * ANSWER_GIVEN_AT_ONCE);
+		assert_int_equal(answer_is_cut_short(&f->answer), packed && f->taken < LONG);
+	}
+	assert_int_equal(took, ANSWER_TAKEN);
+	assert_in_range(turns, LONG / (3 * ANSWER_GIVEN_AT_ONCE), LONG / ANSWER_GIVEN_AT_ONCE);
+	assert_int_equal(f->taken, LONG);
+	for (size_t i = 0; i < LONG; i++)
+		assert_int_equal(f->took[i], (char)(i * i >> 9));
+}
+
 static void a_packed_body_is_unpacked_in_turns_each_byte_once(void **state)
 {
 	struct fixture *f = *state;
 	char to[LONG];
 	struct bytes all = packed(to, sizeof to);
-	enum answer_take took = ANSWER_LATER;
-	unsigned turns = 0;
 
-	f->clock.step = TURN_US * 1000 / 3;
 	assert_true(heads(f, 200, "Content-Encoding: gzip\r\n"));
 	assert_false(answer_is_cut_short(&f->answer));
-	for (; took == ANSWER_LATER; turns++) {
-		size_t before = f->taken;
-		turn_begin(&f->turn);
-		took = answer_piece(&f->answer, all);
-		assert_true(f->taken - before <= 3 * ANSWER_UNPACKED_AT_ONCE);
-		assert_int_equal(answer_is_cut_short(&f->answer), f->taken < LONG);
-	}
-	assert_int_equal(took, ANSWER_TAKEN);
-	assert_in_range(turns, 2, 8);
-	assert_int_equal(f->taken, LONG);
+	is_taken_in_turns(f, all, true);
+}
+
+static void a_plain_body_is_given_in_turns_each_byte_once(void **state)
+{
+	struct fixture *f = *state;
+	char *all = malloc(LONG);
+
 	for (size_t i = 0; i < LONG; i++)
-		assert_int_equal(f->took[i], (char)(i * i >> 9));
+		all[i] = (char)(i * i >> 9);
+	assert_true(heads(f, 200, NULL));
+	is_taken_in_turns(f, of(all, LONG), false);
+	free(all);
 }
 
 static void a_plain_piece_waits_for_the_next_turn(void **state)
@@ -325,6 +343,7 @@ int main(void)
 		TEST(a_refusal_is_collected_up_to_a_ceiling),
 		TEST(a_caller_that_refuses_or_gives_up_gets_no_more),
 		TEST(a_packed_body_is_unpacked_in_turns_each_byte_once),
+		TEST(a_plain_body_is_given_in_turns_each_byte_once),
 		TEST(a_plain_piece_waits_for_the_next_turn),
 		TEST(a_coding_that_is_not_read_is_named),
 		TEST(lines_behind_the_body_are_told_one_by_one),

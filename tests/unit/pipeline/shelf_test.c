@@ -71,6 +71,7 @@ static int setup(void **state)
 		pipeline_source(&w->pipeline, &(struct source_options){ .name = "in",
 						      .signal = SIGNAL_TRACES,
 						      .limits = { .bytes = 1, .records = 1, .age = DURATION_S(1) } });
+	w->pipeline.sender_world.disk = w->disk;
 	w->sender = pipeline_sender(&w->pipeline, "out", &fake_type, &limits);
 	sender_exporter(w->sender, &w->exporter);
 	source_route(w->source, w->sender);
@@ -395,6 +396,90 @@ static void nothing_goes_to_a_tmpfs(void **state)
 	assert_whole(batch_of(w), ITEMS, ITEM);
 }
 
+static void no_more_files_are_mapped_than_the_ceiling_says(void **state)
+{
+	struct world *w = *state;
+	uint64_t each;
+
+	w->pipeline.shelf.maps_max = 2;
+	for (int i = 0; i < 4; i++)
+		offer(w, ITEMS, ITEM);
+	go_away(w);
+	each = cost_on_disk(batch_of(w));
+	later(w, SHELF_AFTER_MS);
+	until_on_disk(w, 2 * each);
+	later(w, 20000);
+	until_written(w);
+	assert_int_equal(w->pipeline.shelf.bytes, 2 * each);
+	assert_int_equal(w->pipeline.shelf.maps, 2);
+	w->pipeline.shelf.maps_max = 3; /* as if one had gone */
+	while (w->exporter.count > 0)
+		end_send(w, RETRY);
+	later(w, 20000);
+	until_on_disk(w, 3 * each);
+}
+
+/* Pages that are on disk are not in memory: --wrap in CMakeLists.txt. */
+static bool absent;
+
+int __real_mincore(void *at, size_t size, unsigned char *ret);
+int __wrap_mincore(void *at, size_t size, unsigned char *ret);
+
+int __wrap_mincore(void *at, size_t size, unsigned char *ret)
+{
+	int failed = __real_mincore(at, size, ret);
+
+	if (absent && !failed)
+		memset(ret, 0, (size + 4095) / 4096);
+	return failed;
+}
+
+/* It is asked while the lane is shut: nothing has it until the lane has read it back. */
+static void is_asked_with_the_lane_shut(struct world *w, struct gate *gate)
+{
+	offer(w, ITEMS, ITEM);
+	stay_away(w);
+	while (w->exporter.count > 0)
+		end_send(w, RETRY);
+	shut(w, gate);
+	absent = true;
+	for (int i = 0; i < 40 && !TAILQ_FIRST(&w->sender->queue)->fetch; i++)
+		later(w, 100);
+	assert_non_null(TAILQ_FIRST(&w->sender->queue)->fetch);
+	later(w, 1000);
+	assert_int_equal(w->exporter.count, 0);
+	absent = false;
+}
+
+static void what_stands_on_disk_is_read_back_before_it_is_sent(void **state)
+{
+	struct world *w = *state;
+	struct gate gate;
+
+	is_asked_with_the_lane_shut(w, &gate);
+	open_gate(w, &gate);
+	for (int i = 0; i < TURNS && w->exporter.count == 0; i++)
+		loop_turn(w->loop, DURATION_MS(10));
+	assert_whole(batch_of(w), ITEMS, ITEM);
+	end_send(w, DELIVERED);
+	assert_true(TAILQ_EMPTY(&w->source->deliveries.list));
+}
+
+static void the_end_does_not_wait_for_what_is_read_back(void **state)
+{
+	struct world *w = *state;
+	struct gate gate;
+
+	is_asked_with_the_lane_shut(w, &gate);
+	pipeline_halt(&w->pipeline);
+	assert_int_equal(w->sender->under_way, 0);
+	open_gate(w, &gate);
+	for (int i = 0; i < 20; i++)
+		loop_turn(w->loop, DURATION_MS(10));
+	assert_int_equal(w->exporter.count, 0);
+	assert_whole(batch_of(w), ITEMS, ITEM);
+}
+
 /* What is written at the end points into the batch. */
 static void nothing_moves_once_the_pipeline_is_halted(void **state)
 {
@@ -430,6 +515,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			what_finds_no_room_on_disk_stays_in_memory_and_is_tried_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(nothing_goes_to_a_tmpfs, setup, teardown),
+		cmocka_unit_test_setup_teardown(no_more_files_are_mapped_than_the_ceiling_says, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_stands_on_disk_is_read_back_before_it_is_sent, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_end_does_not_wait_for_what_is_read_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(nothing_moves_once_the_pipeline_is_halted, setup, teardown),
 	};
 

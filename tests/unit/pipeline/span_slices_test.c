@@ -90,15 +90,26 @@ const struct resource *host_resource(struct host *h)
 	return NULL;
 }
 
-/* A step that counts the spans it is shown. */
+/* A step that only looks: it counts the spans it is shown, but those with an attribute `gone` it drops. */
 struct step {
-	uint64_t shown;
+	uint64_t shown, passed;
+	bool sliced, works; /* chain_go_on() or chain_work() */
 };
 
 static enum step_answer count(struct step *s, struct record *record)
 {
-	s->shown += record->view->level == OTLP_SPAN;
-	return STEP_KEEP;
+	assert_false(s->sliced && record->view->message.size > STEP_LANE_LONG);
+	if (record->view->level != OTLP_SPAN)
+		return STEP_KEEP;
+	s->shown++;
+	return otlp_view_find(record->view, bytes_of("gone")) ? STEP_DROP : STEP_KEEP;
+}
+
+/* It may touch what is the loop's. */
+static void passed(struct step *s, bool stays)
+{
+	assert_false(s->works);
+	s->passed += stays;
 }
 
 static void forget(struct step *s)
@@ -106,16 +117,14 @@ static void forget(struct step *s)
 	(void)s;
 }
 
-static const struct step_type counter = { .name = "counter", .apply = count, .destroy = forget };
+static const struct step_type counter = { .name = "counter", .apply = count, .passed = passed, .destroy = forget };
 
-/* The content of a message ResourceSpans, which ends, as one request. */
-static struct batch *resource_spans_of(struct budget *budget, struct buffer *body, size_t spans)
+static struct batch *whole_request_of(struct budget *budget, struct buffer *body, size_t spans)
 {
 	struct batch *b = batch_new(budget, SIGNAL_TRACES);
 	struct batch_item item = { .records = (uint32_t)spans };
 	char *data;
 
-	put_wrap(body, 0, 1);
 	data = batch_block(b, body->size);
 	assert_non_null(data);
 	memcpy(data, body->data, body->size);
@@ -124,6 +133,13 @@ static struct batch *resource_spans_of(struct budget *budget, struct buffer *bod
 	assert_int_equal(batch_add(b, &item), 0);
 	buffer_done(body);
 	return b;
+}
+
+/* The content of a message ResourceSpans, which ends, as one request. */
+static struct batch *resource_spans_of(struct budget *budget, struct buffer *body, size_t spans)
+{
+	put_wrap(body, 0, 1);
+	return whole_request_of(budget, body, spans);
 }
 
 /* The spans of `body`, which ends, as one request. */
@@ -407,29 +423,131 @@ static void drop_takes_no_more_than_two_copies_of_a_long_line_and_keeps_none(voi
 	assert_in_range(used, 0, LONG + LONG / 2);
 }
 
-/* Wherever that is called: not while the chain goes on. */
-static void a_long_span_is_work_of_its_own(void **state)
-{
-	struct world *w = *state;
-	struct batch *b = long_batch(&w->budget, LONG, IN_EVENT);
-	struct chain_pass *p = chain_begin(w->chain, b, 0, (struct mono_time){ 1 });
-	unsigned works = 0;
-	int pace;
+/* Requests of which some takes long. */
+enum much { LONG_SPAN, LONG_SPAN_UNCHANGED, LONG_RESOURCE, LATE_EDIT, LATE_RESOURCE, LATE_DROP, MUCHES };
 
-	while ((pace = chain_go_on(p, chain_slice(w->chain))) > 0) {
-		assert_int_equal(w->counter.shown, works);
-		if (pace == CHAIN_WORK) {
-			chain_work(p);
-			works++;
-		}
+static void put_plain_span(struct buffer *body, const char *key, const char *value)
+{
+	size_t mark = body->size;
+
+	put_bytes(body, 1, "0123456789abcdef", 16);
+	put_bytes(body, 2, "01234567", 8);
+	put_attribute(body, 9, key, value);
+	put_wrap(body, mark, 2);
+}
+
+static size_t put_many_spans(struct buffer *body)
+{
+	size_t count = 0;
+
+	for (; body->size < LONG; count++)
+		put_plain_span(body, "c", "d");
+	return count;
+}
+
+/* A resource behind a message of many spans. */
+static struct batch *late_resource(struct budget *budget)
+{
+	struct buffer body;
+	size_t spans, mark, resource;
+
+	buffer_init(&body, MEMORY);
+	spans = put_many_spans(&body);
+	put_wrap(&body, 0, 2);
+	put_wrap(&body, 0, 1);
+	mark = resource = body.size;
+	put_attribute(&body, 1, "password", "1");
+	put_wrap(&body, resource, 1);
+	resource = body.size;
+	put_plain_span(&body, "c", "d");
+	put_wrap(&body, resource, 2);
+	put_wrap(&body, mark, 1);
+	return whole_request_of(budget, &body, spans + 1);
+}
+
+static struct batch *late_span(struct budget *budget, const char *key)
+{
+	struct buffer body;
+	size_t spans;
+
+	buffer_init(&body, MEMORY);
+	spans = put_many_spans(&body);
+	put_plain_span(&body, key, "1");
+	put_plain_span(&body, "c", "d");
+	put_plain_span(&body, key, "1");
+	return request_of(budget, &body, spans + 3);
+}
+
+static struct batch *long_among_others(struct budget *budget, enum much much)
+{
+	struct buffer body, text;
+
+	buffer_init(&body, MEMORY);
+	put_secrets(&text, LONG);
+	put_plain_span(&body, "password", "1");
+	if (much == LONG_SPAN_UNCHANGED) {
+		memset(text.data, 'x', text.size - 1);
+		put_plain_span(&body, "c", text.data);
 	}
-	assert_int_equal(pace, CHAIN_ALL);
-	assert_int_equal(works, 1);
-	assert_int_equal(w->counter.shown, 1);
-	chain_end(p, true, &b);
-	batch_check(b);
-	is_clean(b);
-	batch_free(b);
+	put_wrap(&body, 0, 2);
+	if (much == LONG_RESOURCE) {
+		size_t mark = body.size;
+		put_attribute(&body, 1, "a", text.data);
+		put_wrap(&body, mark, 1);
+	}
+	buffer_done(&text);
+	return resource_spans_of(budget, &body, much == LONG_SPAN_UNCHANGED ? 2 : 1);
+}
+
+static struct batch *much_batch(struct budget *budget, enum much much)
+{
+	switch (much) {
+	case LONG_SPAN:
+		return long_batch(budget, LONG, IN_EVENT);
+	case LATE_EDIT:
+		return late_span(budget, "password");
+	case LATE_DROP:
+		return late_span(budget, "gone");
+	case LATE_RESOURCE:
+		return late_resource(budget);
+	default:
+		return long_among_others(budget, much);
+	}
+}
+
+static void what_takes_long_is_work_of_its_own(void **state)
+{
+	for (enum much much = 0; much < MUCHES; much++) {
+		struct world *w = *state;
+		struct batch *b = much_batch(&w->budget, much);
+		struct chain_pass *p = chain_begin(w->chain, b, 0, (struct mono_time){ 1 });
+		unsigned works = 0;
+		int pace;
+
+		w->counter.passed = w->counter.shown = 0;
+		do {
+			const struct otlp_build *out = &w->chain->request->out;
+			size_t before = out->size;
+			w->counter.sliced = true;
+			pace = chain_go_on(p, chain_slice(w->chain));
+			assert_true(out->size <= before + 2 * STEP_LANE_LONG);
+			w->counter.sliced = false;
+			w->counter.works = pace == CHAIN_WORK;
+			if (pace == CHAIN_WORK)
+				chain_work(p);
+			works += w->counter.works;
+			w->counter.works = false;
+		} while (pace > 0);
+		assert_int_equal(pace, CHAIN_ALL);
+		assert_in_range(works, 1, 4);
+		assert_int_equal(w->counter.passed, w->counter.shown - (much == LATE_DROP ? 2 : 0));
+		chain_end(p, true, &b);
+		batch_check(b);
+		assert_int_equal(b->records, w->counter.passed);
+		assert_null(memmem(batch_item(b, 0)->data, batch_item(b, 0)->size, "password=1", 10));
+		assert_null(memmem(batch_item(b, 0)->data, batch_item(b, 0)->size, "gone", 4));
+		batch_free(b);
+	}
 }
 
 int main(void)
@@ -444,7 +562,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_limits_need_for_a_long_span_is_within_the_budget, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			drop_takes_no_more_than_two_copies_of_a_long_line_and_keeps_none, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_long_span_is_work_of_its_own, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_takes_long_is_work_of_its_own, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -109,9 +109,28 @@ static void keys_are_equal_whatever_the_order(void **state)
 	assert_false(push_key_equal(&a, &c));
 }
 
+static void a_key_that_is_written_reads_back(void **state)
+{
+	static const struct bytes none[] = { { "", 0 }, { "job", 3 }, { "job\0a", 5 }, { "job\0\0", 5 },
+		{ "x\0a\0", 4 }, { "job\0a\0a\0b\0", 10 }, { "job\0a\0job\0b\0", 12 }, { "__x\0a\0job\0b\0", 12 },
+		{ "1\0a\0job\0b\0", 10 }, { "job\0\xff\0", 6 }, { "job\0a\0x", 7 } };
+	struct push_key k, back;
+	char text[PUSH_KEY_MAX];
+	size_t size;
+
+	(void)state;
+	read_key("/metrics/job/a b/z/1/z/2/instance/host:80/e@base64/=/job/c", &k);
+	size = push_key_write(&k, text);
+	assert_true(push_key_read((struct bytes){ text, size }, &back));
+	assert_true(push_key_equal(&k, &back));
+	for (size_t i = 0; i < COUNT_OF(none); i++)
+		assert_false(push_key_read(none[i], &back));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_key_that_is_written_reads_back),
 		cmocka_unit_test(labels_come_in_the_order_of_their_names),
 		cmocka_unit_test(values_may_be_in_base64),
 		cmocka_unit_test(each_refusal_says_why),

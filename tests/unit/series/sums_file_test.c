@@ -483,9 +483,38 @@ static void what_could_not_be_read_is_there_at_the_next_start(void **state)
 		assert_true(w->models[i].place.life < w->models[i + 1].place.life);
 }
 
+static void a_key_is_read_again_unless_it_is_another(void **state)
+{
+	struct sums_place place, other;
+	struct world w = { 0 };
+	struct buffer to;
+	struct bytes key;
+
+	(void)state;
+	scratch_init(&w.scratch, "sums");
+	assert_int_equal(open_file(&w, "x.sums", 0), 0);
+	buffer_init(&to, SUMS_RECORD_MAX);
+	assert_int_equal(sums_file_add(w.file, bytes_of("key"), bytes_of("value"), &place), 0);
+	assert_int_equal(sums_file_key(w.file, &place, &to, &key), 0);
+	assert_true(bytes_are(key, "key"));
+	other = place;
+	sums_file_remove(w.file, &other, 5);
+	assert_false(sums_file_sweep(w.file, 1));
+	assert_int_equal(sums_file_key(w.file, &place, &to, &key), -EBADMSG);
+	assert_int_equal(sums_file_add(w.file, bytes_of("KEY"), bytes_of("value"), &other), 0);
+	assert_int_equal(other.cell, place.cell);
+	assert_int_equal(sums_file_key(w.file, &place, &to, &key), -EBADMSG);
+	assert_int_equal(sums_file_key(w.file, &other, &to, &key), 0);
+	assert_true(bytes_are(key, "KEY"));
+	buffer_done(&to);
+	sums_file_close(w.file);
+	scratch_done(&w.scratch);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_key_is_read_again_unless_it_is_another),
 		cmocka_unit_test_setup_teardown(a_file_is_made_with_its_first_record, setup, teardown),
 		cmocka_unit_test_setup_teardown(random_lives_equal_a_plain_model, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_kill_in_a_change_leaves_the_value_before_or_behind, setup, teardown),

@@ -1,0 +1,294 @@
+#include "collectors/push_dead.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/writer.h"
+#include "proto/exposition_write.h"
+
+enum { AT_ONCE = 200 /* series, in a callback */, AGAIN_S = 2, HELP_MAX = 2048 };
+
+struct push_kept {
+	struct push_kept *next;
+	struct push_saved *page;
+	struct push_owner *owner; /* NULL: it lives on */
+	size_t bytes;
+};
+
+void push_dead_init(struct push_dead *d, struct host *host, uint64_t seed, struct push_file *file)
+{
+	*d = (struct push_dead){ .file = file };
+	push_sum_init(&d->sum, host, seed);
+	buffer_init(&d->part, PUSH_PART_MAX);
+	buffer_init(&d->head, PUSH_PART_MAX);
+}
+
+static void let_go(struct push_dead *d, struct push_saved *page, struct push_owner *owner)
+{
+	push_file_remove(d->file, page);
+	if (owner)
+		push_file_disown(d->file, owner);
+	free(owner);
+}
+
+void push_dead_keep(struct push_dead *d, struct push_saved *page, struct push_owner *owner, size_t bytes)
+{
+	bool there = page && page->state == PUSH_SAVED;
+	struct push_kept *k;
+
+	if (there && d->kept_count >= PUSH_DEAD_KEPT_MAX)
+		push_file_left_out(d->file, -ENOSPC);
+	if (!there || d->kept_count >= PUSH_DEAD_KEPT_MAX) {
+		let_go(d, page, owner);
+		return;
+	}
+	k = oxp_new(sizeof *k);
+	*k = (struct push_kept){ d->kept, page, owner, bytes };
+	push_file_mark(d->file, page);
+	d->kept = k;
+	d->kept_count++;
+	d->kept_bytes += bytes;
+}
+
+void push_dead_keep_anew(struct push_dead *d, struct push_saved *page, size_t bytes)
+{
+	push_dead_keep(d, page, NULL, bytes);
+	d->begun_anew = true;
+}
+
+bool push_dead_owes(const struct push_dead *d)
+{
+	return d->begun_anew;
+}
+
+static bool is_lost(const struct push_dead *d)
+{
+	return d->file && d->file->losses != d->losses;
+}
+
+bool push_dead_due(const struct push_dead *d, struct mono_time now)
+{
+	size_t bytes = d->saved ? d->saved->at : 0;
+
+	if (now.ns < d->not_before.ns)
+		return false;
+	return d->begun_anew || is_lost(d) || d->kept_count >= PUSH_DEAD_PAGES_MAX ||
+	       d->kept_bytes >= (bytes > PUSH_DEAD_BYTES_LEAST ? bytes : PUSH_DEAD_BYTES_LEAST);
+}
+
+/* Text. */
+
+static void put_name(struct writer *w, struct bytes name, bool quoted)
+{
+	writer_text(w, quoted ? "\"" : "");
+	writer_bytes(w, name);
+	writer_text(w, quoted ? "\"" : "");
+}
+
+/* A name in quotes stands between the braces. */
+static int put_head(struct buffer *to, struct bytes key)
+{
+	struct exposition_label labels[EXPOSITION_LABELS_MAX + 1];
+	struct exposition_sample sample;
+	struct writer w;
+
+	push_key_sample(key, labels, &sample);
+	buffer_clear(to);
+	writer_init(&w, to);
+	if (!sample.quoted)
+		writer_bytes(&w, sample.name);
+	writer_text(&w, "{");
+	if (sample.quoted)
+		put_name(&w, sample.name, true);
+	for (size_t i = 0; i < sample.label_count; i++) {
+		writer_text(&w, i > 0 || sample.quoted ? "," : "");
+		put_name(&w, labels[i].name, labels[i].quoted);
+		writer_text(&w, "=");
+		put_name(&w, labels[i].value, true);
+	}
+	writer_text(&w, "}");
+	return writer_done(&w);
+}
+
+static int put_family(struct push_dead *d, const struct push_family_total *f)
+{
+	bool quoted = f->first->quoted && !exposition_name_valid(f->name, false);
+	char help[HELP_MAX];
+	struct bytes name, text = { help, 0 };
+	struct writer w;
+	int failed;
+
+	buffer_clear(&d->head);
+	writer_init(&w, &d->head);
+	put_name(&w, f->name, quoted);
+	failed = writer_done(&w);
+	name = buffer_bytes(&d->head);
+	if (!failed && f->format && f->help.size <= HELP_MAX) {
+		text.size = exposition_unescape(f->help, f->format, help);
+		failed = exposition_write_help(&d->part, name, text, EXPOSITION_TEXT);
+	}
+	if (!failed)
+		failed = exposition_write_type(&d->part, name, f->type, EXPOSITION_TEXT);
+	return failed;
+}
+
+/* Of two samples of one series the values add up: the second is what the first rounds off. */
+static int put_total(struct push_dead *d, const struct push_total *t)
+{
+	struct exposition_line line = { .value = t->high };
+	int failed = d->family == t->family ? 0 : put_family(d, t->family);
+
+	if (!failed)
+		failed = put_head(&d->head, t->item.key);
+	line.head = buffer_bytes(&d->head);
+	if (!failed)
+		failed = exposition_write_sample(&d->part, &line, EXPOSITION_TEXT);
+	line.value = t->low;
+	if (!failed && t->low != 0)
+		failed = exposition_write_sample(&d->part, &line, EXPOSITION_TEXT);
+	return failed;
+}
+
+/* Writing the sum. */
+
+static void clear_part(struct push_dead *d)
+{
+	buffer_clear(&d->part);
+	d->family = NULL;
+}
+
+static bool is_over(struct push_dead *d)
+{
+	clear_part(d);
+	buffer_give_back(&d->part, 0);
+	buffer_give_back(&d->head, 0);
+	d->making = NULL;
+	d->at = NULL;
+	return false;
+}
+
+static bool give_up(struct push_dead *d, struct mono_time now)
+{
+	push_file_remove(d->file, d->making);
+	d->not_before = mono_after(now, DURATION_S(AGAIN_S));
+	return is_over(d);
+}
+
+static void free_kept(struct push_dead *d)
+{
+	for (struct push_kept *k = d->kept, *next; k; k = next) {
+		next = k->next;
+		let_go(d, k->page, k->owner);
+		free(k);
+	}
+	d->kept = NULL;
+	d->kept_count = d->kept_bytes = 0;
+	d->begun_anew = false;
+}
+
+/* It has all that the kept pages have. */
+static bool end(struct push_dead *d)
+{
+	push_file_remove(d->file, d->saved);
+	d->saved = d->making;
+	free_kept(d);
+	return is_over(d);
+}
+
+static bool put_part(struct push_dead *d, bool last)
+{
+	bool fine = push_file_sum_put(d->file, d->making, buffer_bytes(&d->part), last) == 0;
+
+	clear_part(d);
+	return fine;
+}
+
+/* 0; -ENOSPC: the part is full; -errno. One that is larger than a part is left out. */
+static int put_next(struct push_dead *d, const struct push_total *t)
+{
+	size_t before = d->part.size;
+	int failed = put_total(d, t);
+
+	if (failed) {
+		d->part.size = before;
+		if (failed == -ENOSPC && before == 0) {
+			push_file_left_out(d->file, -E2BIG);
+			failed = 0;
+		}
+	} else {
+		d->family = t->family;
+	}
+	if (!failed)
+		d->at = t;
+	return failed;
+}
+
+static bool begin(struct push_dead *d)
+{
+	d->losses = d->file ? d->file->losses : 0;
+	d->at = NULL;
+	if (d->sum.series > 0)
+		d->making = push_file_sum(d->file);
+	return d->making;
+}
+
+bool push_dead_some(struct push_dead *d, struct mono_time now)
+{
+	if (!d->making && !begin(d))
+		return end(d);
+	if (is_lost(d))
+		return give_up(d, now);
+	for (int i = 0; i < AT_ONCE; i++) {
+		const struct push_total *t = push_sum_next(&d->sum, d->at);
+		int failed = t ? put_next(d, t) : 0;
+		if (!t)
+			return put_part(d, true) ? end(d) : give_up(d, now);
+		if (failed == -ENOSPC)
+			return put_part(d, false) || give_up(d, now);
+		if (failed)
+			return give_up(d, now);
+	}
+	return true;
+}
+
+/* Reading it. */
+
+static void on_point(void *context, const struct push_point *p)
+{
+	struct push_dead *d = context;
+
+	if (p->lasting && push_sum_add(&d->sum, p) == PUSH_NO_MEMORY)
+		push_file_left_out(d->file, -ENOMEM);
+}
+
+static void on_help(void *context, struct bytes family, const struct exposition_meta *m)
+{
+	struct push_dead *d = context;
+
+	push_sum_help(&d->sum, family, m->text, m->format);
+}
+
+void push_dead_add(struct push_dead *d, const struct push_modes *modes, struct bytes text)
+{
+	struct push_walk w = { .modes = modes, .worker = "", .point = on_point, .help = on_help, .context = d };
+
+	push_walk_begin(&w, text, EXPOSITION_TEXT, d->sum.seed);
+	while (push_walk_some(&w, text.size))
+		;
+	push_walk_done(&w);
+}
+
+void push_dead_added(struct push_dead *d, struct push_saved *saved)
+{
+	d->saved = saved;
+}
+
+void push_dead_done(struct push_dead *d)
+{
+	push_file_remove(d->file, d->making);
+	push_file_remove(d->file, d->saved);
+	free_kept(d);
+	push_sum_done(&d->sum);
+	buffer_done(&d->part);
+	buffer_done(&d->head);
+}
