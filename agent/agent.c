@@ -427,7 +427,7 @@ static void init_parts(struct agent *a)
 	report_add(&a->overview.report, "sources", intakes_report, &a->intakes);
 	report_add(&a->overview.report, "destinations", destinations_report, &a->destinations);
 	report_add(&a->overview.report, "families", overview_families, &a->overview);
-	report_add(&a->overview.report, "checks", health_report, &a->health);
+	report_add(&a->overview.report, "checks", probes_report, &a->health);
 	report_add(&a->overview.report, "state", overview_state, &a->overview);
 	report_add(&a->overview.report, "parked", parked_report, &a->parked);
 	report_add(&a->overview.report, "recorder", recorder_report, &a->recorder);

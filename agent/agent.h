@@ -20,7 +20,7 @@
 #include "agent_config.h"
 #include "base/trim.h"
 #include "core.h"
-#include "health/health.h"
+#include "health/probes.h"
 #include "host.h"
 #include "intake.h"
 #include "outlet.h"

@@ -233,6 +233,7 @@ static int add_check(struct agent *a, enum part part, const struct config_compon
 	int failed;
 
 	host_set_check(h, health_checked, slot);
+	probes_count(&a->core.counters, slot);
 	failed = type->create(c->options, h, &check);
 	if (!failed)
 		health_check_set(slot, check);

@@ -420,7 +420,7 @@ struct step_type {
 struct check_type {
 	const char *name;
 	const char *summary;
-	const char *const *schemes; /* of the URLs that select it; ends with NULL */
+	const char *const *schemes; /* of the URLs that select it; ends with NULL; NULL: it has no URL */
 	const struct option *options;
 	size_t config_size;
 

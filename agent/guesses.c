@@ -116,7 +116,7 @@ const struct config_hint config_guesses[] = {
 	/* Probes. */
 	{ "health.liveness|readiness|port|path|listen|address|http|endpoint|probes", "listen", all_in_one },
 	{ "health.check|tcp|url|urls|database|redis|dependencies|targets", "health.checks", NULL },
-	{ "health.checks.postgres|postgresql|mysql|redis|mongodb|kafka|rabbitmq|db|database|port", "health.checks.tcp",
+	{ "health.checks.mongodb|kafka|rabbitmq|db|database|port", "health.checks.tcp",
 		"the name may stay with `type: tcp`, or if its address begins with tcp://" },
 	{ "health.checks.https|get|web", "health.checks.http", NULL },
 	{ "health.checks.*.endpoint|host|target", "url, address or path", "see oxpecker reference" },

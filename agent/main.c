@@ -17,6 +17,7 @@
 #include "cli/commands.h"
 #include "cli/help.h"
 #include "cli/line.h"
+#include "health/helper.h"
 #include "own_files.h"
 
 struct run_options {
@@ -161,6 +162,8 @@ int main(int argc, char **argv)
 	int status = COMMAND_DONE;
 
 	(void)argc;
+	if (helper_is_meant((const char *const *)argv))
+		return helper_run((const char *const *)argv);
 	cut_maps_outlive();
 	if (line_parse(commands, (const char *const *)argv, &line) < 0)
 		status = COMMAND_MISUSED;

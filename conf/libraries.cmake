@@ -17,7 +17,10 @@ set(libraries
 	"libzstd 1.5.4 libzstd-dev"
 	"libpcre2-8 10.42 libpcre2-dev"
 	"nettle 3.8.1 nettle-dev"
-	"snappy 1.1.9 libsnappy-dev")
+	"snappy 1.1.9 libsnappy-dev"
+	"libpq 15.0 libpq-dev"
+	"libmariadb 3.3.0 libmariadb-dev"
+	"openssl 3.0.0 libssl-dev")
 if(OXP_IGZIP)
 	list(APPEND libraries "libisal 2.30.0 libisal-dev")
 endif()

@@ -37,7 +37,8 @@ want_build() {
 	want protobuf-c-compiler protoc-c
 	want_curl
 	for library in libevent-dev libmicrohttpd-dev libnghttp2-dev libsqlite3-dev libfyaml-dev libjansson-dev libxxhash-dev \
-		libprotobuf-c-dev zlib1g-dev libzstd-dev libisal-dev libpcre2-dev nettle-dev libsnappy-dev; do
+		libprotobuf-c-dev zlib1g-dev libzstd-dev libisal-dev libpcre2-dev nettle-dev libsnappy-dev \
+		libpq-dev libmariadb-dev libssl-dev; do
 		want $library
 	done
 }
@@ -66,6 +67,10 @@ want_tests() {
 	want systemd systemd-analyze
 	for package in podman runc catatonit netavark aardvark-dns debootstrap iptables; do
 		want $package
+	done
+	# What the databases of tests/backends/build.sh are linked with.
+	for library in libaio1 libicu72 libjemalloc2 libldap-2.5-0 liblzf1 libnuma1 libpam0g liburing2 libxml2 libxslt1.1 tzdata; do
+		want $library
 	done
 }
 

@@ -9,7 +9,7 @@
 #include "admin/overview.h"
 #include "agent_config.h"
 #include "core.h"
-#include "health/health.h"
+#include "health/probes.h"
 #include "http/taken.h"
 #include "memory_limit.h"
 
@@ -62,10 +62,12 @@ static void set_routes(struct servers *s, const struct servers_options *o)
 			.gone = metrics_gone,
 			.context = o->metrics,
 			.at_once = PULLS_AT_ONCE },
-		{ .path = "/health/liveness", .complete = health_liveness, .context = o->health },
-		{ .path = "/health", .complete = health_liveness, .context = o->health },
-		{ .path = "/health/readiness", .complete = health_readiness, .context = o->health },
-		{ .path = "/ready", .complete = health_readiness, .context = o->health },
+		{ .path = "/health/liveness", .complete = probes_liveness, .context = o->health },
+		{ .path = "/health", .complete = probes_liveness, .context = o->health },
+		{ .path = "/health/startup", .complete = probes_startup, .context = o->health },
+		{ .path = "/health/readiness", .complete = probes_readiness, .context = o->health },
+		{ .path = "/ready", .complete = probes_readiness, .context = o->health },
+		{ .path = "/health/app", .complete = probes_app, .context = o->health },
 		{ .path = "/health/delivery", .complete = destinations_health, .context = o->destinations },
 	};
 
@@ -146,7 +148,7 @@ static int open_control(struct servers *s, const struct servers_options *o)
 		(struct http_route){ .path = "/status", .complete = overview_answer, .context = o->overview };
 	/* `oxpecker health` asks here, so it works whatever strangers do to `listen`. */
 	s->control_routes[1] =
-		(struct http_route){ .path = "/health/readiness", .complete = health_readiness, .context = o->health };
+		(struct http_route){ .path = "/health/readiness", .complete = probes_readiness, .context = o->health };
 	parked_routes(o->parked, &s->control_routes[2]);
 	recorder_routes(o->recorder, &s->control_routes[2 + PARKED_ROUTES]);
 	failed = new_server(o->core, options, s->control_routes, &s->control);

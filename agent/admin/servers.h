@@ -20,7 +20,7 @@ struct overview;
 struct servers {
 	struct http_server *listen, *control;
 	/* Each ends with a row without a path. */
-	struct http_route listen_routes[7], control_routes[2 + PARKED_ROUTES + RECORDER_ROUTES + 1];
+	struct http_route listen_routes[9], control_routes[2 + PARKED_ROUTES + RECORDER_ROUTES + 1];
 };
 
 /* What they show. */

@@ -2,10 +2,11 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "base/json_writer.h"
+#include "config/option.h"
 
-enum { ANSWER_MAX = 64 << 10 };
+const char *const health_probe_names[] = { [PROBE_READINESS] = "readiness", [PROBE_APP] = "app", NULL };
 
 void health_init(struct health *h, struct loop *loop, const struct log *log)
 {
@@ -31,12 +32,20 @@ void health_done(struct health *h)
 	}
 }
 
+static struct mono_time now(const struct health *h)
+{
+	const struct clock *clock = loop_clock(h->loop);
+
+	return clock->mono(clock);
+}
+
 static void look(void *context)
 {
 	struct health_check *c = context;
 
 	c->looking = true;
-	loop_timer_set(&c->patience, c->limits.timeout);
+	c->began = now(c->health);
+	loop_timer_set(&c->patience, c->limits->timeout);
 	c->type->start(c->check);
 }
 
@@ -48,6 +57,14 @@ static void on_patience_over(void *context)
 	health_checked(c, false, "no answer in time");
 }
 
+static bool is_of(const struct option_list *probes, enum health_probe probe)
+{
+	for (size_t i = 0; i < probes->count; i++)
+		if (strcmp(probes->items[i], health_probe_names[probe]) == 0)
+			return true;
+	return false;
+}
+
 struct health_check *health_add(
 	struct health *h, const char *name, const struct check_type *type, const struct health_limits *limits)
 {
@@ -55,7 +72,9 @@ struct health_check *health_add(
 
 	while (*at)
 		at = &(*at)->next;
-	*c = (struct health_check){ .health = h, .name = name, .type = type, .limits = *limits };
+	*c = (struct health_check){ .health = h, .name = name, .type = type, .limits = limits };
+	for (int i = 0; i < HEALTH_PROBES; i++)
+		c->of[i] = is_of(limits->probes, (enum health_probe)i);
 	loop_timer_init(&c->timer, h->loop, look, c);
 	loop_timer_init(&c->patience, h->loop, on_patience_over, c);
 	*at = c;
@@ -74,100 +93,87 @@ void health_start(struct health *h)
 		loop_timer_set(&c->timer, DURATION_MS(0));
 }
 
+/* What a look says turns `fine` if enough in a row have said so. True: it turned. */
+static bool count_look(struct health_check *c, bool fine)
+{
+	uint64_t enough = fine ? c->limits->success_threshold : c->limits->failure_threshold;
+
+	*(fine ? &c->successes : &c->failures) += 1;
+	if (fine == c->fine)
+		c->streak = 0;
+	else
+		c->streak++;
+	if (c->streak < enough || c->streak == 0)
+		return false;
+	c->fine = fine;
+	c->streak = 0;
+	return true;
+}
+
+static void tell(const struct health_check *c, const char *why)
+{
+	if (c->fine)
+		log_info(c->health->log, c->name, "fine");
+	else
+		log_warn(c->health->log, c->name, "not fine: %s", why);
+}
+
 void health_checked(void *health_check, bool fine, const char *why)
 {
 	struct health_check *c = health_check;
+	bool turned;
 
 	OXP_ASSERT(c->looking);
 	c->looking = false;
 	loop_timer_clear(&c->patience);
-	if (!c->known || c->fine != fine) {
-		if (fine)
-			log_info(c->health->log, c->name, "fine");
-		else
-			log_warn(c->health->log, c->name, "not fine: %s", why);
-	}
+	c->latency = mono_since(now(c->health), c->began);
+	c->all_latency.ns += c->latency.ns;
+	turned = count_look(c, fine);
+	if (turned || (!c->known && !fine))
+		tell(c, why);
 	c->known = true;
-	c->fine = fine;
+	if (fine)
+		c->succeeded = loop_wall(c->health->loop);
 	snprintf(c->why, sizeof c->why, "%s", fine ? "" : why);
-	loop_timer_set(&c->timer, c->limits.interval);
+	loop_timer_set(&c->timer, c->limits->interval);
 }
 
-static bool has_begun(const struct health *h)
+bool health_has_begun(const struct health *h)
 {
 	return !h->began || h->began(h->context);
 }
 
-bool health_ready(const struct health *h)
+bool health_fine(const struct health *h, enum health_probe probe)
 {
-	if (!has_begun(h))
-		return false;
 	for (const struct health_check *c = h->checks; c; c = c->next)
-		if (!c->fine)
+		if (c->of[probe] && !c->fine)
 			return false;
 	return true;
 }
 
-void health_liveness(void *context, struct http_request *request)
+bool health_ready(const struct health *h)
 {
-	const struct health *h = context;
-	char text[80];
-
-	snprintf(text, sizeof text, "{\"status\":\"%s\",\"timestamp\":%lld}", h->started ? "ok" : "starting",
-		(long long)(loop_wall(h->loop).ns / 1000000));
-	http_respond_text(request, 200, "application/json", text);
+	return health_has_begun(h) && health_fine(h, PROBE_READINESS);
 }
 
-/* The name as people wrote it: "health.checks.database" is shown as "database". */
-static const char *short_name(const char *name)
+static bool all_have_looked(const struct health *h)
 {
-	const char *dot = strrchr(name, '.');
-
-	return dot ? dot + 1 : name;
-}
-
-static int write_readiness(const struct health *h, bool ready, struct buffer *out)
-{
-	struct json_writer w;
-
-	json_writer_init(&w, out);
-	json_put_object(&w, NULL);
-	json_put_string(&w, "status", ready ? "ready" : has_begun(h) ? "not ready" : "starting");
-	json_put_object(&w, "checks");
 	for (const struct health_check *c = h->checks; c; c = c->next)
-		json_put_bool(&w, short_name(c->name), c->fine);
-	json_put_end(&w);
-	json_put_end(&w);
-	return json_writer_done(&w);
+		if (!c->known)
+			return false;
+	return true;
 }
 
-void health_readiness(void *context, struct http_request *request)
+bool health_started_up(struct health *h)
 {
-	const struct health *h = context;
-	bool ready = health_ready(h);
-	struct buffer out;
-
-	buffer_init(&out, ANSWER_MAX);
-	if (write_readiness(h, ready, &out))
-		http_respond_text(request, 503, "application/json", "{\"status\":\"not ready\",\"checks\":{}}");
-	else
-		http_respond(request,
-			&(struct http_answer){
-				.status = ready ? 200 : 503, .content_type = "application/json", .body = &out });
-	buffer_done(&out);
+	h->started_up = h->started_up || (h->started && health_has_begun(h) && all_have_looked(h));
+	return h->started_up;
 }
 
-void health_report(void *context, const char *name, struct json_writer *w)
+const char *health_short_name(const struct health_check *c)
 {
-	const struct health *h = context;
+	static const char section[] = "health.checks.";
+	size_t size = sizeof section - 1;
 
-	json_put_array(w, name);
-	for (const struct health_check *c = h->checks; c; c = c->next) {
-		json_put_object(w, NULL);
-		json_put_string(w, "name", c->name);
-		json_put_bool(w, "fine", c->fine);
-		json_put_string(w, "why", c->why);
-		json_put_end(w);
-	}
-	json_put_end(w);
+	return strncmp(c->name, section, size) == 0 ? c->name + size : c->name;
 }

@@ -294,22 +294,27 @@ static size_t put_string(char *to, const char *from, size_t size)
 }
 
 /* name=value&other=1 becomes name, zero, value, zero, other, zero, 1, zero. A name without a value is left out, because
- * it could not be told from a missing one. */
+ * it could not be told from a missing one; the last one stands behind all, as the flag. */
 static void query_strings(struct http_head *h, char *text)
 {
-	struct bytes rest = { text + h->query.at, h->query.size }, name, value;
+	struct bytes rest = { text + h->query.at, h->query.size }, name, value, flag = { NULL, 0 };
 	char *to = text + h->query.at;
 	bool more = h->query.size > 0;
 
 	while (more) {
 		more = cut(&rest, '&', &value);
 		value = more ? value : rest;
-		if (!cut(&value, '=', &name))
+		if (!cut(&value, '=', &name)) {
+			flag = more ? flag : value;
 			continue;
+		}
 		to += put_string(to, name.data, name.size);
 		to += put_string(to, value.data, value.size);
 	}
 	h->query.size = (uint16_t)(to - (text + h->query.at));
+	h->flag = (struct http_span){ .at = (uint16_t)(to - text), .size = (uint16_t)flag.size };
+	if (flag.size)
+		put_string(to, flag.data, flag.size);
 }
 
 void http_head_strings(struct http_head *h, char *text)
@@ -354,6 +359,11 @@ const char *http_head_query_next(const struct http_head *h, const char *text, co
 		p = value + strlen(value) + 1;
 	}
 	return NULL;
+}
+
+bool http_head_asks(const struct http_head *h, const char *text, const char *name)
+{
+	return (h->flag.size && strcmp(text + h->flag.at, name) == 0) || http_head_query(h, text, name);
 }
 
 const char *http_head_path(const struct http_head *h, const char *text)

@@ -32,6 +32,7 @@ struct http_field {
 struct http_head {
 	size_t at, searched;
 	struct http_span method, path, query;
+	struct http_span flag; /* of the query, after http_head_strings(): its last name, if that has no value */
 	unsigned fields_count, hosts, cookies;
 	bool has_line; /* the request line has been read */
 	bool old; /* HTTP/1.0 */
@@ -68,6 +69,8 @@ const char *http_head_field(const struct http_head *, const char *text, const ch
 const char *http_head_query(const struct http_head *, const char *text, const char *name);
 /* The value behind that one of the same name, which NULL stands before. */
 const char *http_head_query_next(const struct http_head *, const char *text, const char *name, const char *value);
+/* After http_head_strings(). Whether the name has a value, or stands last without one, as in ?verbose. */
+bool http_head_asks(const struct http_head *, const char *text, const char *name);
 const char *http_head_path(const struct http_head *, const char *text);
 
 #endif

@@ -125,6 +125,8 @@ const char *http_request_header(const struct http_request *, const char *name);
 const char *http_request_query(const struct http_request *, const char *name);
 /* The value behind that one of the same name, which NULL stands before; NULL if there is none. */
 const char *http_request_query_next(const struct http_request *, const char *name, const char *value);
+/* Whether it has a value, or stands last in the query without one, as in ?verbose. */
+bool http_request_asks(const struct http_request *, const char *name);
 /* The announced Content-Length, or -1 when chunked. */
 int64_t http_request_content_length(const struct http_request *);
 /* The answer, whoever gives it, has this header, too. One for each request; both texts are constant. */

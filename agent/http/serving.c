@@ -725,6 +725,11 @@ const char *http_request_query_next(const struct http_request *r, const char *na
 	return http_head_query_next(r->head, r->text, name, value);
 }
 
+bool http_request_asks(const struct http_request *r, const char *name)
+{
+	return http_head_asks(r->head, r->text, name);
+}
+
 int64_t http_request_content_length(const struct http_request *r)
 {
 	return r->content_length;

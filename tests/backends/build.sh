@@ -9,7 +9,7 @@ tests=$(dirname "$here")
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/oxpecker-tests
 names='pytest python_sdk go_sdk java_sdk metric_clients node bulk_clients old_tracers loggers prometheus'
 names="$names prometheus_parsers prometheus3 opensearch opensearch3 elasticsearch jaeger statsd_exporter actionlint"
-names="$names bench containers"
+names="$names databases bench containers"
 go_wanted=1.25.5
 images=localhost/oxpecker-tests
 
@@ -24,6 +24,7 @@ Builds each NAME into $cache unless it is there, and prints its folder.
   elasticsearch  an embedded Elasticsearch 7.10 node, without what is not open source (needs a JDK 17 and maven)
   prometheus   Debian's prometheus and promtool, unpacked and not installed: no service is started
   prometheus3  Prometheus 3, which has no page of its own: its API is enough (needs go)
+  databases    Debian's PostgreSQL, MariaDB and Redis, unpacked and not installed: no service is started
   statsd_exporter  what StatsD lines are compared with (needs go)
   actionlint   what reads the workflows of .github (needs go)
   prometheus_parsers  what reads pages with Prometheus' own parsers (needs go)
@@ -57,6 +58,7 @@ folder_of() {
 	jaeger) echo "jaeger-1.76.0-$(sum_of "$here/jaeger/go.mod" "$here/jaeger/go.sum")" ;;
 	prometheus) echo "prometheus-debian-$(cut -d. -f1 /etc/debian_version)" ;;
 	prometheus3) echo "prometheus-3.13.2-$(sum_of "$here"/prometheus3/*)" ;;
+	databases) echo "databases-debian-$(cut -d. -f1 /etc/debian_version)" ;;
 	statsd_exporter) echo statsd_exporter-0.31.0 ;;
 	actionlint) echo actionlint-1.7.12 ;;
 	prometheus_parsers) echo "prometheus_parsers-$(sum_of "$here"/prometheus_parsers/*)" ;;
@@ -156,6 +158,17 @@ build_prometheus() {
 	apt-get download -q -o APT::Sandbox::User=root prometheus
 	dpkg -x prometheus_*.deb .
 	rm prometheus_*.deb
+}
+
+build_databases() {
+	apt-get download -q -o APT::Sandbox::User=root postgresql-15 mariadb-server-core mariadb-client-core \
+		redis-tools redis-server
+	for package in ./*.deb; do
+		dpkg -x "$package" .
+		rm "$package"
+	done
+	./usr/bin/mariadb-install-db --no-defaults --basedir="$PWD/usr" --datadir="$PWD/mariadb" --skip-test-db \
+		--auth-root-authentication-method=normal --user="$(id -un)" --innodb-log-file-size=4M
 }
 
 build_prometheus_parsers() {

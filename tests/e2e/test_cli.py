@@ -118,8 +118,8 @@ GUESSES = {
                           "logs: { collect: { tail: /var/log/a.log } }"),
     "metrics.collect.prometheus": ("metrics: { collect: { prometheus: ':9100' } }", "metrics.collect.scrape",
                                    "metrics: { collect: { scrape: ':9100' } }"),
-    "health.checks.postgres": ("health: { checks: { postgres: 'postgres://db:5432/' } }", "health.checks.tcp",
-                               "health: { checks: { postgres: 'tcp://db:5432' } }"),
+    "health.checks.mongodb": ("health: { checks: { mongodb: 'mongodb://db:27017/' } }", "health.checks.tcp",
+                              "health: { checks: { mongodb: 'tcp://db:27017' } }"),
     "health.checks.database": ("health: { checks: { database: 'db:5432' } }",
                                "health.checks.tcp: the name may stay with `type: tcp`, or if its address "
                                "begins with tcp://",

@@ -1,5 +1,6 @@
 """Probes: what they answer, and that they answer whatever else goes on."""
 
+import datetime
 import json
 import os
 import socket
@@ -71,6 +72,58 @@ def test_a_check_that_hangs_is_a_no_in_time_and_probes_do_not_wait(oxpecker, fau
     assert readiness(agent) == (503, {"status": "not ready", "checks": {"slow": False}})
     assert time.monotonic() - began < 8 + waits.seconds()
     wait_until(lambda: agent.status()["checks"][0]["why"] == "no answer in time", 60, "the reason")
+
+
+def probe(agent, path):
+    answer = agent.get(path)
+    return answer.status_code, answer.json()
+
+
+def test_a_check_below_its_threshold_says_why_and_is_fine(oxpecker, fault_server):
+    server = fault_server()
+    check = {"type": "http", "url": server.url, "interval": "1s", "failure_threshold": 1000}
+    agent = oxpecker({"health": {"checks": {"web": check}}})
+    wait_until(lambda: readiness(agent) == (200, {"status": "ready", "checks": {"web": True}}), 60, "it to be fine")
+    server.plan(fault.status(500))
+    wait_until(lambda: probe(agent, "/ready?verbose")[1]["details"]["web"]["why"] == "HTTP 500", 60, "the reason")
+    status, said = probe(agent, "/health/readiness?verbose")
+    assert (status, said["status"], said["checks"]) == (200, "ready", {"web": True})
+    details = said["details"]["web"]
+    assert details["type"] == "http" and 0 < details["latency_seconds"] < 60
+    last = datetime.datetime.fromisoformat(details["last_success"].replace("Z", "+00:00")).timestamp()
+    assert abs(last - time.time()) < 300
+    assert last == pytest.approx(agent.metric("oxpecker_check_last_success_timestamp_seconds", check="web"), abs=0.002)
+    assert agent.metric("oxpecker_check_up", check="web") == 1
+    assert agent.metric("oxpecker_check_latency_seconds", check="web") > 0
+    assert agent.metric("oxpecker_checks_total", check="web", result="failure") >= 1
+    assert agent.metric("oxpecker_checks_total", check="web", result="success") >= 1
+
+
+def test_the_apps_own_probe_follows_the_app_and_readiness_what_it_needs(oxpecker, fault_server, tmp_path):
+    web, app = fault_server(), fault_server(unix=str(tmp_path / "app.sock"))
+    app_check = {"path": f"unix:{tmp_path}/app.sock", "interval": "100ms", "probes": ["app"]}
+    agent = oxpecker({"health": {"checks": {"web": {"url": web.url, "interval": "100ms"}, "app": app_check}}})
+    wait_until(lambda: probe(agent, "/health/app") == (200, {"status": "ok", "checks": {"app": True}}), 60, "the app")
+    wait_until(lambda: readiness(agent) == (200, {"status": "ready", "checks": {"web": True}}), 60, "the other")
+    app.refuse()
+    wait_until(lambda: probe(agent, "/health/app") == (503, {"status": "not ok", "checks": {"app": False}}))
+    assert readiness(agent)[0] == 200
+    app.listen()
+    web.refuse()
+    wait_until(lambda: readiness(agent) == (503, {"status": "not ready", "checks": {"web": False}}))
+    wait_until(lambda: probe(agent, "/health/app")[0] == 200, 60, "the app to be back")
+
+
+def test_the_start_is_over_when_each_check_has_looked_whatever_it_saw(oxpecker, fault_server):
+    server = fault_server()
+    server.plan(fault.hang())
+    agent = oxpecker({"health": {"checks": {"web": {"url": server.url, "timeout": "10m"}}}})
+    server.wait_requests(1, "/")
+    assert probe(agent, "/health/startup") == (503, {"status": "starting", "checks": {"web": False}})
+    server.refuse()
+    started = (200, {"status": "started", "checks": {"web": True}})
+    wait_until(lambda: probe(agent, "/health/startup") == started, 60, "the start to be over")
+    assert readiness(agent) == (503, {"status": "not ready", "checks": {"web": False}})
 
 
 def told(status, then):

@@ -61,6 +61,7 @@ static void use_strings(struct http_head *h, const uint8_t *data)
 		use_value(text + h->fields[i].value.at);
 	}
 	http_head_query(h, text, "no such name");
+	http_head_asks(h, text, "no such name");
 	if (used > h->at || h->fields_count > HTTP_FIELDS_MAX)
 		abort();
 	free(text);

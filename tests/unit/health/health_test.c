@@ -12,8 +12,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "health/health.h"
+#include "config/option.h"
+#include "health/probes.h"
 #include "loop/resolve.h"
+#include "status/counters.h"
 
 #define TWENTY "/twenty-bytes-of-path"
 #define LONG_PATH TWENTY TWENTY TWENTY TWENTY TWENTY TWENTY /* an address has room for 108 */
@@ -56,8 +58,14 @@ static const struct check_type fake_type = {
 /* What was answered to a probe, in place of the server. */
 struct http_request {
 	unsigned status;
-	char text[512];
+	char text[2048];
+	bool verbose;
 };
+
+bool http_request_asks(const struct http_request *r, const char *name)
+{
+	return r->verbose && strcmp(name, "verbose") == 0;
+}
 
 void http_respond(struct http_request *r, const struct http_answer *a)
 {
@@ -111,12 +119,25 @@ struct world {
 	struct check checks[2];
 };
 
-static const struct health_limits limits = { .interval = { 10000000000 }, .timeout = { 2000000000 } };
+static const char *const of_app[] = { "app" }, *const of_readiness[] = { "readiness" };
+static const struct option_list app_alone = { 1, of_app }, readiness_alone = { 1, of_readiness }, nothing = { 0 };
+
+#define LIMITS(successes, failures, of)                                                                   \
+	{                                                                                                 \
+		.interval = { 10000000000 }, .timeout = { 2000000000 }, .success_threshold = (successes), \
+		.failure_threshold = (failures), .probes = (of)                                           \
+	}
+static const struct health_limits limits = LIMITS(1, 1, &readiness_alone);
+
+static void add_with(struct world *w, size_t i, const char *name, const struct health_limits *l)
+{
+	w->checks[i].slot = health_add(&w->health, name, &fake_type, l);
+	health_check_set(w->checks[i].slot, &w->checks[i]);
+}
 
 static void add(struct world *w, size_t i, const char *name)
 {
-	w->checks[i].slot = health_add(&w->health, name, &fake_type, &limits);
-	health_check_set(w->checks[i].slot, &w->checks[i]);
+	add_with(w, i, name, &limits);
 }
 
 static int setup(void **state)
@@ -152,7 +173,7 @@ static void assert_probe(struct world *w, unsigned status, const char *text)
 {
 	struct http_request request = { .status = 0 };
 
-	health_readiness(&w->health, &request);
+	probes_readiness(&w->health, &request);
 	assert_int_equal(request.status, status);
 	assert_string_equal(request.text, text);
 }
@@ -168,11 +189,11 @@ static void test_liveness_hangs_on_nothing(void **state)
 	struct http_request request = { .status = 0 };
 
 	add(w, 0, "health.checks.database");
-	health_liveness(&w->health, &request);
+	probes_liveness(&w->health, &request);
 	assert_int_equal(request.status, 200);
 	assert_non_null(strstr(request.text, "{\"status\":\"starting\",\"timestamp\":17000000"));
 	health_start(&w->health);
-	health_liveness(&w->health, &request);
+	probes_liveness(&w->health, &request);
 	assert_int_equal(request.status, 200);
 	assert_non_null(strstr(request.text, "{\"status\":\"ok\",\"timestamp\":17000000"));
 }
@@ -276,6 +297,140 @@ static void test_it_recovers(void **state)
 	assert_int_equal(w->checks[0].started, 2);
 	assert_true(health_ready(&w->health));
 	assert_string_equal(w->checks[0].slot->why, "");
+}
+
+/* One look after another, as the letters say: + succeeds, - fails. The answer is what the probe says after each. */
+static void assert_turns(struct world *w, const char *looks, const char *fine)
+{
+	for (size_t i = 0; looks[i]; i++) {
+		pass(w, DURATION_MS(10001));
+		health_checked(w->checks[0].slot, looks[i] == '+', "told to");
+		assert_int_equal(health_ready(&w->health), fine[i] == '+');
+		assert_string_equal(w->checks[0].slot->why, looks[i] == '+' ? "" : "told to");
+	}
+}
+
+static void test_it_takes_so_many_looks_in_a_row(void **state)
+{
+	static const struct health_limits slow = LIMITS(2, 3, &readiness_alone);
+	struct world *w = *state;
+
+	add_with(w, 0, "x", &slow);
+	health_start(&w->health);
+	assert_turns(w, "+-++--+---+-++", "---++++++----+");
+	assert_int_equal(w->checks[0].slot->successes, 7);
+	assert_int_equal(w->checks[0].slot->failures, 7);
+}
+
+static void assert_answer(
+	struct world *w, void (*probe)(void *, struct http_request *), unsigned status, const char *text)
+{
+	struct http_request request = { .status = 0 };
+
+	probe(&w->health, &request);
+	assert_int_equal(request.status, status);
+	assert_string_equal(request.text, text);
+}
+
+/* Readiness asks only for what it is told to ask for, and so does the app's own probe. */
+static void test_each_probe_has_its_checks(void **state)
+{
+	static const struct health_limits app = LIMITS(1, 1, &app_alone), neither = LIMITS(1, 1, &nothing);
+	struct world *w = *state;
+
+	assert_answer(w, probes_app, 503, "{\"status\":\"starting\",\"checks\":{}}");
+	add(w, 0, "health.checks.database");
+	add_with(w, 1, "health.checks.app", &app);
+	health_add(&w->health, "health.checks.seen", &fake_type, &neither);
+	health_start(&w->health);
+	w->checks[0].slot->fine = true;
+	assert_answer(w, probes_readiness, 200, "{\"status\":\"ready\",\"checks\":{\"database\":true}}");
+	assert_answer(w, probes_app, 503, "{\"status\":\"not ok\",\"checks\":{\"app\":false}}");
+	w->checks[0].slot->fine = false;
+	w->checks[1].slot->fine = true;
+	assert_answer(w, probes_readiness, 503, "{\"status\":\"not ready\",\"checks\":{\"database\":false}}");
+	assert_answer(w, probes_app, 200, "{\"status\":\"ok\",\"checks\":{\"app\":true}}");
+}
+
+/* It waits for looks, not for what they see: an app that starts behind it could never be fine else. */
+static void test_the_start_is_over_once(void **state)
+{
+	struct world *w = *state;
+	bool looked = true;
+
+	health_wait_for(&w->health, has_looked, &looked);
+	add(w, 0, "a.b");
+	assert_answer(w, probes_startup, 503, "{\"status\":\"starting\",\"checks\":{\"a.b\":false}}");
+	health_start(&w->health);
+	pass(w, DURATION_MS(1));
+	assert_answer(w, probes_startup, 503, "{\"status\":\"starting\",\"checks\":{\"a.b\":false}}");
+	health_checked(w->checks[0].slot, false, "not there");
+	assert_answer(w, probes_startup, 200, "{\"status\":\"started\",\"checks\":{\"a.b\":true}}");
+	looked = false;
+	assert_answer(w, probes_startup, 200, "{\"status\":\"started\",\"checks\":{\"a.b\":true}}");
+}
+
+static void assert_details(struct world *w, const char *details)
+{
+	struct http_request request = { .verbose = true };
+	const char *found;
+
+	probes_readiness(&w->health, &request);
+	assert_non_null(strstr(request.text, "\"checks\":{\"x\":"));
+	found = strstr(request.text, "\"details\":");
+	assert_non_null(found);
+	assert_string_equal(found + 10, details);
+}
+
+static void test_the_details_of_a_check(void **state)
+{
+	struct world *w = *state;
+
+	add(w, 0, "x");
+	health_start(&w->health);
+	assert_details(w, "{\"x\":{\"type\":\"fake\",\"why\":\"has not been made yet\","
+			  "\"latency_seconds\":0.000000,\"last_success\":null}}}");
+	pass(w, DURATION_MS(1));
+	pass(w, DURATION_MS(250));
+	health_checked(w->checks[0].slot, true, "");
+	assert_int_equal(w->checks[0].slot->latency.ns, DURATION_MS(250).ns);
+	assert_details(w, "{\"x\":{\"type\":\"fake\",\"why\":\"\",\"latency_seconds\":0.250000,"
+			  "\"last_success\":\"2023-11-14T22:13:21.251Z\"}}}");
+	pass(w, DURATION_MS(10001));
+	health_checked(w->checks[0].slot, false, "so \"what\"");
+	assert_int_equal(w->checks[0].slot->all_latency.ns, DURATION_MS(250).ns);
+	assert_details(w, "{\"x\":{\"type\":\"fake\",\"why\":\"so \\\"what\\\"\",\"latency_seconds\":0.000000,"
+			  "\"last_success\":\"2023-11-14T22:13:21.251Z\"}}}");
+}
+
+static void test_what_metrics_say_of_a_check(void **state)
+{
+	static const char *const lines[] = { "\noxpecker_check_up{check=\"x\"} 1\n",
+		"\noxpecker_check_latency_seconds{check=\"x\"} 0.5\n",
+		"\noxpecker_check_seconds_total{check=\"x\"} 0.75\n",
+		"\noxpecker_checks_total{check=\"x\",result=\"success\"} 1\n",
+		"\noxpecker_checks_total{check=\"x\",result=\"failure\"} 1\n",
+		"\noxpecker_check_last_success_timestamp_seconds{check=\"x\"} 17000000" };
+	struct world *w = *state;
+	struct counters counters = { NULL };
+	struct buffer page;
+
+	add(w, 0, "health.checks.x");
+	probes_count(&counters, w->checks[0].slot);
+	health_start(&w->health);
+	pass(w, DURATION_MS(1));
+	pass(w, DURATION_MS(250));
+	health_checked(w->checks[0].slot, false, "no");
+	pass(w, DURATION_MS(10001));
+	pass(w, DURATION_MS(500));
+	health_checked(w->checks[0].slot, true, "");
+	buffer_init(&page, 1 << 16);
+	assert_int_equal(counters_write(&counters, &page, false), 0);
+	assert_int_equal(buffer_append(&page, "", 1), 0);
+	for (size_t i = 0; i < COUNT_OF(lines); i++)
+		assert_non_null(strstr(page.data, lines[i]));
+	buffer_done(&page);
+	counters_done(&counters);
 }
 
 /* The end in the middle of a look: cancelled once, destroyed once. One without a check is half-built. */
@@ -426,6 +581,11 @@ int main(void)
 		TEST(test_it_looks_again_after_its_interval),
 		TEST(test_no_answer_in_time_is_a_no),
 		TEST(test_it_recovers),
+		TEST(test_it_takes_so_many_looks_in_a_row),
+		TEST(test_each_probe_has_its_checks),
+		TEST(test_the_start_is_over_once),
+		TEST(test_the_details_of_a_check),
+		TEST(test_what_metrics_say_of_a_check),
 		TEST(test_the_end_in_the_middle_of_a_look),
 		TEST(test_more_than_an_answer_holds_is_not_ready),
 		TEST(test_a_unix_socket_that_comes_and_goes),

@@ -390,6 +390,36 @@ static void queries_are_decoded(void **state)
 	expect_query("a=%00", "a", "%00");
 }
 
+static void expect_asks(const char *query, const char *name, bool asks)
+{
+	char text[256];
+	struct strings s;
+
+	snprintf(text, sizeof text, "GET /p?%s HTTP/1.1\r\nHost: x\r\n\r\n", query);
+	strings_of(&s, text);
+	if (http_head_asks(&s.h, s.text, name) != asks)
+		fail_msg("%s of %s", name, query);
+	assert_null(strchr(query, '=') ? NULL : http_head_query(&s.h, s.text, name));
+	assert_string_equal(http_head_field(&s.h, s.text, "Host"), "x");
+	free(s.text);
+}
+
+static void a_name_without_a_value_asks_if_it_is_the_last(void **state)
+{
+	(void)state;
+	expect_asks("verbose", "verbose", true);
+	expect_asks("a=1&verbose", "verbose", true);
+	expect_asks("a=1&b=%20&verb%6fse", "verbose", true);
+	expect_asks("verbose=", "verbose", true);
+	expect_asks("verbose=1&a=2", "verbose", true);
+	expect_asks("verbose&a=2", "verbose", false);
+	expect_asks("verbosely", "verbose", false);
+	expect_asks("verbose&", "verbose", false);
+	expect_asks("a=verbose", "verbose", false);
+	expect_asks("", "", false);
+	expect_asks("a=1&", "", false);
+}
+
 static void an_argument_may_come_again(void **state)
 {
 	char text[] = "GET /p?a[]=1&b=2&a%5B%5D=3&a[]&a[]= HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -423,6 +453,7 @@ int main(void)
 		cmocka_unit_test(fields_are_found_in_any_case),
 		cmocka_unit_test(paths_are_decoded),
 		cmocka_unit_test(queries_are_decoded),
+		cmocka_unit_test(a_name_without_a_value_asks_if_it_is_the_last),
 		cmocka_unit_test(an_argument_may_come_again),
 	};
 

@@ -1,0 +1,120 @@
+#include "health/peer_url.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+
+enum { HIDDEN_MIN = 4 }; /* shorter ones occur in too many words */
+
+/* Ends the text at the first of these bytes, and returns what is behind it; NULL: there is none. */
+static char *cut(char *text, const char *at)
+{
+	char *end = strpbrk(text, at);
+
+	if (!end)
+		return NULL;
+	*end = '\0';
+	return end + 1;
+}
+
+static bool decode(char *text)
+{
+	char *to = text;
+
+	for (size_t left = strlen(text); left > 0;) {
+		int byte = percent_byte(text, left);
+		size_t size = byte >= 0 ? 3 : 1;
+		if (byte == 0)
+			return false;
+		*to++ = byte > 0 ? (char)byte : *text;
+		text += size;
+		left -= size;
+	}
+	*to = '\0';
+	return true;
+}
+
+/* host, host:port or [v6]:port. */
+static void read_host(struct peer_url *u, char *at, char *none)
+{
+	char *port;
+
+	u->host = *at == '[' ? at + 1 : at;
+	port = *at == '[' ? cut(u->host, "]") : at;
+	port = port ? cut(port, ":") : NULL;
+	u->port = port ? port : none;
+}
+
+/* Up to the last @: people do not escape what stands in passwords. */
+static char *read_login(struct peer_url *u, char *at, char *none)
+{
+	char *host = strrchr(at, '@'), *password;
+
+	u->user = u->password = none;
+	if (!host)
+		return at;
+	*host = '\0';
+	u->user = at;
+	password = cut(at, ":");
+	u->password = password ? password : none;
+	return host + 1;
+}
+
+bool peer_url_read(const char *url, struct peer_url *ret)
+{
+	char *slashes, *rest, *none;
+
+	*ret = (struct peer_url){ .text = oxp_strdup(url) };
+	slashes = strstr(ret->text, "://");
+	if (!slashes)
+		return false;
+	none = slashes;
+	*slashes = '\0';
+	ret->scheme = ret->text;
+	rest = read_login(ret, slashes + 3, none);
+	(void)cut(rest, "?#");
+	ret->path = cut(rest, "/");
+	ret->path = ret->path ? ret->path : none;
+	read_host(ret, rest, none);
+	return *ret->host && decode(ret->user) && decode(ret->password) && decode(ret->host) && decode(ret->path);
+}
+
+void peer_url_done(struct peer_url *u)
+{
+	free(u->text);
+	*u = (struct peer_url){ 0 };
+}
+
+static void hide(const char *secret, char *text)
+{
+	size_t size = strlen(secret);
+
+	while (size >= HIDDEN_MIN && (text = strstr(text, secret))) {
+		memcpy(text, "***", 3);
+		memmove(text + 3, text + size, strlen(text + size) + 1);
+		text += 3;
+	}
+}
+
+void peer_url_hide(const char *url, char *text)
+{
+	const char *slashes = strstr(url, "://"), *end = slashes ? strrchr(url, '@') : NULL, *start;
+	char *raw, *query = strstr(url, "password=") ? strstr(url, "password=") + 9 : NULL;
+	struct peer_url u;
+
+	if (peer_url_read(url, &u))
+		hide(u.password, text);
+	peer_url_done(&u);
+	start = end ? memchr(slashes + 3, ':', (size_t)(end - slashes - 3)) : NULL;
+	if (start) {
+		raw = strndup(start + 1, (size_t)(end - start - 1));
+		hide(raw ? raw : "", text);
+		free(raw);
+	}
+	raw = query ? strndup(query, strcspn(query, "&#")) : NULL;
+	hide(raw ? raw : "", text);
+	if (raw && decode(raw))
+		hide(raw, text);
+	free(raw);
+}

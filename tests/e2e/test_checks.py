@@ -1,0 +1,338 @@
+"""Checks of every kind: real databases and gRPC servers, answers over HTTP, files, processes and commands."""
+
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+import pytest
+import requests
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from lib import agent as agents, fault, need
+from lib.authority import Authority
+from lib.databases import PASSWORD, MariaDB, Postgres, Redis
+from lib.process import Process
+from lib.wait import answers, free_port, wait_until
+
+SOON = {"interval": "100ms", "timeout": "1m"}
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture(scope="module")
+def databases(tmp_path_factory, authority):
+    """{name: server}"""
+    cert, key = authority.signed("server", "subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth\n")
+    started = {}
+    try:
+        for kind in (Postgres, MariaDB, Redis):
+            started[kind.name] = kind(tmp_path_factory.mktemp(kind.name), cert, key)
+        yield started
+    finally:
+        for each in started.values():
+            each.close()
+
+
+def details(agent):
+    return agent.get("/health/readiness?verbose").json()["details"]
+
+
+def fine(agent):
+    return {name for name, is_fine in agent.get("/health/readiness").json()["checks"].items() if is_fine}
+
+
+def why(agent, name):
+    """Why the last look failed; it is waited for."""
+    looked = lambda: details(agent)[name]["why"] not in ("", "has not been made yet")  # noqa: E731
+    wait_until(looked, 120, f"{name} to fail")
+    return details(agent)[name]["why"]
+
+
+def logins(databases, **more):
+    return {name: {"url": server.url(), **SOON, **more} for name, server in databases.items()}
+
+
+def test_databases_are_fine_while_one_can_log_in(oxpecker, databases):
+    """Frozen, thawed, stopped and back."""
+    agent = oxpecker({"health": {"checks": logins(databases, timeout="5s")}})
+    wait_until(lambda: fine(agent) == set(databases), 120, "all to be fine")
+    for server in databases.values():
+        server.freeze()
+    wait_until(lambda: not fine(agent), 120, "all that are frozen not to be fine")
+    assert {each["why"] for each in details(agent).values()} == {"no answer in time"}
+    for server in databases.values():
+        server.thaw()
+    wait_until(lambda: fine(agent) == set(databases), 120, "all to be fine again")
+    for server in databases.values():
+        server.stop()
+    wait_until(lambda: not fine(agent), 120, "all that are gone not to be fine")
+    wait_until(lambda: all(each["why"] not in ("", "no answer in time") for each in details(agent).values()))
+    assert "refused" in why(agent, "postgres") and "refused" in why(agent, "redis")
+    for server in databases.values():
+        server.start()
+    wait_until(lambda: fine(agent) == set(databases), 120, "all to be back")
+
+
+def test_a_wrong_password_is_a_no_with_its_reason_and_is_not_told(oxpecker, databases):
+    wrong = "not-what-it-is"
+    checks = {name: {"url": server.url(wrong), **SOON} for name, server in databases.items()}
+    agent = oxpecker({"health": {"checks": checks}})
+    assert "password authentication failed" in why(agent, "postgres")
+    assert "Access denied" in why(agent, "mariadb")
+    assert "WRONGPASS" in why(agent, "redis")
+    assert wrong not in str(agent.status()) + str(details(agent)) + agent.err()
+    shown = agents.run("check", "--effective", agent.config_path, env=agent.env)
+    assert shown.returncode == 0 and wrong not in shown.stdout
+
+
+def over_tls(databases, ca):
+    query = f"/postgres?sslmode=verify-full&sslrootcert={ca}"
+    return {"postgres": {"url": databases["postgres"].url(rest=query), **SOON},
+            "mariadb": {"url": databases["mariadb"].url(), "tls": True, "ca": ca, **SOON},
+            "redis": {"url": databases["redis"].tls_url(), "ca": ca, **SOON}}
+
+
+def test_over_tls_to_servers_that_are_who_they_say(oxpecker, databases, authority):
+    agent = oxpecker({"health": {"checks": over_tls(databases, authority.cert)}})
+    wait_until(lambda: fine(agent) == set(databases), 120, "all to be fine")
+
+
+def test_over_tls_a_stranger_is_not_logged_in_to(oxpecker, databases, tmp_path):
+    agent = oxpecker({"health": {"checks": over_tls(databases, Authority(tmp_path, "other").cert)}})
+    for name in databases:
+        reason = why(agent, name).lower()
+        assert "certificate" in reason or "tls" in reason or "ssl" in reason, (name, reason)
+
+
+def test_what_a_server_quotes_of_the_password_is_not_told(oxpecker):
+    """A redis that says what it was told."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def answer():
+        while True:
+            try:
+                peer, _ = server.accept()
+            except OSError:
+                return
+            with peer:
+                peer.recv(4096)
+                peer.sendall(f"-ERR what is {PASSWORD} \x1b[31m?\r\n".encode())
+
+    thread = threading.Thread(target=answer, daemon=True)
+    thread.start()
+    try:
+        url = f"redis://:{PASSWORD}@127.0.0.1:{server.getsockname()[1]}"
+        agent = oxpecker({"health": {"checks": {"redis": {"url": url, **SOON}}}})
+        assert why(agent, "redis") == "AUTH: ERR what is ***  [31m?"
+        assert PASSWORD not in agent.err() + str(agent.status())
+    finally:
+        server.shutdown(socket.SHUT_RDWR)
+        server.close()
+        thread.join()
+
+
+def shell(script):
+    """As it has to stand in a configuration."""
+    return ["sh", "-c", script.replace("$", "$$")]
+
+
+def test_a_command(oxpecker, tmp_path):
+    flag = tmp_path / "flag"
+    checks = {"it": {"type": "exec", "command": ["test", "-e", str(flag)], **SOON},
+              "says": {"type": "exec", "command": shell("echo; echo '  not $((1+1)) today'; exit 3"), **SOON},
+              "killed": {"type": "exec", "command": shell("kill -9 $$"), **SOON},
+              "absent": {"type": "exec", "command": [str(tmp_path / "nothing")], **SOON},
+              "talks": {"type": "exec", "command": ["yes"], **SOON}}
+    agent = oxpecker({"health": {"checks": checks}})
+    assert why(agent, "it") == "exit status 1"
+    assert why(agent, "says") == "exit status 3: not $((1+1)) today"
+    assert why(agent, "killed") == "killed by signal 9"
+    assert "No such file" in why(agent, "absent")
+    assert why(agent, "talks") == "it printed more than 64 KiB"
+    flag.touch()
+    wait_until(lambda: fine(agent) == {"it"}, 60, "the command to be fine")
+
+
+def exists(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def numbers(path):
+    return [int(word) for word in path.read_text().split()] if path.exists() else []
+
+
+@pytest.mark.parametrize("end", ["timeout", "stop", "kill"])
+def test_a_command_ends_with_all_that_it_began(oxpecker, tmp_path, end):
+    """When its time is up, and when the agent ends; if that is killed, the command itself."""
+    pids = tmp_path / "pids"
+    script = f"sleep 1000 & echo $! $$ >> {pids}; wait"
+    timeout = "3s" if end == "timeout" else "10m"
+    agent = oxpecker({"health": {"checks": {"it": {"type": "exec", "command": shell(script), "timeout": timeout,
+                                                   "interval": "10m"}}}})
+    wait_until(lambda: len(numbers(pids)) == 2, 60, "the command to run")
+    slept, began = numbers(pids)
+    if end == "timeout":
+        assert why(agent, "it") == "no answer in time"
+    elif end == "stop":
+        agent.stop()
+    else:
+        agent.kill9()
+    try:
+        wait_until(lambda: not exists(began), 60, "the command to end")
+        wait_until(lambda: end == "kill" or not exists(slept), 60, "what it began to end")
+    finally:
+        if exists(slept):
+            os.kill(slept, signal.SIGKILL)
+
+
+def test_a_file_that_is_there_and_fresh(oxpecker, tmp_path):
+    here, fresh = tmp_path / "here", tmp_path / "fresh"
+    checks = {"here": {"type": "file", "path": str(here), **SOON},
+              "fresh": {"type": "file", "path": str(fresh), "max_age": "10m", **SOON}}
+    agent = oxpecker({"health": {"checks": checks}})
+    assert why(agent, "here") == why(agent, "fresh") == "No such file or directory"
+    here.touch()
+    fresh.touch()
+    wait_until(lambda: fine(agent) == {"here", "fresh"}, 60, "both to be fine")
+    for path in here, fresh:
+        os.utime(path, (time.time() - 3600,) * 2)
+    wait_until(lambda: fine(agent) == {"here"}, 60, "the old one not to be fresh")
+    assert why(agent, "fresh").startswith("last written to 36")
+
+
+def test_a_process_that_lives(oxpecker, tmp_path):
+    pidfile = tmp_path / "app.pid"
+    with subprocess.Popen(["sleep", "1000"]) as app:
+        pidfile.write_text(f"{app.pid}\n")
+        checks = {"number": {"type": "process", "pid": str(app.pid), **SOON},
+                  "file": {"type": "process", "pid": str(pidfile), **SOON}}
+        agent = oxpecker({"health": {"checks": checks}})
+        wait_until(lambda: fine(agent) == {"number", "file"}, 60, "it to be alive")
+        app.kill()
+        wait_until(lambda: not fine(agent), 60, "it not to be alive, though nobody waited for it")
+        assert why(agent, "number") == why(agent, "file") == f"process {app.pid} has ended"
+    wait_until(lambda: why(agent, "file") == f"there is no process {app.pid}", 60, "it to be gone")
+    pidfile.write_text("none\n")
+    wait_until(lambda: why(agent, "file") == f"{pidfile} does not begin with a number", 60, "the file to be wrong")
+
+
+def test_an_answer_over_http_with_its_status_and_body(oxpecker, fault_server):
+    server = fault_server()
+    server.plan(fault.ok(b'{"status": "UP", "padding": "\xff"}', "application/json"))
+    up = {"url": server.url, "body": '"status": *"UP"', **SOON}
+    checks = {"up": up, "down": {**up, "body": "DOWN"}, "odd": {"url": server.url, "status": ["204", "5xx"], **SOON}}
+    agent = oxpecker({"health": {"checks": checks}})
+    wait_until(lambda: fine(agent) == {"up"}, 60, "the one that is up")
+    assert why(agent, "down") == "the body is not what it should be" and why(agent, "odd") == "HTTP 200"
+    server.plan(fault.status(503))
+    wait_until(lambda: fine(agent) == {"odd"}, 60, "the one that wants 503")
+    assert why(agent, "up") == "HTTP 503"
+
+
+def test_a_body_that_does_not_end_is_looked_at_as_far_as_it_counts(oxpecker, fault_server):
+    def behave(handler, request):
+        handler.close_connection = True
+        handler.wfile.write(b"HTTP/1.1 200 x\r\nContent-Type: text/html\r\n\r\nready" + b"x" * 70000 + b"late")
+        while not handler.server.owner.ended.is_set():
+            handler.wfile.write(b"x" * 10000)
+
+    server = fault_server()
+    server.plan(behave)
+    checks = {name: {"url": server.url, "body": name, **SOON} for name in ("ready", "late")}
+    agent = oxpecker({"health": {"checks": checks}})
+    wait_until(lambda: fine(agent) == {"ready"}, 60, "what stands at the beginning to be found")
+    assert why(agent, "late") == "the body is not what it should be"
+
+
+def test_over_https_to_a_server_that_is_who_it_says(oxpecker, authority, fault_server, tmp_path):
+    server = fault_server(tls=authority.server("web"))
+    other = Authority(tmp_path, "other").cert
+    checks = {"right": {"url": server.url, "ca": authority.cert, **SOON},
+              "any": {"url": server.url, "verify": False, **SOON},
+              "wrong": {"url": server.url, "ca": other, **SOON}, "system": {"url": server.url, **SOON}}
+    agent = oxpecker({"health": {"checks": checks}})
+    wait_until(lambda: fine(agent) == {"right", "any"}, 60, "the ones that trust it")
+    assert "certificate" in why(agent, "wrong") and "certificate" in why(agent, "system")
+
+
+@pytest.fixture
+def grpc_server():
+    """(the health service, its port)"""
+    server = grpc.server(ThreadPoolExecutor(4))
+    servicer = health.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    yield servicer, port
+    server.stop(None).wait(60)
+
+
+def test_a_grpc_server_that_is_serving(oxpecker, grpc_server):
+    servicer, port = grpc_server
+    states, long = health_pb2.HealthCheckResponse, "shop." + "x" * 200
+    at = f"grpc://127.0.0.1:{port}"
+    checks = {"server": {"url": at, **SOON}, "shop": {"url": at, "service": "shop.Payments", **SOON},
+              "long": {"url": at, "service": long, **SOON}, "unknown": {"url": at, "service": "nobody", **SOON}}
+    for name in ("shop.Payments", long):
+        servicer.set(name, states.SERVING)
+    agent = oxpecker({"health": {"checks": checks}})
+    wait_until(lambda: fine(agent) == {"server", "shop", "long"}, 60, "those that are there")
+    assert why(agent, "unknown").startswith("NOT_FOUND")
+    servicer.set("shop.Payments", states.NOT_SERVING)
+    wait_until(lambda: fine(agent) == {"server", "long"}, 60, "the one that does not serve")
+    assert why(agent, "shop") == "NOT_SERVING"
+
+
+def test_a_server_that_has_no_health_service(oxpecker, fault_server):
+    server = grpc.server(ThreadPoolExecutor(1))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        agent = oxpecker({"health": {"checks": {"it": {"url": f"grpc://127.0.0.1:{port}", **SOON},
+                                                "web": {"url": fault_server().url.replace("http", "grpc"), **SOON}}}})
+        assert why(agent, "it").startswith("UNIMPLEMENTED")
+        assert why(agent, "web") and not fine(agent)
+    finally:
+        server.stop(None).wait(60)
+
+
+EXPRESS = """
+const express = require("express");
+const app = express();
+const checks = { database: true, redis: false, externalAPI: true };
+app.get("/ready", (request, response) => {
+  const fine = Object.values(checks).every(Boolean);
+  response.status(fine ? 200 : 503).json({ status: fine ? "ready" : "not ready", checks });
+});
+app.listen(Number(process.env.PORT), "127.0.0.1");
+"""
+
+
+def test_readiness_has_the_shape_of_an_express_apps_own(oxpecker, databases, tmp_path):
+    """The same checks, the same answer, byte by byte."""
+    folder, port = need.built("node"), free_port()
+    (tmp_path / "app.js").write_text(EXPRESS)
+    app = Process("express", [need.program("node"), tmp_path / "app.js"], tmp_path,
+                  {"PORT": port, "NODE_PATH": os.path.join(folder, "node_modules")})
+    try:
+        app.wait_until(lambda: answers(port), 60, "Express to listen")
+        checks = {"database": {"url": databases["postgres"].url(), **SOON},
+                  "redis": {"url": databases["redis"].url("not-what-it-is"), **SOON},
+                  "externalAPI": {"url": f"http://127.0.0.1:{port}/ready", "status": "503", **SOON}}
+        agent = oxpecker({"health": {"checks": checks}})
+        wait_until(lambda: fine(agent) == {"database", "externalAPI"}, 60, "the checks to have looked")
+        own, ours = requests.get(f"http://127.0.0.1:{port}/ready", timeout=60), agent.get("/health/readiness")
+        assert (own.status_code, own.content) == (ours.status_code, ours.content)
+    finally:
+        app.stop()
