@@ -99,7 +99,7 @@ def allowed_calls():
     allowed = set()
     for value in settings("SystemCallFilter"):
         groups = value.lstrip("~").split()
-        calls = set().union(*(calls_of(group) for group in groups))
+        calls = set().union(*(calls_of(group) if group[0] == "@" else {group} for group in groups))
         allowed = allowed - calls if value[0] == "~" else allowed | calls
     return allowed
 
