@@ -245,8 +245,8 @@ class StatsdExporter(Backend):
 
 
 class Prometheus(Backend):
-    """Debian's Prometheus, which scrapes the given host:port targets every second. They need not listen yet. Or one that
-    does what the file `config` says."""
+    """Debian's Prometheus, which scrapes the given host:port targets every second. They need not listen yet. Or one
+    that does what the file `config` says."""
 
     features, job, more, log = ("exemplar-storage",), {}, {}, "warn"
 
