@@ -31,8 +31,8 @@ class Session(socketserver.StreamRequestHandler):
 
     def handle(self):
         low, high = CAPABILITIES & 0xFFFF, CAPABILITIES >> 16
-        self.send(0, b"\x0a8.4.0\0" + struct.pack("<I", 1) + NONCE[:8] + b"\0" + struct.pack("<HBHHB", low, 45, 2, high, 21)
-                  + bytes(10) + NONCE[8:] + b"\0" + PLUGIN)
+        self.send(0, b"\x0a8.4.0\0" + struct.pack("<I", 1) + NONCE[:8] + b"\0"
+                  + struct.pack("<HBHHB", low, 45, 2, high, 21) + bytes(10) + NONCE[8:] + b"\0" + PLUGIN)
         login = self.receive()
         if scramble(self.server.password) not in login:
             self.send(2, DENIED)

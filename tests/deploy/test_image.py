@@ -1,6 +1,6 @@
 """The image: built twice without a network, the same each time; small, without a shell, with what the program loads;
-run read-only as the user it names, with one volume; healthy, and ended by SIGTERM with 0. Its checks log in to databases,
-over TLS, too."""
+run read-only as the user it names, with one volume; healthy, and ended by SIGTERM with 0. Its checks log in to
+databases, over TLS, too."""
 
 import contextlib
 import json
@@ -24,7 +24,8 @@ CCACHE = os.path.join(containers.CACHE, "deploy-ccache")
 MOST = 32 << 20
 USER = 1001
 # What the program loads by itself, and what that loads.
-LOADED = {"libsnappy.so.1", "libpq.so.5", "libmariadb.so.3", "libssl.so.3", "caching_sha2_password.so", "client_ed25519.so"}
+LOADED = {"libsnappy.so.1", "libpq.so.5", "libmariadb.so.3", "libssl.so.3", "caching_sha2_password.so",
+          "client_ed25519.so"}
 
 
 @pytest.fixture(scope="module")

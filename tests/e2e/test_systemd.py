@@ -122,7 +122,7 @@ def checks(closing, folder):
 
 
 def test_the_unit_allows_every_system_call_that_is_made(oxpecker, closing, tmp_path, monkeypatch):
-    """Files, doors of each kind, names, checks of each kind, /metrics, the state, the end. Sanitizers make calls of their own."""
+    """Files, doors of each kind, names, checks, /metrics, the state, the end. Sanitizers make calls of their own."""
     strace, trace, allowed = need.program("strace"), tmp_path / "trace", allowed_calls()
     assert "read" in allowed and "mount" not in allowed and "setpriority" not in allowed
     program = os.environ.get("OXPECKER_RELEASE_BIN", "")
