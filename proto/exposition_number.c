@@ -93,12 +93,13 @@ static bool parse_slowly(struct bytes text, double *ret)
 
 bool exposition_number_parse(struct bytes text, double *ret)
 {
-	const char *p = text.data, *end = p + text.size;
+	const char *p = text.data, *end;
 	struct decimal d = { 0 };
 	bool negative;
 
 	if (text.size == 0 || text.size > EXPOSITION_NUMBER_MAX)
 		return false;
+	end = p + text.size;
 	negative = *p == '-';
 	p += negative || *p == '+';
 	if (!read_decimal(p, end, &d))

@@ -72,7 +72,7 @@ static inline struct wire wire_of(struct bytes message)
 {
 	const unsigned char *p = (const unsigned char *)message.data;
 
-	return (struct wire){ p, p + message.size };
+	return (struct wire){ p, (const unsigned char *)((uintptr_t)p + message.size) }; /* also of NULL and 0 */
 }
 
 /* 1 with the next field, 0 at the end, -EBADMSG. */
