@@ -183,7 +183,7 @@ static const struct option check_rows[] = {
 	{ OPT_DURATION(struct health_limits, interval), .name = "interval", .text = "10s", .min = 10,
 		.help = "Time between two looks." },
 	{ OPT_DURATION(struct health_limits, timeout), .name = "timeout", .text = "2s", .min = 10,
-		.help = "If there is no answer within this time, the look fails." },
+		.max = 1000 * HEALTH_TIMEOUT_MAX_S, .help = "If there is no answer within this time, the look fails." },
 	{ OPT_COUNT(struct health_limits, success_threshold), .name = "success_threshold", .text = "1", .min = 1,
 		.max = 1000, .help = "Looks in a row that have to succeed before the check is fine." },
 	{ OPT_COUNT(struct health_limits, failure_threshold), .name = "failure_threshold", .text = "1", .min = 1,

@@ -2,6 +2,7 @@
  * The `exec` check: fine if a command ends with status 0. No shell is in between.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,6 +26,7 @@ static const struct option exec_options[] = {
 /* In the helper, which becomes the command. */
 bool look_exec(const struct look_words *words, char why[LOOK_WHY_MAX])
 {
+	signal(SIGPIPE, SIG_DFL);
 	execvp(words->words[0], words->words);
 	snprintf(why, LOOK_WHY_MAX, "cannot run %s: %s", words->words[0], strerror(errno));
 	return false;

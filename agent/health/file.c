@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -40,9 +41,12 @@ bool look_file(const struct look_words *words, char why[LOOK_WHY_MAX])
 	}
 	clock_gettime(CLOCK_REALTIME, &now);
 	age_ms = (ns_of(now.tv_sec, now.tv_nsec) - ns_of(found.st_mtim.tv_sec, found.st_mtim.tv_nsec)) / 1000000;
-	if (!u64_parse(bytes_of(words->words[1]), &most_ms) || most_ms == 0 || age_ms <= (int64_t)most_ms)
+	if (!u64_parse(bytes_of(words->words[1]), &most_ms) || most_ms == 0 || llabs(age_ms) <= (int64_t)most_ms)
 		return true;
-	snprintf(why, LOOK_WHY_MAX, "last written to %lld s ago", (long long)age_ms / 1000);
+	if (age_ms < 0)
+		snprintf(why, LOOK_WHY_MAX, "last written to %lld s from now", -(long long)age_ms / 1000);
+	else
+		snprintf(why, LOOK_WHY_MAX, "last written to %lld s ago", (long long)age_ms / 1000);
 	return false;
 }
 

@@ -15,7 +15,6 @@ enum {
 	ANSWER_MAX = 4 << 10,
 	SERVICE_MAX = 255,
 	REQUEST_MAX = GRPC_HEAD_SIZE + 3 + SERVICE_MAX,
-	TIMEOUT_S = 60,
 	SERVICE_FIELD = 1 << 3 | 2, /* of HealthCheckRequest, a string */
 	STATUS_FIELD = 1 << 3, /* of HealthCheckResponse, a varint */
 	SERVING = 1,
@@ -133,8 +132,9 @@ static void grpc_start(struct check *c)
 		.answer_max = ANSWER_MAX,
 		.tls = &c->trust.tls,
 		.http2 = true,
-		.timeout = DURATION_S(TIMEOUT_S) };
+		.timeout = DURATION_S(HEALTH_TIMEOUT_MAX_S) };
 
+	trust_renew(&c->trust);
 	c->sent = 0;
 	grpc_answer_init(&c->answer);
 	if (http_call_start(host_http(c->host), &o, &c->call) < 0)

@@ -18,9 +18,11 @@ struct option_list;
 enum health_probe { PROBE_READINESS, PROBE_APP, HEALTH_PROBES };
 extern const char *const health_probe_names[]; /* ends with NULL */
 
+enum { HEALTH_TIMEOUT_MAX_S = 600 };
+
 /* What is configured for a check of any kind. */
 struct health_limits {
-	struct duration interval, timeout;
+	struct duration interval, timeout; /* the timeout: up to HEALTH_TIMEOUT_MAX_S */
 	uint64_t success_threshold, failure_threshold; /* looks in a row, from 1 */
 	const struct option_list *probes; /* of health_probe_names */
 };

@@ -57,6 +57,14 @@ static bool read_task(char task[CHILD_TASK_MAX + 1], size_t *ret_size)
 	return nothing >= 0 && dup2(nothing, STDIN_FILENO) >= 0;
 }
 
+/* Who started it may have ended before the kernel was told to end it with that. */
+static bool has_parent(const char *number)
+{
+	uint64_t parent;
+
+	return number && u64_parse(bytes_of(number), &parent) && parent == (uint64_t)getppid();
+}
+
 static void split(char *task, size_t size, struct look_words *to)
 {
 	for (char *at = task; at < task + size && to->count < LOOK_WORDS_MAX; at += strlen(at) + 1)
@@ -72,9 +80,10 @@ int helper_run(const char *const *argv)
 	size_t size = 0;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	signal(SIGPIPE, SIG_IGN); /* a peer that is gone is an error of write() */
 	go_first();
 	snprintf(why, sizeof why, "%s", unknown);
-	if (argv[1] && read_task(task, &size)) {
+	if (argv[1] && has_parent(argv[2]) && read_task(task, &size)) {
 		split(task, size, &words);
 		for (size_t i = 0; i < COUNT_OF(looks); i++)
 			if (strcmp(looks[i].kind, argv[1]) == 0)

@@ -17,7 +17,7 @@
 #include "http/client.h"
 #include "proto/regex.h"
 
-enum { BODY_MAX = 64 << 10, TIMEOUT_S = 60 };
+enum { BODY_MAX = 64 << 10 };
 
 struct http_check_config {
 	const char *url, *body;
@@ -148,9 +148,10 @@ static void http_check_start(struct check *c)
 		.context = c,
 		.answer_max = 2 * BODY_MAX,
 		.tls = &c->trust.tls,
-		.timeout = DURATION_S(TIMEOUT_S) };
+		.timeout = DURATION_S(HEALTH_TIMEOUT_MAX_S) };
 
 	end_call(c);
+	trust_renew(&c->trust);
 	c->asked = true;
 	c->came = 0;
 	if (http_call_start(host_http(c->host), &o, &c->call) < 0)

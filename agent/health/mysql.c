@@ -4,23 +4,25 @@
  * libmariadb blocks, and what a server may ask of it is much (plugins, keys, files): it runs in a helper, and is loaded
  * there alone.
  */
+#include <errno.h>
 #include <mysql.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/library.h"
 #include "base/text.h"
-#include "config/option.h"
 #include "health/health.h"
 #include "health/helped.h"
 #include "health/look.h"
 #include "health/peer_url.h"
+#include "health/trust.h"
 
 enum { DEFAULT_PORT = 3306 };
 
 struct mysql_config {
-	const char *url, *ca;
-	bool tls, verify;
+	const char *url;
+	struct trust_config trust;
+	bool tls;
 };
 
 static const char *const mysql_schemes[] = { "mysql", "mariadb", NULL };
@@ -31,11 +33,7 @@ static const struct option mysql_check_options[] = {
 		.help = "Where to log in. Behind the slash: the name of a database." },
 	{ OPT_BOOL(struct mysql_config, tls), .name = "tls", .text = "false",
 		.help = "Whether to speak TLS; a server without it is not fine then." },
-	{ OPT_PATH(struct mysql_config, ca), .name = "ca", .example = "/etc/oxpecker/ca.pem",
-		.help = "File of the authorities that may have signed the server's certificate; if it is missing, "
-			"those of the system." },
-	{ OPT_BOOL(struct mysql_config, verify), .name = "verify", .text = "true",
-		.help = "Whether to check the server's certificate and name." },
+	TRUST_ROWS(struct mysql_config, trust),
 	{ .name = NULL },
 };
 
@@ -57,9 +55,11 @@ static int load(struct library *ret, char why[LOOK_WHY_MAX])
 	return library_load("libmariadb.so.3", functions, COUNT_OF(functions), why, LOOK_WHY_MAX);
 }
 
-/* The words: url, ca, "tls" or "", "trust anyone" or "". No server gets a file that it asks for. */
+/* The words: url, ca, "tls" or "", "trust anyone" or "". No server gets a file that it asks for, and only one
+ * that has proved who it is may ask for the password as it is (mysql_clear_password, dialog). */
 static void set_up(const struct library *l, MYSQL *server, const struct look_words *words)
 {
+	static const char guarded[] = "mysql_native_password,caching_sha2_password,client_ed25519";
 	const unsigned no = 0, over_tcp = MYSQL_PROTOCOL_TCP;
 	const my_bool tls = *words->words[2] != '\0', verify = tls && !*words->words[3];
 
@@ -69,6 +69,8 @@ static void set_up(const struct library *l, MYSQL *server, const struct look_wor
 	l->options(server, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify);
 	if (tls && *words->words[1])
 		l->options(server, MYSQL_OPT_SSL_CA, words->words[1]);
+	if (!verify)
+		l->options(server, MARIADB_OPT_RESTRICTED_AUTH, guarded);
 }
 
 static bool log_in(const struct library *l, MYSQL *server, const struct peer_url *u)
@@ -79,6 +81,14 @@ static bool log_in(const struct library *l, MYSQL *server, const struct peer_url
 		return false;
 	return l->connect(server, u->host, u->user, u->password, *u->path ? u->path : NULL, (unsigned)port, NULL, 0) &&
 	       l->query(server, "SELECT 1") == 0;
+}
+
+/* The library quotes memory in place of the name of the plugin that it was not to use. */
+static const char *reason(const char *error)
+{
+	if (strstr(error, "restricted_auth"))
+		return "the server asks for a login that does not protect the password: set tls and verify";
+	return *error ? error : "the address is not mysql://user:password@host:port/database";
 }
 
 bool look_mysql(const struct look_words *words, char why[LOOK_WHY_MAX])
@@ -98,9 +108,7 @@ bool look_mysql(const struct look_words *words, char why[LOOK_WHY_MAX])
 	set_up(&l, server, words);
 	fine = peer_url_read(words->words[0], &u) && log_in(&l, server, &u);
 	if (!fine)
-		snprintf(why, LOOK_WHY_MAX, "%s",
-			*l.error(server) ? l.error(server)
-					 : "the address is not mysql://user:password@host:port/database");
+		snprintf(why, LOOK_WHY_MAX, "%s", reason(l.error(server)));
 	peer_url_done(&u);
 	l.close(server);
 	return fine;
@@ -109,8 +117,13 @@ bool look_mysql(const struct look_words *words, char why[LOOK_WHY_MAX])
 static int mysql_create(const void *config, struct host *host, struct check **ret)
 {
 	const struct mysql_config *k = config;
-	const char *words[] = { k->url, k->ca, k->tls ? "tls" : "", k->verify ? "" : "trust anyone" };
+	const char *words[] = { k->url, k->trust.ca, k->tls ? "tls" : "", k->trust.verify ? "" : "trust anyone" };
 
+	if (peer_url_query(k->url)) {
+		host_log(host, LOG_LEVEL_ERROR,
+			"url: nothing is read behind its \"?\": write the options `tls`, `ca` and `verify`");
+		return -EINVAL;
+	}
 	return helped_create(&(struct helped_task){ "mysql", words, COUNT_OF(words) }, host, ret);
 }
 

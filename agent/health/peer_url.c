@@ -80,6 +80,13 @@ bool peer_url_read(const char *url, struct peer_url *ret)
 	return *ret->host && decode(ret->user) && decode(ret->password) && decode(ret->host) && decode(ret->path);
 }
 
+const char *peer_url_query(const char *url)
+{
+	const char *host = strrchr(url, '@'), *query = strchr(host ? host : url, '?');
+
+	return query ? query + 1 : NULL;
+}
+
 void peer_url_done(struct peer_url *u)
 {
 	free(u->text);

@@ -4,21 +4,23 @@
  * It speaks RESP itself (redis.io, "Redis serialization protocol specification"): three commands whose answers are one
  * line each. Debian 12's hiredis has no TLS, and takes answers of any size.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "config/option.h"
 #include "health/dial.h"
 #include "health/health.h"
 #include "health/helped.h"
 #include "health/look.h"
 #include "health/peer_url.h"
+#include "health/trust.h"
+#include "loop/child.h"
 
-enum { ANSWER_MAX = 256, ARGUMENTS_MAX = 3 };
+enum { ANSWER_MAX = 256, ARGUMENTS_MAX = 3, COMMAND_MAX = CHILD_TASK_MAX + 128 };
 
 struct redis_config {
-	const char *url, *ca;
-	bool verify;
+	const char *url;
+	struct trust_config trust;
 };
 
 static const char *const redis_schemes[] = { "redis", "rediss", NULL };
@@ -27,38 +29,33 @@ static const struct option redis_options[] = {
 	{ OPT_URL(struct redis_config, url), .name = "url", .main = true, .required = true, .secret = true,
 		.example = "rediss://app:${file:/run/secrets/password}@redis:6379/0", .choices = redis_schemes,
 		.help = "Where to log in; rediss is with TLS. Behind the slash: the number of a database." },
-	{ OPT_PATH(struct redis_config, ca), .name = "ca", .example = "/etc/oxpecker/ca.pem",
-		.help = "File of the authorities that may have signed the server's certificate; if it is missing, "
-			"those of the system." },
-	{ OPT_BOOL(struct redis_config, verify), .name = "verify", .text = "true",
-		.help = "Whether to check the server's certificate and name." },
+	TRUST_ROWS(struct redis_config, trust),
 	{ .name = NULL },
 };
 
-/* As an array of bulk strings. */
+/* As an array of bulk strings, in one piece. */
 static bool send_command(struct dial *server, const char *const *words, size_t count)
 {
-	char head[32];
-	int size = snprintf(head, sizeof head, "*%zu\r\n", count);
+	struct buffer command;
+	int failed;
+	bool sent;
 
-	if (!dial_write(server, head, (size_t)size))
-		return false;
-	for (size_t i = 0; i < count; i++) {
-		size_t length = strlen(words[i]);
-		size = snprintf(head, sizeof head, "$%zu\r\n", length);
-		if (!dial_write(server, head, (size_t)size) || !dial_write(server, words[i], length) ||
-			!dial_write(server, "\r\n", 2))
-			return false;
-	}
-	return true;
+	buffer_init(&command, COMMAND_MAX);
+	failed = buffer_printf(&command, "*%zu\r\n", count);
+	for (size_t i = 0; i < count && !failed; i++)
+		failed = buffer_printf(&command, "$%zu\r\n%s\r\n", strlen(words[i]), words[i]);
+	sent = !failed && dial_write(server, command.data, command.size);
+	buffer_done(&command);
+	return sent;
 }
 
-/* A simple string is fine; an error says why not. */
+/* A simple string is fine; an error says why not, also if the peer was gone before it was asked. */
 static bool ask(struct dial *server, const char *const *words, size_t count, char why[LOOK_WHY_MAX])
 {
 	char line[ANSWER_MAX];
+	bool sent = send_command(server, words, count);
 
-	if (!send_command(server, words, count) || !dial_read_line(server, line, sizeof line)) {
+	if (!dial_read_line(server, line, sizeof line) || (!sent && *line == '+')) {
 		snprintf(why, LOOK_WHY_MAX, "the connection broke at %s", words[0]);
 		return false;
 	}
@@ -112,8 +109,14 @@ bool look_redis(const struct look_words *words, char why[LOOK_WHY_MAX])
 static int redis_create(const void *config, struct host *host, struct check **ret)
 {
 	const struct redis_config *k = config;
-	const char *words[] = { k->url, k->ca, k->verify ? "" : "trust anyone" };
+	const char *words[] = { k->url, k->trust.ca, k->trust.verify ? "" : "trust anyone" };
 
+	if (peer_url_query(k->url)) {
+		host_log(host, LOG_LEVEL_ERROR,
+			"url: nothing is read behind its \"?\": write rediss for TLS, and the options `ca` and "
+			"`verify`");
+		return -EINVAL;
+	}
 	return helped_create(&(struct helped_task){ "redis", words, COUNT_OF(words) }, host, ret);
 }
 

@@ -1,5 +1,6 @@
 /*
- * TLS of the checks that ask over HTTP: the options `ca` and `verify`. The file is held as it was at the start.
+ * TLS of the checks that ask over HTTP: the options `ca` and `verify`. The file is looked up
+ * anew for each look.
  */
 #ifndef OXP_TRUST_H
 #define OXP_TRUST_H
@@ -25,12 +26,16 @@ struct trust_config {
 	}
 
 struct trust {
+	struct host *host;
 	struct held_file ca;
+	bool complained; /* the file is missing, which has been logged */
 	struct http_tls tls;
 };
 
 /* 0, or -errno with the reason logged. trust_done() follows either way. */
 int trust_init(struct trust *, const struct trust_config *, struct host *) MUST_CHECK;
+/* Before each look. If there is no such file now, the one that was there before stays in use, which is logged. */
+void trust_renew(struct trust *);
 void trust_done(struct trust *);
 
 #endif

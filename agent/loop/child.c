@@ -158,13 +158,15 @@ static int set_up(posix_spawnattr_t *how, posix_spawn_file_actions_t *files, con
 
 static int spawn(struct child *c, const char *const words[2], const struct pipes *p)
 {
-	char name[CHILD_WORD_MAX + 1], kind[CHILD_WORD_MAX + 1], *argv[] = { name, kind, NULL };
+	char name[CHILD_WORD_MAX + 1], kind[CHILD_WORD_MAX + 1], parent[CHILD_WORD_MAX + 1];
+	char *argv[] = { name, kind, parent, NULL };
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t how;
 	int failed;
 
 	snprintf(name, sizeof name, "%s", words[0]);
 	snprintf(kind, sizeof kind, "%s", words[1]);
+	snprintf(parent, sizeof parent, "%ld", (long)getpid());
 	if (posix_spawn_file_actions_init(&files))
 		return -ENOMEM;
 	if (posix_spawnattr_init(&how)) {

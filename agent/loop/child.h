@@ -3,8 +3,9 @@
  *
  * The program starts itself anew with posix_spawn(), which shares our memory until the exec, so that it takes the same
  * few hundred microseconds however large we are; our own program is what is in memory already. The process leads a
- * group of its own. It reads what to look at on its standard input, prints why not, and ends with 0 if all is
- * fine. When its time is up, its whole group is killed.
+ * group of its own. Its third word is our number: if its parent has another, we have ended, and so should it. It
+ * reads what to look at on its standard input, prints why not, and ends with 0 if all is fine. When its time is up,
+ * its whole group is killed.
  */
 #ifndef OXP_CHILD_H
 #define OXP_CHILD_H

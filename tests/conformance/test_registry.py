@@ -39,8 +39,14 @@ LOCAL = {"exporter_file": (("logs", "traces"), lambda folder: {"file": f"{folder
          "exporter_store": (("logs", "traces"), lambda folder: {"store": {}})}
 COLLECTORS = {"collector_bulk", "collector_jaeger", "collector_otlp", "collector_pipe", "collector_push",
               "collector_scrape", "collector_socket", "collector_statsd", "collector_tail", "collector_zipkin"}
-CHECKS = {"check_http": lambda web, folder: web.url, "check_tcp": lambda web, folder: f"tcp://127.0.0.1:{web.port}",
-          "check_unix": lambda web, folder: f"unix:{folder}/app.sock"}
+CHECKS = {"check_http": lambda web, folder: {"url": web.url},
+          "check_tcp": lambda web, folder: {"address": f"tcp://127.0.0.1:{web.port}"},
+          "check_unix": lambda web, folder: {"path": f"unix:{folder}/app.sock"},
+          "check_exec": lambda web, folder: {"command": ["test", "-e", f"{folder}/pid"]},
+          "check_file": lambda web, folder: {"path": f"{folder}/pid"},
+          "check_process": lambda web, folder: {"pid": f"{folder}/pid"}}
+# Checks of servers that have to be real: e2e/test_checks.py sees each of them say yes and no.
+REAL = {"check_grpc", "check_mysql", "check_postgres", "check_redis"}
 # Steps: their options, a line that must come through as another, and one that must come through as it is.
 # None: dropped.
 STEPS = {"step_add": ({"fields": {"a": "x"}}, {"n": 1}, {"n": 1, "a": "x"}, {"n": 2, "a": 3}),
@@ -82,7 +88,8 @@ ANSWERS = {"2xx": fault.good(), "400": fault.status(400), "413": fault.status(41
 
 def test_every_row_is_known():
     exporters = PEERS.keys() | PUSHED.keys() | LOCAL.keys()
-    known = exporters | COLLECTORS | CHECKS.keys() | STEPS.keys() | SPAN_STEPS.keys() | METRIC_STEPS.keys()
+    checks = CHECKS.keys() | REAL
+    known = exporters | COLLECTORS | checks | STEPS.keys() | SPAN_STEPS.keys() | METRIC_STEPS.keys()
     assert not ROWS - known, f"not held to the contract yet: {ROWS - known}"
     assert ROWS >= known
 
@@ -109,6 +116,13 @@ REFUSED = {"exporter_elasticsearch": ({"logs": {"export": {"elasticsearch": {"ur
            "check_http": ({"health": {"checks": {"it": {"type": "http", "url": "http://"}}}}, "it"),
            "check_tcp": ({"health": {"checks": {"it": {"type": "tcp", "address": "nowhere"}}}}, "it"),
            "check_unix": ({"health": {"checks": {"it": {"type": "unix", "path": ""}}}}, "it"),
+           "check_exec": ({"health": {"checks": {"it": {"type": "exec", "command": [""]}}}}, "names no program"),
+           "check_file": ({"health": {"checks": {"it": {"type": "file", "path": "/x", "max_age": "x"}}}}, "max_age"),
+           "check_grpc": ({"health": {"checks": {"it": {"url": "grpc://x", "service": "x" * 256}}}}, "service"),
+           "check_mysql": ({"health": {"checks": {"it": {"type": "mysql", "url": "http://x"}}}}, "mysql"),
+           "check_postgres": ({"health": {"checks": {"it": {"type": "postgres", "url": "http://x"}}}}, "postgres"),
+           "check_process": ({"health": {"checks": {"it": {"type": "process", "pid": "-1"}}}}, "pid"),
+           "check_redis": ({"health": {"checks": {"it": {"type": "redis", "url": "http://x"}}}}, "redis"),
            "step_add": ({"logs": {"steps": [{"add": {"fields": ["x"]}}]}}, "fields"),
            "step_drop": ({"logs": {"steps": ["drop"]}}, "keys"),
            "step_ecs": ({"logs": {"steps": [{"ecs": {"version": "8"}}]}}, "version"),
@@ -491,14 +505,15 @@ def test_push_refuses_when_full_and_takes_again(oxpecker):
 @pytest.mark.parametrize("row", sorted(CHECKS))
 def test_a_check_says_yes_and_no(oxpecker, fault_server, tmp_path, row):
     web, at_socket = fault_server(), fault_server(unix=str(tmp_path / "app.sock"))
-    check = {"type": row.split("_")[1], "interval": "100ms"}
-    option = {"check_http": "url", "check_tcp": "address", "check_unix": "path"}[row]
-    agent = oxpecker({"health": {"checks": {"it": {**check, option: CHECKS[row](web, tmp_path)}}}})
+    pid, away = tmp_path / "pid", tmp_path / "away"
+    pid.write_text(f"{os.getpid()}\n")
+    check = {"type": row.split("_")[1], "interval": "100ms", "timeout": "1m", **CHECKS[row](web, tmp_path)}
+    agent = oxpecker({"health": {"checks": {"it": check}}})
     fine = lambda: agent.get("/ready").json()["checks"]["it"]  # noqa: E731
     agent.wait_until(fine, 60, "a yes")
-    web.refuse(), at_socket.refuse()
+    web.refuse(), at_socket.refuse(), pid.rename(away)
     agent.wait_until(lambda: not fine(), 60, "a no")
-    web.listen(), at_socket.listen()
+    web.listen(), at_socket.listen(), away.rename(pid)
     agent.wait_until(fine, 60, "a yes again")
 
 

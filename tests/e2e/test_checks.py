@@ -1,12 +1,15 @@
 """Checks of every kind: real databases and gRPC servers, answers over HTTP, files, processes and commands."""
 
+import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import quote
 
 import grpc
 import pytest
@@ -50,9 +53,15 @@ def fine(agent):
 
 def why(agent, name):
     """Why the last look failed; it is waited for."""
-    looked = lambda: details(agent)[name]["why"] not in ("", "has not been made yet")  # noqa: E731
+    found = []
+    looked = lambda: found.append(details(agent)[name]["why"]) or found[-1] not in (  # noqa: E731
+        "", "has not been made yet")
     wait_until(looked, 120, f"{name} to fail")
-    return details(agent)[name]["why"]
+    return found[-1]
+
+
+def wait_for_why(agent, name, word):
+    wait_until(lambda: word in details(agent)[name]["why"], 120, f"{name} to say {word}")
 
 
 def logins(databases, **more):
@@ -73,8 +82,8 @@ def test_databases_are_fine_while_one_can_log_in(oxpecker, databases):
     for server in databases.values():
         server.stop()
     wait_until(lambda: not fine(agent), 120, "all that are gone not to be fine")
-    wait_until(lambda: all(each["why"] not in ("", "no answer in time") for each in details(agent).values()))
-    assert "refused" in why(agent, "postgres") and "refused" in why(agent, "redis")
+    for name, word in {"postgres": "refused", "redis": "refused", "mariadb": "connect to"}.items():
+        wait_for_why(agent, name, word)
     for server in databases.values():
         server.start()
     wait_until(lambda: fine(agent) == set(databases), 120, "all to be back")
@@ -90,6 +99,22 @@ def test_a_wrong_password_is_a_no_with_its_reason_and_is_not_told(oxpecker, data
     assert wrong not in str(agent.status()) + str(details(agent)) + agent.err()
     shown = agents.run("check", "--effective", agent.config_path, env=agent.env)
     assert shown.returncode == 0 and wrong not in shown.stdout
+
+
+def test_certificates_of_a_home_are_not_taken(oxpecker, databases, monkeypatch, tmp_path):
+    """libpq fails at one that it cannot read."""
+    (tmp_path / ".postgresql").mkdir()
+    (tmp_path / ".postgresql" / "postgresql.crt").write_text("none")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    url = databases["postgres"].url(quote(PASSWORD, safe=""), rest="/postgres?sslmode=require")
+    agent = oxpecker({"health": {"checks": {"it": {"url": url, **SOON}}}})
+    wait_until(lambda: fine(agent) == {"it"}, 120, "it to be fine")
+
+
+def test_postgres_at_a_host_that_the_query_names(oxpecker, databases):
+    url = databases["postgres"].url(rest="/postgres?host=127.0.0.1").replace("@127.0.0.1", "@nowhere.invalid")
+    agent = oxpecker({"health": {"checks": {"it": {"url": url, **SOON}}}})
+    wait_until(lambda: fine(agent) == {"it"}, 120, "it to be fine")
 
 
 def over_tls(databases, ca):
@@ -111,8 +136,9 @@ def test_over_tls_a_stranger_is_not_logged_in_to(oxpecker, databases, tmp_path):
         assert "certificate" in reason or "tls" in reason or "ssl" in reason, (name, reason)
 
 
-def test_what_a_server_quotes_of_the_password_is_not_told(oxpecker):
-    """A redis that says what it was told."""
+@contextlib.contextmanager
+def peers(meet):
+    """The port of a server that meets each peer like that, one after the other."""
     server = socket.create_server(("127.0.0.1", 0))
 
     def answer():
@@ -121,21 +147,100 @@ def test_what_a_server_quotes_of_the_password_is_not_told(oxpecker):
                 peer, _ = server.accept()
             except OSError:
                 return
-            with peer:
-                peer.recv(4096)
-                peer.sendall(f"-ERR what is {PASSWORD} \x1b[31m?\r\n".encode())
+            with peer, contextlib.suppress(OSError):
+                peer.settimeout(60)
+                meet(peer)
 
     thread = threading.Thread(target=answer, daemon=True)
     thread.start()
     try:
-        url = f"redis://:{PASSWORD}@127.0.0.1:{server.getsockname()[1]}"
-        agent = oxpecker({"health": {"checks": {"redis": {"url": url, **SOON}}}})
-        assert why(agent, "redis") == "AUTH: ERR what is ***  [31m?"
-        assert PASSWORD not in agent.err() + str(agent.status())
+        yield server.getsockname()[1]
     finally:
         server.shutdown(socket.SHUT_RDWR)
         server.close()
         thread.join()
+
+
+def test_what_a_server_quotes_of_the_password_is_not_told(oxpecker):
+    """A redis that says what it was told."""
+    def meet(peer):
+        peer.recv(4096)
+        peer.sendall(f"-ERR what is {PASSWORD} \x1b[31m?\r\n".encode())
+
+    with peers(meet) as port:
+        url = f"redis://:{PASSWORD}@127.0.0.1:{port}"
+        agent = oxpecker({"health": {"checks": {"redis": {"url": url, **SOON}}}})
+        assert why(agent, "redis") == "AUTH: ERR what is ***  [31m?"
+        assert PASSWORD not in agent.err() + str(agent.status())
+
+
+def test_a_peer_that_answers_and_goes_is_heard(oxpecker):
+    """As a Redis that has too many clients, whatever was sent to it by then."""
+    said = "-ERR max number of clients reached"
+    met, told = [], set()
+
+    def meet(peer):
+        met.append(peer)
+        peer.sendall(said.encode() + b"\r\n")
+
+    with peers(meet) as port:
+        agent = oxpecker({"health": {"checks": {"redis": {"url": f"redis://:hunter2@127.0.0.1:{port}", **SOON}}}})
+        told.add(why(agent, "redis"))
+        wait_until(lambda: told.add(why(agent, "redis")) or len(met) > 20, 120, "20 looks")
+    assert told == {"AUTH: " + said[1:]}
+
+
+def test_no_part_of_a_password_that_is_not_escaped_is_told(oxpecker):
+    """libpq takes such a URL apart in another way, and quotes what it takes for a host or a port."""
+    urls = {"slash": "app:s3cr/et@", "at": "app:hun@ter@", "percent": "app:hunt%zz@"}
+    checks = {name: {"url": f"postgresql://{login}127.0.0.1:{free_port()}/db", **SOON} for name, login in urls.items()}
+    agent = oxpecker({"health": {"checks": checks}})
+    for name in urls:
+        assert "refused" in why(agent, name)
+    told = agent.err() + str(agent.status()) + str(details(agent))
+    assert not any(part in told for part in ("s3cr", "hun@", "ter@", "zz"))
+
+
+@pytest.mark.parametrize("url,word", [("postgresql://app:hunter2?@localhost/db", "%40"),
+                                      ("mysql://app@localhost/db?ssl-mode=REQUIRED", "`tls`"),
+                                      ("redis://localhost/0?ssl_ca_certs=x", "`ca`")])
+def test_a_url_that_would_be_read_in_another_way_is_refused(oxpecker, url, word):
+    agent = oxpecker({"health": {"checks": {"it": url}}}, start=False)
+    agent.launch()
+    agent.expected_exit = {1}
+    wait_until(lambda: not agent.process.alive(), 60, "the end")
+    assert word in agent.err() and "hunter2" not in agent.err()
+
+
+def mysql_packet(number, payload):
+    return len(payload).to_bytes(3, "little") + bytes([number]) + payload
+
+
+def test_a_mysql_that_asks_for_the_password_as_it_is_gets_none(oxpecker):
+    """The greeting of a server that knows PLUGIN_AUTH, and then: change to mysql_clear_password."""
+    heard = []
+    greeting = (b"\x0a5.7.0\0" + bytes(4) + b"x" * 8 + b"\0" + (0x8209).to_bytes(2, "little") + b"\x21\x02\0"
+                + (0x8).to_bytes(2, "little") + b"\x15" + bytes(10) + b"y" * 12 + b"\0mysql_native_password\0")
+
+    def meet(peer):
+        peer.sendall(mysql_packet(0, greeting))
+        peer.recv(4096)
+        peer.sendall(mysql_packet(2, b"\xfemysql_clear_password\0"))
+        heard.append(peer.recv(4096))
+
+    with peers(meet) as port:
+        agent = oxpecker({"health": {"checks": {"it": {"url": f"mysql://app:hunter2@127.0.0.1:{port}/db", **SOON}}}})
+        assert "does not protect the password" in why(agent, "it")
+    assert heard and not any(b"hunter2" in each for each in heard)
+
+
+def test_a_helper_whose_parent_has_ended_looks_at_nothing(tmp_path):
+    """It may have ended before the kernel was told to end the helper with it."""
+    for parent in (1, os.getpid()):
+        task = f"touch\0{tmp_path}/{parent}\0".encode()
+        subprocess.run(["oxpecker-look", "exec", str(parent)], executable=agents.binary(), input=task, timeout=60,
+                       check=parent != 1, capture_output=True)
+    assert os.listdir(tmp_path) == [str(os.getpid())]
 
 
 def shell(script):
@@ -209,6 +314,9 @@ def test_a_file_that_is_there_and_fresh(oxpecker, tmp_path):
         os.utime(path, (time.time() - 3600,) * 2)
     wait_until(lambda: fine(agent) == {"here"}, 60, "the old one not to be fresh")
     assert why(agent, "fresh").startswith("last written to 36")
+    os.utime(fresh, (time.time() + 7200,) * 2)
+    wait_for_why(agent, "fresh", "from now")
+    assert fine(agent) == {"here"}
 
 
 def test_a_process_that_lives(oxpecker, tmp_path):
@@ -264,6 +372,20 @@ def test_over_https_to_a_server_that_is_who_it_says(oxpecker, authority, fault_s
     agent = oxpecker({"health": {"checks": checks}})
     wait_until(lambda: fine(agent) == {"right", "any"}, 60, "the ones that trust it")
     assert "certificate" in why(agent, "wrong") and "certificate" in why(agent, "system")
+
+
+def test_an_authority_that_is_renewed_is_trusted(oxpecker, authority, fault_server, tmp_path):
+    """Without a restart; while the file is missing, the one before is."""
+    ca, asked = str(tmp_path / "ca.pem"), fault_server(tls=authority.server("web"))
+    shutil.copy(Authority(tmp_path, "other").cert, ca)
+    agent = oxpecker({"health": {"checks": {"it": {"url": asked.url, "ca": ca, **SOON}}}})
+    assert "certificate" in why(agent, "it")
+    shutil.copy(authority.cert, ca + ".new")
+    os.replace(ca + ".new", ca)
+    wait_until(lambda: fine(agent) == {"it"}, 120, "the new one to be trusted")
+    os.remove(ca)
+    wait_until(lambda: "stays in use" in agent.err(), 60, "it to be missed")
+    assert fine(agent) == {"it"}
 
 
 @pytest.fixture

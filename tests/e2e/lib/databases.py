@@ -9,7 +9,7 @@ from . import need
 from .process import Process
 from .wait import answers, free_port, wait_until
 
-PASSWORD = "hunter2-of-the-test"
+PASSWORD = "hunter2/of@the#test"  # a URL may have it as it is
 
 
 class Database:

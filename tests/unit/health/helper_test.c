@@ -191,6 +191,15 @@ static void test_the_parts_of_a_url(void **state)
 	}
 }
 
+static void test_the_query_of_a_url(void **state)
+{
+	(void)state;
+	assert_null(peer_url_query("redis://h/0"));
+	assert_null(peer_url_query("redis://:a?b@h/0"));
+	assert_string_equal(peer_url_query("redis://:a?b@h/0?c"), "c");
+	assert_string_equal(peer_url_query("mysql://h/db?ssl-mode=x"), "ssl-mode=x");
+}
+
 static void test_passwords_are_taken_out(void **state)
 {
 	static const struct {
@@ -221,6 +230,7 @@ int main(int argc, char **argv)
 		TEST(test_it_ends_though_what_it_began_does_not),
 		TEST(test_one_that_is_stopped_says_nothing_and_leaves_room),
 		cmocka_unit_test(test_the_parts_of_a_url),
+		cmocka_unit_test(test_the_query_of_a_url),
 		cmocka_unit_test(test_passwords_are_taken_out),
 	};
 
