@@ -472,8 +472,8 @@ static void a_kept_connection_that_is_ended_is_not_used(void **state)
 	assert_int_equal(f->requests, 5);
 }
 
-/* The peer says that it has not looked at it (RFC 9113, 8.7). On a new connection it means it; but unlike another reset,
- * that is no word about the request. */
+/* The peer says that it has not looked at it (RFC 9113, 8.7). On a new connection it means it; but unlike any
+ * other reset, that is no word about the request. */
 static void a_refused_stream(void **state)
 {
 	struct fixture *f = *state;
