@@ -15,7 +15,9 @@ oxp_print(_oxpecker completion zsh)
 oxp_print(oxpecker.fish completion fish)
 add_custom_target(pages ALL DEPENDS ${printed})
 
-configure_file(${CMAKE_SOURCE_DIR}/conf/systemd/oxpecker.service.in ${CMAKE_BINARY_DIR}/oxpecker.service @ONLY)
+# The unit has the path of the program, which `cmake --install --prefix` may change.
+install(CODE "set(CMAKE_INSTALL_FULL_BINDIR \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}\")
+	configure_file(\"${CMAKE_SOURCE_DIR}/conf/systemd/oxpecker.service.in\" \"${CMAKE_BINARY_DIR}/oxpecker.service\" @ONLY)")
 
 set(zsh_folder zsh/site-functions)
 if(CMAKE_INSTALL_PREFIX STREQUAL "/usr")
@@ -50,6 +52,8 @@ set(CPACK_STRIP_FILES ON)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 # What dpkg-shlibdeps cannot see: it is loaded when remote write is configured, proto/snappy.c.
 set(CPACK_DEBIAN_PACKAGE_DEPENDS "ca-certificates, libsnappy1v5 (>= 1.1.9)")
+# What only a check needs: agent/health/postgres.c, mysql.c. What `rediss` loads, libcurl is linked with.
+set(CPACK_DEBIAN_PACKAGE_SUGGESTS "libpq5, libmariadb3")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${CMAKE_SOURCE_DIR}/conf/debian/conffiles ${CMAKE_SOURCE_DIR}/conf/debian/postinst
 	${CMAKE_SOURCE_DIR}/conf/debian/prerm ${CMAKE_SOURCE_DIR}/conf/debian/postrm)

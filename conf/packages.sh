@@ -1,6 +1,7 @@
 #!/bin/sh
-# Installs the Debian packages that are missing for: build (the program), tests, demo. What is there already, from Debian
-# or from elsewhere, is left alone, so a second run costs nothing. Needs root or sudo only when something is missing.
+# Installs the Debian packages that are missing for: build (the program), package (and its Debian package), tests, demo.
+# What is there already, from Debian or from elsewhere, is left alone, so a second run costs nothing. Needs root or sudo
+# only when something is missing.
 set -eu
 
 say() {
@@ -43,8 +44,15 @@ want_build() {
 	done
 }
 
-want_tests() {
+# What cpack calls.
+want_package() {
 	want_build
+	want file file
+	want dpkg-dev dpkg-shlibdeps
+}
+
+want_tests() {
+	want_package
 	want libcmocka-dev
 	want git git
 	want python3 python3
@@ -93,10 +101,11 @@ as_root() {
 
 case ${1:-} in
 build) want_build ;;
+package) want_package ;;
 tests) want_tests ;;
 demo) want_demo ;;
 *)
-	echo "usage: packages.sh build|tests|demo"
+	echo "usage: packages.sh build|package|tests|demo"
 	exit 2
 	;;
 esac

@@ -24,7 +24,7 @@ backends_for() {
 	case " $* " in
 	*' -L unit '* | *' -L fuzz '* | *' -L lint '*) ;;
 	*' -L conformance '*) echo pytest ;;
-	*' -L deploy '*) echo pytest containers ;;
+	*' -L deploy '*) echo pytest containers databases prometheus actionlint opensearch jaeger ;;
 	*) echo "$backends" ;;
 	esac
 }

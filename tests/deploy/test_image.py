@@ -1,5 +1,6 @@
 """The image: built twice without a network, the same each time; small, without a shell, with what the program loads;
-run read-only as the user it names, with one volume; healthy, and ended by SIGTERM with 0."""
+run read-only as the user it names, with one volume; healthy, and ended by SIGTERM with 0. Its checks log in to
+databases, over TLS, too."""
 
 import contextlib
 import json
@@ -11,7 +12,10 @@ import subprocess
 import pytest
 import requests
 
+from mysql8 import MySQL8
 from lib import containers, need
+from lib.authority import Authority
+from lib.databases import PASSWORD, MariaDB, Postgres, Redis
 from lib.wait import free_port, wait_until
 
 TOP = os.path.dirname(need.TESTS)
@@ -19,6 +23,9 @@ FOLDER = os.path.join(TOP, "conf", "image")
 CCACHE = os.path.join(containers.CACHE, "deploy-ccache")
 MOST = 32 << 20
 USER = 1001
+# What the program loads by itself, and what that loads.
+LOADED = {"libsnappy.so.1", "libpq.so.5", "libmariadb.so.3", "libssl.so.3", "caching_sha2_password.so",
+          "client_ed25519.so"}
 
 
 @pytest.fixture(scope="module")
@@ -70,9 +77,9 @@ def assert_contents(root):
     libraries = {os.path.basename(name): path for name, path in files.items() if ".so" in name}
     others = sorted(set(files) - {name for name in files if ".so" in name})
     assert others == ["/etc/group", "/etc/nsswitch.conf", "/etc/passwd", "/etc/ssl/certs/ca-certificates.crt",
-                      "/usr/bin/oxpecker"]
-    expected = closure(libraries, files["/usr/bin/oxpecker"])
-    expected |= {"libsnappy.so.1"} | closure(libraries, libraries["libsnappy.so.1"])
+                      "/usr/bin/oxpecker", "/usr/lib/ssl/cert.pem"]
+    expected = LOADED | closure(libraries, files["/usr/bin/oxpecker"])
+    expected |= {needed for name in LOADED for needed in closure(libraries, libraries[name])}
     loader = {name for name in libraries if name.startswith("ld-linux")}
     assert set(libraries) == expected | loader and len(loader) == 1
     sections = subprocess.run(["readelf", "-S", files["/usr/bin/oxpecker"]], capture_output=True, text=True, check=True)
@@ -109,14 +116,14 @@ def volume(tmp_path):
     return state
 
 
-def started(podman, tmp_path, config):
+def started(podman, tmp_path, config, more=()):
     port = free_port()
     path = tmp_path / "oxpecker.yaml"
     path.write_text(json.dumps({"listen": [f"127.0.0.1:{port}"], "exit": {"within": "5s"},
                                 "receive": {"otlp": {"http": [f"127.0.0.1:{free_port()}"]}}, **config}))
     name = podman.start("oxpecker-test-image", options=[
         "--read-only", "--read-only-tmpfs=false", "--cap-drop=all", "--security-opt=no-new-privileges", "--volume",
-        f"{volume(tmp_path)}:/var/lib/oxpecker", "--volume", f"{path}:/etc/oxpecker/oxpecker.yaml:ro"])
+        f"{volume(tmp_path)}:/var/lib/oxpecker", "--volume", f"{path}:/etc/oxpecker/oxpecker.yaml:ro", *more])
     return name, port
 
 
@@ -160,3 +167,30 @@ def test_without_a_volume_it_says_what_is_missing(podman, image):
     done = podman.run("run", "--rm", "--network=none", "--read-only", "--read-only-tmpfs=false", "oxpecker-test-image",
                       fine=False)
     assert done.returncode == 1 and "/var/lib/oxpecker" in done.stderr, done.stderr
+
+
+@pytest.fixture
+def databases(closing, tmp_path, authority):
+    cert, key = authority.signed("server", "subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth\n")
+    for kind in (Postgres, MariaDB, Redis):
+        (tmp_path / kind.name).mkdir()
+    return [closing.keep(kind(tmp_path / kind.name, cert, key)) for kind in (Postgres, MariaDB, Redis)]
+
+
+@pytest.fixture
+def authority(tmp_path):
+    return Authority(tmp_path)
+
+
+def test_its_checks_log_in_to_databases(podman, image, closing, tmp_path, authority, databases):
+    """Over TLS to servers that an authority of the system has signed; to a MySQL 8, too."""
+    postgres, mariadb, redis = databases
+    system = "/etc/ssl/certs/ca-certificates.crt"
+    checks = {"postgres": {"url": postgres.url(rest=f"/postgres?sslmode=verify-full&sslrootcert={system}")},
+              "mariadb": {"url": mariadb.url(), "tls": True}, "redis": {"url": redis.tls_url()},
+              "mysql8": {"url": closing.keep(MySQL8(PASSWORD)).url}}
+    checks = {name: {**each, "interval": "100ms", "timeout": "1m"} for name, each in checks.items()}
+    name, port = started(podman, tmp_path, {"health": {"checks": checks}}, [f"--volume={authority.cert}:{system}:ro"])
+    wait_until(lambda: answers(podman, name, port, "/health/startup"), 120, "each check to have looked")
+    told = lambda: requests.get(f"http://127.0.0.1:{port}/health/readiness?verbose", timeout=60).json()  # noqa: E731
+    assert {each["why"] for each in told()["details"].values()} == {""}

@@ -164,6 +164,18 @@ def verify(unit, folder):
     assert float(exposure.group(1)) <= 1.5, done.stdout[-3000:]
 
 
+def test_the_package_names_what_only_checks_load(package):
+    shown = subprocess.run(["dpkg-deb", "--field", package, "Suggests"], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "libpq5, libmariadb3"
+
+
+def test_elsewhere_the_unit_starts_what_is_there(tmp_path):
+    subprocess.run(["cmake", "--install", built(), "--prefix", "/opt/x"], env={**os.environ, "DESTDIR": str(tmp_path)},
+                   check=True, capture_output=True)
+    unit = (tmp_path / "opt/x/lib/systemd/system/oxpecker.service").read_text()
+    assert setting(unit, "ExecStart") == ["/opt/x/bin/oxpecker"] and (tmp_path / "opt/x/bin/oxpecker").exists()
+
+
 def test_installing_by_hand_puts_the_same_into_place(tmp_path):
     subprocess.run(["cmake", "--install", built()], env={**os.environ, "DESTDIR": str(tmp_path)}, check=True,
                    capture_output=True)

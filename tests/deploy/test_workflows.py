@@ -76,6 +76,22 @@ def test_actions_are_pinned_and_tokens_stay_small(name):
                 assert step["with"]["persist-credentials"] is False
 
 
+REGISTRY = re.compile(r"\b(?:cosign (?:verify|sign|attest)|docker (?:push|buildx imagetools)|docker login)\b")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_who_asks_the_registry_has_logged_in(name):
+    """With a token that may; a workflow that is called has no more rights than its caller. No name has capitals."""
+    for job_name, job in jobs_of(name):
+        called = job.get("uses", "").rpartition("/")[2]
+        for _, inner in jobs_of(called) if called in NAMES else []:
+            assert inner["permissions"].keys() <= job["permissions"].keys(), (job_name, called)
+        said = [each for step in job.get("steps", []) for each in REGISTRY.findall(step.get("run", ""))]
+        if said:
+            assert said[0] == "docker login" and "packages" in job["permissions"], (job_name, said)
+    assert "ghcr.io/${{" not in text_of(name)
+
+
 def test_no_text_of_others_becomes_part_of_a_script():
     """A branch may be called `$(command)`: what comes from outside reaches a script as a variable."""
     assert len(runs()) > 20

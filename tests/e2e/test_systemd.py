@@ -10,6 +10,8 @@ import pytest
 
 from lib import agent as agents
 from lib import need
+from lib.authority import Authority
+from lib.databases import MariaDB, Postgres, Redis
 from lib.services import Manager
 from lib.wait import free_port, wait_until
 
@@ -104,7 +106,22 @@ def allowed_calls():
     return allowed
 
 
-def test_the_unit_allows_every_system_call_that_is_made(oxpecker, tmp_path, monkeypatch):
+def checks(closing, folder):
+    """{name: options}: one of each kind that looks in a process of its own, and one over HTTP."""
+    authority, servers = Authority(folder), {}
+    cert, key = authority.signed("server", "subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth\n")
+    for kind in (Postgres, MariaDB, Redis):
+        (folder / kind.name).mkdir()
+        servers[kind.name] = closing.keep(kind(folder / kind.name, cert, key))
+    query = f"/postgres?sslmode=verify-full&sslrootcert={authority.cert}"
+    return {"name": {"url": "http://localhost:1/"}, "postgres": {"url": servers["postgres"].url(rest=query)},
+            "mariadb": {"url": servers["mariadb"].url(), "tls": True, "ca": authority.cert},
+            "redis": {"url": servers["redis"].tls_url(), "ca": authority.cert},
+            "command": {"type": "exec", "command": ["true"]}, "file": {"type": "file", "path": authority.cert},
+            "process": {"type": "process", "pid": str(os.getpid())}}
+
+
+def test_the_unit_allows_every_system_call_that_is_made(oxpecker, closing, tmp_path, monkeypatch):
     """Files, doors of each kind, names, checks, /metrics, the state, the end. Sanitizers make calls of their own."""
     strace, trace, allowed = need.program("strace"), tmp_path / "trace", allowed_calls()
     assert "read" in allowed and "mount" not in allowed and "setpriority" not in allowed
@@ -112,6 +129,7 @@ def test_the_unit_allows_every_system_call_that_is_made(oxpecker, tmp_path, monk
     if not os.access(program, os.X_OK):
         need.missing("OXPECKER_RELEASE_BIN names no program without sanitizers: tests/run.sh builds one")
     monkeypatch.setenv("OXPECKER_BIN", program)
+    looked = checks(closing, tmp_path)
     (tmp_path / "app.log").write_text('{"message":"one"}\n' * 1000)
     collect = {"tail": str(tmp_path / "*.log"), "pipe": str(tmp_path / "pipe"),
                "socket": {"listen": f"unix:{tmp_path}/log.sock"}}
@@ -119,17 +137,20 @@ def test_the_unit_allows_every_system_call_that_is_made(oxpecker, tmp_path, monk
                       "traces": {"recorder": "1MiB", "export": {"otlp": "http://localhost:1"}},
                       "metrics": {"collect": {"statsd": {"listen": f"127.0.0.1:{free_port()}"}},
                                   "export": {"remote_write": "http://localhost:1/"}},
-                      "health": {"checks": {"name": "http://localhost:1/"}}}, start=False)
+                      "health": {"checks": {name: {**each, "timeout": "1m"} for name, each in looked.items()}}},
+                     start=False)
     agent.launch(strace, "-D", "-f", "-o", trace, "-e", "signal=none")
     agent.process.wait_until(lambda: agent.answers("/health/liveness"), 60, "liveness")
     agent.wait_until(lambda: agent.booked("delivered", signal="logs") == 1000, what="lines in the store")
     assert agent.metrics()
+    fine = lambda: agent.get("/health/readiness").json()["checks"]  # noqa: E731
+    wait_until(lambda: [name for name, yes in fine().items() if not yes] == ["name"], 120, "all others to be fine")
     agent.expected_exit = {0, 1}
     agent.stop()
     ended = rf"^{agent.pid} +\+\+\+ exited"
     wait_until(lambda: re.search(ended, trace.read_text(), re.M), what="the end of the trace")
     made = set(re.findall(r"^\d+\s+(\w+)\(", trace.read_text(), re.M))
-    assert {"epoll_wait", "fdatasync", "inotify_add_watch", "bind"} <= made
+    assert {"epoll_wait", "fdatasync", "inotify_add_watch", "bind", "setpgid", "wait4"} <= made
     if os.geteuid() == 0:
         made.discard("fchown")  # SQLite gives its files to the owner of the first, and only as root
     assert not made - allowed, sorted(made - allowed)
