@@ -17,7 +17,7 @@ enum http_end {
 	HTTP_END_TIMEOUT,
 	HTTP_END_TOO_LARGE, /* the answer went over answer_max, or unpacks to far more than it is */
 	HTTP_END_CODING, /* an answer of that status, in a coding that is not read here, or damaged in its own */
-	HTTP_END_STREAM, /* HTTP/2: the peer reset the stream (curl 92) */
+	HTTP_END_STREAM, /* HTTP/2: the peer reset the stream (curl 92), but not as one that it had not looked at */
 	HTTP_END_STOPPED, /* piece() asked to stop */
 	HTTP_END_NO_ROOM, /* this client's other answers fill the room for all of them; not the peer's fault */
 };

@@ -99,9 +99,11 @@ static bool says_failed(enum http_end end, unsigned status)
 	       (status >= 502 && status <= 504);
 }
 
-/* Tells and forgets. The call is freed after done(), since the reply points into it. */
-static void call_end(struct http_call *c, enum http_end end)
+/* Tells and forgets. The call is freed after done(), since the reply points into it. A call that was sent, and could
+ * not connect to be sent again, may have arrived. */
+static void call_end(struct http_call *c, enum http_end how)
 {
+	enum http_end end = how == HTTP_END_CONNECT && c->connections > 0 ? HTTP_END_BROKEN : how;
 	struct answer_head head;
 	struct http_reply reply;
 
@@ -120,7 +122,7 @@ static void call_end(struct http_call *c, enum http_end end)
 		.busy = c->busy,
 	};
 	tries_ended(&c->tries, says_failed(end, reply.status));
-	if (end == HTTP_END_CONNECT && c->host)
+	if (how == HTTP_END_CONNECT && c->host)
 		resolver_forget(c->client->resolver, c->host);
 	*c->link = c->next;
 	if (c->next)
@@ -202,11 +204,16 @@ static bool goes_on(struct http_call *c, enum http_end end)
 	return true;
 }
 
+static bool is_connected(const struct http_call *c)
+{
+	return c->ours ? exchange_is_connected(&c->exchange) : c->connections > 0 || easy_is_connected(&c->easy);
+}
+
 static void no_connection(void *context)
 {
 	struct http_call *c = context;
 
-	if (c->connections > 0 || (!c->ours && easy_is_connected(&c->easy)) || c->given_up)
+	if (is_connected(c) || c->given_up)
 		return;
 	snprintf(c->error, sizeof c->error, "no connection within %d s", CONNECT_MS / 1000);
 	if (!goes_on(c, HTTP_END_CONNECT))
@@ -400,6 +407,11 @@ static size_t on_body(char *data, size_t size, size_t count, void *context)
 	return 0; /* libcurl says CURLE_WRITE_ERROR */
 }
 
+static void on_exchange_again(void *context)
+{
+	loop_timer_set(&((struct http_call *)context)->connecting, DURATION_MS(CONNECT_MS));
+}
+
 static void on_exchange(void *context)
 {
 	((struct http_call *)context)->connections++;
@@ -524,8 +536,8 @@ static bool finds_place(struct http_call *c)
 static int prepare(struct http_call *c)
 {
 	struct http_client *client = c->client;
-	const struct exchange_options o = { &client->links, &client->multi.turn, &c->answer, &c->options, on_exchange,
-		exchange_ended, c };
+	const struct exchange_options o = { &client->links, &client->multi.turn, &c->answer, &c->options,
+		on_exchange_again, on_exchange, exchange_ended, c };
 	int failed;
 
 	c->ours = c->options.look && finds_place(c) && exchange_init(&c->exchange, &o);

@@ -18,6 +18,7 @@ enum step {
 	CUT_OFF,
 	BROKEN,
 	RESET,
+	REFUSED,
 	NOT_HTTP,
 	OVER,
 };
@@ -101,11 +102,14 @@ static enum reading_verdict take(struct exchange *x)
 	return is_h2(x) ? h2_client_take(h2_of(x), &x->unread, now) : reading_take(&x->reading, &x->unread, now);
 }
 
+/* A peer that refuses a stream has not looked at the request (RFC 9113, 8.7), so that says nothing about its size. */
 static enum step is_bad(const struct exchange *x)
 {
 	if (!is_h2(x) || !h2_client_reset(h2_of(x)))
 		return NOT_HTTP;
-	return h2_client_refused(h2_of(x)) && x->link->used ? RESENDS : RESET;
+	if (!h2_client_refused(h2_of(x)))
+		return RESET;
+	return x->link->used && !x->o.answer->head_told ? RESENDS : REFUSED;
 }
 
 static enum step read_on(struct exchange *x)
@@ -195,6 +199,12 @@ static enum step not_sent(struct exchange *x)
 	return errno == EPIPE || errno == ECONNRESET ? AGAIN : BROKEN;
 }
 
+/* Over HTTP/2. nghttp2 closes the stream of a malformed answer itself, once it has said so to the peer. */
+static enum step nothing_to_send(const struct exchange *x)
+{
+	return h2_client_is_over(h2_of(x)) || h2_client_reset(h2_of(x)) ? NOT_HTTP : WAITS;
+}
+
 static enum step write_some(struct exchange *x)
 {
 	struct iovec pieces[EXCHANGE_PIECES];
@@ -206,7 +216,7 @@ static enum step write_some(struct exchange *x)
 			return WAITS;
 		message.msg_iovlen = next_pieces(x, pieces);
 		if (message.msg_iovlen == 0)
-			return h2_client_is_over(h2_of(x)) ? NOT_HTTP : WAITS;
+			return nothing_to_send(x);
 		n = sendmsg(link_fd(x->link), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n < 0)
 			return not_sent(x);
@@ -272,14 +282,19 @@ static bool begin_on(struct exchange *x)
 	return !is_h2(x) || h2_begin(x);
 }
 
+/* Nothing of what was found out on another connection holds on this one. */
+static void forget_link(struct exchange *x)
+{
+	x->error = 0;
+	x->connecting = x->begun = x->put_off = x->came = x->whole = false;
+	x->may_read = x->may_write = false;
+	x->unread = (struct bytes){ NULL, 0 };
+}
+
 static void connect_anew(struct exchange *x)
 {
-	int failed = link_new(x->o.links, &x->to, on_ready, x, &x->link);
-
-	x->error = -failed;
+	x->error = -link_new(x->o.links, &x->to, on_ready, x, &x->link);
 	x->connecting = true;
-	x->begun = false;
-	x->may_read = x->may_write = false;
 }
 
 static enum step advance(struct exchange *x)
@@ -305,10 +320,12 @@ static enum step advance(struct exchange *x)
 static void resend(struct exchange *x)
 {
 	link_free(&x->link);
+	forget_link(x);
 	x->out = 0;
 	if (x->o.call->rewind)
 		x->o.call->rewind(x->o.call->context);
 	connect_anew(x);
+	x->o.connects(x->o.context);
 	if (!x->link)
 		loop_soon_run(&x->soon);
 }
@@ -328,6 +345,7 @@ static void end(struct exchange *x, enum step step)
 		[CUT_OFF] = EXCHANGE_BROKEN,
 		[BROKEN] = EXCHANGE_BROKEN,
 		[RESET] = EXCHANGE_RESET,
+		[REFUSED] = EXCHANGE_BROKEN,
 		[NOT_HTTP] = EXCHANGE_BROKEN,
 		[OVER] = EXCHANGE_OVER };
 	static const char *const whys[] = { [ANSWERED] = "",
@@ -335,6 +353,7 @@ static void end(struct exchange *x, enum step step)
 		[CUT_OFF] = "the answer was cut off",
 		[BROKEN] = "the connection broke",
 		[RESET] = "the peer reset the stream",
+		[REFUSED] = "the peer refused the stream",
 		[NOT_HTTP] = "the answer is not HTTP",
 		[OVER] = "" };
 	bool closed = step == BROKEN && !x->error && !answers(x);
@@ -387,9 +406,10 @@ bool exchange_init(struct exchange *x, const struct exchange_options *o)
 void exchange_start(struct exchange *x, const struct link_to *to)
 {
 	x->to = *to;
-	x->link = link_take(x->o.links, to, on_ready, x);
-	x->connecting = x->begun = x->put_off = false;
-	x->may_write = true;
+	x->to.protocol = is_h2(x) ? LINK_HTTP2 : LINK_HTTP1;
+	forget_link(x);
+	x->link = link_take(x->o.links, &x->to, on_ready, x);
+	x->may_write = x->link != NULL;
 	if (!x->link)
 		connect_anew(x);
 	if (!x->connecting || !x->link)

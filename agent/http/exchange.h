@@ -33,6 +33,8 @@ struct exchange_options {
 	struct turn *turn;
 	struct answer *answer;
 	const struct http_call_options *call; /* with look() */
+	/* It connects once more, to send the request again; connected() follows if that works. */
+	void (*connects)(void *context);
 	/* The request is about to be sent on a connection. */
 	void (*connected)(void *context);
 	/* Once, from none of the exchange's functions, and with none of the call's callbacks under way: the exchange
@@ -64,6 +66,10 @@ struct exchange {
 /* False: libcurl has to make that call (http/request.h). */
 bool exchange_init(struct exchange *, const struct exchange_options *) MUST_CHECK;
 void exchange_start(struct exchange *, const struct link_to *); /* again after EXCHANGE_NO_CONNECTION */
+static inline bool exchange_is_connected(const struct exchange *x)
+{
+	return !x->connecting;
+}
 /* Closes the connection. Not `inside`. */
 void exchange_stop(struct exchange *);
 void exchange_done(struct exchange *); /* the same, for good; fine on zeroed memory */

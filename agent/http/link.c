@@ -122,7 +122,7 @@ static bool is_quiet(const struct link *l)
 
 static bool leads_to(const struct link *l, const struct link_to *to)
 {
-	return l->to.size == to->size && memcmp(&l->to.at, &to->at, to->size) == 0;
+	return l->to.protocol == to->protocol && l->to.size == to->size && memcmp(&l->to.at, &to->at, to->size) == 0;
 }
 
 static bool may_be_used(struct link *l)
@@ -203,6 +203,10 @@ void link_keep(struct link **kept)
 	struct link *l = *kept, *over;
 	struct links *links = l->links;
 
+	if (!l->rest && !is_quiet(l)) { /* and no edge will tell of it again */
+		link_free(kept);
+		return;
+	}
 	*kept = NULL;
 	l->ready = NULL;
 	l->since = loop_now(links->loop);

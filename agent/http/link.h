@@ -15,10 +15,13 @@
 
 enum { LINK_IDLE_S = 118 }; /* not used when kept for longer: a router in between may have forgotten it */
 
-/* Where it leads to. All bytes behind the address are zero. */
+enum link_protocol { LINK_HTTP1, LINK_HTTP2 };
+
+/* Where it leads to, and what is spoken there. All bytes behind the address are zero. */
 struct link_to {
 	struct sockaddr_storage at;
 	socklen_t size;
+	enum link_protocol protocol; /* LINK_HTTP1 unless set behind the functions that follow */
 };
 
 void link_to_address(struct link_to *, const struct sockaddr_storage *, uint16_t port);
@@ -64,7 +67,8 @@ static inline int link_fd(const struct link *l)
 {
 	return l->watch.fd;
 }
-/* The call is over, and nothing is under way on it. *l is NULL afterwards. */
+/* The call is over, and nothing is under way on it. Closed at once if its peer has ended it, or has said more than its
+ * protocol has use for. *l is NULL afterwards. */
 void link_keep(struct link **l);
 void link_free(struct link **l); /* fine on NULL; the same */
 

@@ -513,6 +513,7 @@ static void cancel_scout(void *context, struct send *scout)
 	cancel(s, scout);
 }
 
+/* What is still read back from disk has not been asked for yet, so it got no answer to wait for. */
 static void call_back(void *context, struct mono_time begun)
 {
 	struct sender *s = context;
@@ -521,7 +522,7 @@ static void call_back(void *context, struct mono_time begun)
 	window_refused(&s->window, true); /* they may have been too much for it */
 	for (send = TAILQ_FIRST(&s->queue); send; send = next) {
 		next = TAILQ_NEXT(send, entry);
-		if (!send->under_way || send->begun.ns > begun.ns)
+		if (!send->under_way || send->fetch || send->begun.ns > begun.ns)
 			continue;
 		send->called_back = true;
 		cancel(s, send);

@@ -472,14 +472,16 @@ static void a_kept_connection_that_is_ended_is_not_used(void **state)
 	assert_int_equal(f->requests, 5);
 }
 
-/* The peer says that it has not looked at it (RFC 9113, 8.7). On a new connection it means it. */
+/* The peer says that it has not looked at it (RFC 9113, 8.7). On a new connection it means it; but unlike any
+ * other reset, that is no word about the request. */
 static void a_refused_stream(void **state)
 {
 	struct fixture *f = *state;
 
 	f->answer = (struct bytes)BYTES(SETTINGS REFUSED);
 	call(f);
-	assert_int_equal(f->end, HTTP_END_STREAM);
+	assert_int_equal(f->end, HTTP_END_BROKEN);
+	assert_string_equal(f->error, "the peer refused the stream");
 	f->answer = cases[0].answer;
 	f->next = (struct bytes)BYTES(REFUSED);
 	call(f);
@@ -490,6 +492,30 @@ static void a_refused_stream(void **state)
 	assert_int_equal(f->end, HTTP_END_ANSWER);
 	assert_int_equal(f->accepted, 3);
 	assert_int_equal(f->requests, 4);
+}
+
+/* A connection field, a name in upper case, and lengths that do not fit: nghttp2 resets such a stream by itself. */
+static void a_malformed_answer_ends_the_call(void **state)
+{
+	static const struct bytes malformed[] = {
+		BYTES(SETTINGS FRAME("\x13", "\1", "\5") "\x88\0\xa"
+							 "connection\5close"),
+		BYTES(SETTINGS FRAME("\6", "\1", "\4") "\x88\0\1X\1y"),
+		BYTES(SETTINGS SIZED_200 TRAILERS),
+		BYTES(SETTINGS SIZED_200 BODY BODY),
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < COUNT_OF(malformed); i++) {
+		f->answer = malformed[i];
+		call(f);
+		if (f->end != HTTP_END_BROKEN || strcmp(f->error, "the answer is not HTTP") != 0)
+			fail_msg("case %zu: ended as %d: %s", i, f->end, f->error);
+		assert_int_equal(f->requests, i + 1);
+	}
+	f->answer = cases[0].answer;
+	call(f);
+	assert_int_equal(f->end, HTTP_END_ANSWER);
 }
 
 /* A server that has had enough answers, and resets the stream without an error (RFC 9113, 8.1). */
@@ -574,6 +600,7 @@ int main(void)
 		OURS(a_kept_connection_answers_pings),
 		OURS(a_kept_connection_that_is_ended_is_not_used),
 		OURS(a_refused_stream),
+		OURS(a_malformed_answer_ends_the_call),
 		OURS(an_answer_before_the_body_is_out),
 		OURS(what_is_put_off_comes_once),
 	};

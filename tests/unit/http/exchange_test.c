@@ -400,7 +400,173 @@ static void a_kept_one_with_half_an_answer_is_not_resent(void **state)
 	assert_int_equal(f->rewinds, 0);
 }
 
+/* The request may have arrived on the first one: so this is no failure to connect. */
+static void a_kept_one_that_breaks_with_none_after_it(void **state)
+{
+	struct fixture *f = *state;
+
+	one(f, true, FINE);
+	close(f->listening);
+	f->listening = -1;
+	begin(f, 3);
+	raw_clear(&f->peer);
+	raw_expect(&f->peer, "\r\n\r\nabc");
+	raw_done(&f->peer);
+	wait_done(f);
+	assert_int_equal(f->rewinds, 1);
+	assert_int_equal(f->reply.end, HTTP_END_BROKEN);
+	assert_non_null(strstr(f->error, "Failed to connect"));
+}
+
+/* Where nobody accepts, and the next finds no room. */
+static void fill(const struct fixture *f, int full[], size_t count)
+{
+	struct sockaddr_in at;
+	socklen_t size = sizeof at;
+
+	assert_int_equal(getsockname(f->listening, (struct sockaddr *)&at, &size), 0);
+	assert_int_equal(listen(f->listening, 0), 0);
+	for (size_t i = 0; i < count; i++) {
+		full[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		assert_true(connect(full[i], (struct sockaddr *)&at, size) == 0 || errno == EINPROGRESS);
+	}
+}
+
+/* Two seconds are for each connection, also for the one after a kept one that was long silent. */
+static void a_kept_one_that_breaks_late_with_nobody_after_it(void **state)
+{
+	struct fixture *f = *state;
+	int full[8];
+
+	one(f, true, FINE);
+	fill(f, full, COUNT_OF(full));
+	begin(f, 3);
+	raw_clear(&f->peer);
+	raw_expect(&f->peer, "\r\n\r\nabc");
+	f->world.ahead += DURATION_S(3).ns;
+	turns(&f->world, 5);
+	assert_false(f->done);
+	raw_done(&f->peer);
+	while (f->rewinds == 0)
+		turn(&f->world);
+	turns(&f->world, 5);
+	assert_false(f->done);
+	f->world.ahead += DURATION_MS(2100).ns;
+	wait_done(f);
+	assert_end(f, HTTP_END_BROKEN, 0, "no connection within 2 s");
+	for (size_t i = 0; i < COUNT_OF(full); i++)
+		close(full[i]);
+}
+
 /* Keeping. */
+
+/* A name with three addresses, of which the last is listened at. */
+static void use_name_of_three(struct fixture *f, struct resolver **ret)
+{
+	const struct resolver_sources sources = { .hosts_file = unit_file("unit/http/hosts") };
+	struct http_client_options options = { .connections_max = KEPT_MAX };
+	struct sockaddr_in at;
+	socklen_t size = sizeof at;
+
+	assert_int_equal(getsockname(f->listening, (struct sockaddr *)&at, &size), 0);
+	snprintf(f->url, sizeof f->url, "http://three.test:%u/", ntohs(at.sin_port));
+	http_client_free(f->client);
+	f->client = NULL;
+	assert_int_equal(resolver_new_from(f->world.loop, &sources, ret), 0);
+	options.resolver = *ret;
+	assert_int_equal(http_client_new(f->world.loop, &options, &f->client), 0);
+}
+
+/* After "busy" the other two are asked first, and refuse. */
+static void a_kept_one_after_addresses_that_refuse(void **state)
+{
+	struct fixture *f = *state;
+	struct resolver *resolver;
+
+	use_name_of_three(f, &resolver);
+	one(f, true, "HTTP/1.1 503 Busy\r\nContent-Length: 2\r\n\r\nno");
+	assert_end(f, HTTP_END_ANSWER, 503, "");
+	raw_clear(&f->peer);
+	begin(f, 3);
+	while (!raw_has(&f->peer, "\r\n\r\nabc") && !f->done)
+		raw_turn(&f->peer);
+	assert_false(f->done);
+	raw_send(&f->peer, FINE);
+	wait_done(f);
+	assert_end(f, HTTP_END_ANSWER, 200, "");
+	assert_int_equal(f->rewinds, 0);
+	http_client_free(f->client);
+	f->client = NULL;
+	resolver_free(resolver);
+}
+
+/* The next peer, while nothing comes on the connection that is kept. */
+static void next_beside(struct fixture *f, struct raw *kept)
+{
+	int fd = -1;
+
+	*kept = f->peer;
+	raw_clear(kept);
+	for (; fd < 0; fd = accept_now(f)) {
+		raw_turn(kept);
+		assert_int_equal(kept->in.size, 0);
+	}
+	raw_init(&f->peer, &f->world, fd);
+}
+
+/* The same peer is asked over HTTP/1.1, over HTTP/2, and both once more. */
+static void each_protocol_has_connections_of_its_own(void **state)
+{
+	static const char settings[] = "\0\0\0\4\0\0\0\0\0", preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+	char fine2[] = "\0\0\1\1\5\0\0\0\1\x88";
+	struct fixture *f = *state;
+	struct raw http1;
+
+	one(f, true, FINE);
+	f->options.http2 = true;
+	begin(f, 3);
+	next_beside(f, &http1);
+	raw_expect(&f->peer, "abc");
+	assert_memory_equal(f->peer.in.data, preface, strlen(preface));
+	raw_send_bytes(&f->peer, settings, sizeof settings - 1);
+	raw_send_bytes(&f->peer, fine2, sizeof fine2 - 1);
+	wait_done(f);
+	assert_end(f, HTTP_END_ANSWER, 200, "");
+	f->options.http2 = false;
+	begin(f, 3);
+	raw_expect(&http1, "\r\n\r\nabc");
+	assert_memory_equal(http1.in.data, "POST ", 5);
+	raw_send(&http1, FINE);
+	wait_done(f);
+	assert_end(f, HTTP_END_ANSWER, 200, "");
+	f->options.http2 = true;
+	raw_receive(&f->peer);
+	raw_clear(&f->peer);
+	begin(f, 3);
+	raw_expect(&f->peer, "abc");
+	fine2[8] = 3; /* its stream */
+	raw_send_bytes(&f->peer, fine2, sizeof fine2 - 1);
+	wait_done(f);
+	assert_end(f, HTTP_END_ANSWER, 200, "");
+	raw_done(&http1);
+}
+
+/* The end may come with the last bytes of the answer. */
+static void one_that_is_closed_with_its_answer_is_not_kept(void **state)
+{
+	struct fixture *f = *state;
+
+	begin(f, 3);
+	next_peer(f);
+	raw_expect(&f->peer, "\r\n\r\nabc");
+	assert_int_equal(send(f->peer.fd, FINE, strlen(FINE), MSG_NOSIGNAL), strlen(FINE));
+	shutdown(f->peer.fd, SHUT_WR);
+	wait_done(f);
+	assert_end(f, HTTP_END_ANSWER, 200, "");
+	turns(&f->world, 5);
+	raw_receive(&f->peer);
+	assert_true(f->peer.ended);
+}
 
 static void which_connections_are_kept(void **state)
 {
@@ -528,6 +694,11 @@ int main(void)
 		TEST(a_connection_that_breaks),
 		TEST(a_kept_one_that_breaks_is_resent_once),
 		TEST(a_kept_one_with_half_an_answer_is_not_resent),
+		TEST(a_kept_one_that_breaks_with_none_after_it),
+		TEST(a_kept_one_that_breaks_late_with_nobody_after_it),
+		TEST(a_kept_one_after_addresses_that_refuse),
+		TEST(each_protocol_has_connections_of_its_own),
+		TEST(one_that_is_closed_with_its_answer_is_not_kept),
 		TEST(which_connections_are_kept),
 		TEST(what_idles_and_is_closed_is_not_used),
 		TEST(no_more_are_kept_than_allowed),

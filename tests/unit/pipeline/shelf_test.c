@@ -44,6 +44,13 @@ static const struct exporter_type fake_type = {
 	.name = "fake", .signals = SIGNAL_TRACES, .send = fake_send, .cancel = fake_cancel, .destroy = fake_destroy
 };
 
+static const struct exporter_type peer_type = { .name = "peer",
+	.signals = SIGNAL_TRACES,
+	.has_peer = true,
+	.send = fake_send,
+	.cancel = fake_cancel,
+	.destroy = fake_destroy };
+
 struct world {
 	BENCH;
 	struct lane *disk;
@@ -53,9 +60,9 @@ struct world {
 	struct source *source;
 };
 
-static int setup(void **state)
+static int setup_sender(void **state, const struct exporter_type *type, uint64_t concurrency)
 {
-	static const struct sender_limits limits = { .concurrency = 1,
+	const struct sender_limits limits = { .concurrency = concurrency,
 		.timeout = { 900000000000 },
 		.retry_first = { 1000000000 },
 		.retry_last = { 1000000000 } };
@@ -72,11 +79,21 @@ static int setup(void **state)
 						      .signal = SIGNAL_TRACES,
 						      .limits = { .bytes = 1, .records = 1, .age = DURATION_S(1) } });
 	w->pipeline.sender_world.disk = w->disk;
-	w->sender = pipeline_sender(&w->pipeline, "out", &fake_type, &limits);
+	w->sender = pipeline_sender(&w->pipeline, "out", type, &limits);
 	sender_exporter(w->sender, &w->exporter);
 	source_route(w->source, w->sender);
 	*state = w;
 	return 0;
+}
+
+static int setup(void **state)
+{
+	return setup_sender(state, &fake_type, 1);
+}
+
+static int setup_peer(void **state)
+{
+	return setup_sender(state, &peer_type, 4);
 }
 
 static int teardown(void **state)
@@ -210,16 +227,16 @@ static void go_away(struct world *w)
 	assert_int_equal(w->sender->state, SENDER_WAITING);
 }
 
-/* However often it is asked, it takes nothing, until the first batch stands on disk. */
-static void stay_away(struct world *w)
+/* However often it is asked, it takes nothing, until so many batches stand on disk. */
+static void stay_away(struct world *w, size_t batches)
 {
-	for (int i = 0; i < TURNS && w->pipeline.shelf.bytes == 0; i++) {
+	for (int i = 0; i < TURNS && w->pipeline.shelf.bytes < batches * cost_on_disk(batch_of(w)); i++) {
 		while (w->exporter.count > 0)
 			end_send(w, RETRY);
 		w->clock.ns += 100000000;
 		loop_turn(w->loop, DURATION_MS(10));
 	}
-	assert_int_equal(w->pipeline.shelf.bytes, cost_on_disk(batch_of(w)));
+	assert_int_equal(w->pipeline.shelf.bytes, batches * cost_on_disk(batch_of(w)));
 	assert_whole(batch_of(w), ITEMS, ITEM);
 }
 
@@ -290,7 +307,7 @@ static void what_is_being_sent_stays_where_it_is(void **state)
 		later(w, SHELF_AFTER_MS);
 	assert_null(w->pipeline.shelf.shelving);
 	assert_ptr_equal(batch_item(batch_of(w), 0)->data, first);
-	stay_away(w);
+	stay_away(w, 1);
 }
 
 /* Those behind it go meanwhile. */
@@ -356,7 +373,7 @@ static void what_is_kept_stays_where_it_is(void **state)
 	later(w, SHELF_AFTER_MS);
 	assert_null(w->pipeline.shelf.shelving);
 	batch_unkeep(kept);
-	stay_away(w);
+	stay_away(w, 1);
 }
 
 /* SIGXFSZ is ignored (loop.h), so the write fails. */
@@ -376,7 +393,7 @@ static void what_finds_no_room_on_disk_stays_in_memory_and_is_tried_again(void *
 	assert_int_equal(w->pipeline.shelf.bytes, 0);
 	assert_non_null(batch_of(w)->blocks);
 	assert_whole(batch_of(w), ITEMS, ITEM);
-	stay_away(w);
+	stay_away(w, 1);
 }
 
 /* Where files are memory, nothing would be gained. */
@@ -438,7 +455,7 @@ int __wrap_mincore(void *at, size_t size, unsigned char *ret)
 static void is_asked_with_the_lane_shut(struct world *w, struct gate *gate)
 {
 	offer(w, ITEMS, ITEM);
-	stay_away(w);
+	stay_away(w, 1);
 	while (w->exporter.count > 0)
 		end_send(w, RETRY);
 	shut(w, gate);
@@ -480,6 +497,60 @@ static void the_end_does_not_wait_for_what_is_read_back(void **state)
 	assert_whole(batch_of(w), ITEMS, ITEM);
 }
 
+/* Until the exporter has so many. */
+static void until_open(struct world *w, size_t count)
+{
+	for (int i = 0; i < 100 && w->exporter.count != count; i++)
+		later(w, 100);
+	assert_int_equal(w->exporter.count, count);
+}
+
+/* The first of what is left is at the destination, and the other is read back, with the lane shut. */
+static struct send *goes_while_another_is_read_back(struct world *w, struct gate *gate)
+{
+	for (int i = 0; i < 3; i++)
+		offer(w, ITEMS, ITEM);
+	stay_away(w, 3);
+	until_written(w);
+	w->sender->window.allowed = 0.5;
+	until_open(w, 1);
+	end_send(w, DELIVERED);
+	assert_int_equal(w->sender->under_way, 1);
+	shut(w, gate);
+	absent = true;
+	w->sender->window.allowed = 2;
+	offer(w, ITEMS, ITEM);
+	absent = false;
+	assert_int_equal(w->sender->under_way, 2);
+	assert_int_equal(w->exporter.count, 1);
+	return TAILQ_NEXT(TAILQ_FIRST(&w->sender->queue), entry);
+}
+
+/* A scout is taken, so what got no answer is called back; but what still comes from the disk got none to give. */
+static void what_is_read_back_is_not_called_back(void **state)
+{
+	struct world *w = *state;
+	struct gate gate;
+	struct send *late = goes_while_another_is_read_back(w, &gate), *asked = TAILQ_FIRST(&w->sender->queue);
+	struct send before;
+
+	assert_non_null(late->fetch);
+	until_open(w, 2);
+	end_send(w, DELIVERED); /* the scout */
+	for (int i = 0; i < 100 && asked->suspicion.strikes == 0; i++)
+		later(w, 100);
+	before = *late;
+	open_gate(w, &gate);
+	assert_int_equal(asked->suspicion.strikes, 1);
+	assert_int_equal(before.suspicion.strikes, 0);
+	assert_int_equal(before.tries, late->tries);
+	assert_true(before.fetch && before.under_way);
+	for (int i = 0; i < TURNS && late->fetch; i++)
+		loop_turn(w->loop, DURATION_MS(10));
+	assert_int_equal(late->begun.ns, loop_now(w->loop).ns);
+	assert_ptr_equal(w->exporter.open[w->exporter.count - 1], late);
+}
+
 /* What is written at the end points into the batch. */
 static void nothing_moves_once_the_pipeline_is_halted(void **state)
 {
@@ -517,6 +588,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(nothing_goes_to_a_tmpfs, setup, teardown),
 		cmocka_unit_test_setup_teardown(no_more_files_are_mapped_than_the_ceiling_says, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_stands_on_disk_is_read_back_before_it_is_sent, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_read_back_is_not_called_back, setup_peer, teardown),
 		cmocka_unit_test_setup_teardown(the_end_does_not_wait_for_what_is_read_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(nothing_moves_once_the_pipeline_is_halted, setup, teardown),
 	};
