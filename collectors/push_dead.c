@@ -110,21 +110,31 @@ static int put_head(struct buffer *to, struct bytes key)
 	return writer_done(&w);
 }
 
-static int put_family(struct push_dead *d, const struct push_family_total *f)
+/* A name in quotes as text has it, whichever format it is of. */
+static int put_family_name(struct buffer *to, const struct push_family_total *f)
 {
 	bool quoted = f->first->quoted && !exposition_name_valid(f->name, false);
-	char help[HELP_MAX];
-	struct bytes name, text = { help, 0 };
-	struct writer w;
-	int failed;
+	char *at;
 
-	buffer_clear(&d->head);
-	writer_init(&w, &d->head);
-	put_name(&w, f->name, quoted);
-	failed = writer_done(&w);
-	name = buffer_bytes(&d->head);
+	buffer_clear(to);
+	if (!quoted)
+		return buffer_append(to, f->name.data, f->name.size);
+	at = buffer_reserve(to, 2 * f->name.size + 2);
+	if (!at)
+		return -ENOMEM; /* names are short */
+	*at = '"';
+	to->size = 1 + exposition_value_copy(f->name, at + 1);
+	return buffer_append(to, "\"", 1);
+}
+
+static int put_family(struct push_dead *d, const struct push_family_total *f)
+{
+	int failed = put_family_name(&d->head, f);
+	struct bytes name = buffer_bytes(&d->head), text;
+	char help[HELP_MAX];
+
 	if (!failed && f->format && f->help.size <= HELP_MAX) {
-		text.size = exposition_unescape(f->help, f->format, help);
+		text = (struct bytes){ help, exposition_unescape(f->help, f->format, help) };
 		failed = exposition_write_help(&d->part, name, text, EXPOSITION_TEXT);
 	}
 	if (!failed)

@@ -111,12 +111,12 @@ static struct push_link *connect_to(struct fixture *f)
 	return link;
 }
 
-static void push(struct push_link *link, const char *name, const char *text)
+static void push_as(struct push_link *link, const char *name, const char *text, enum exposition_format format)
 {
-	struct push_worker_page page = { .text.format = EXPOSITION_TEXT };
+	struct push_worker_page page = { .text.format = format };
 	char why[EXPOSITION_WHAT_MAX], *to;
 
-	if (!push_page_check(bytes_of(text), EXPOSITION_TEXT, why, sizeof why))
+	if (!push_page_check(bytes_of(text), format, why, sizeof why))
 		fail_msg("%s: %s", text, why);
 	page.batch = host_batch_new(link->all->host, SIGNAL_METRICS);
 	assert_non_null(page.batch);
@@ -125,6 +125,11 @@ static void push(struct push_link *link, const char *name, const char *text)
 	memcpy(to, text, strlen(text));
 	page.text.text = (struct bytes){ to, strlen(text) };
 	push_workers_take(link, name, &page);
+}
+
+static void push(struct push_link *link, const char *name, const char *text)
+{
+	push_as(link, name, text, EXPOSITION_TEXT);
 }
 
 static void pull(struct fixture *f)
@@ -862,6 +867,46 @@ static void what_many_dead_have_left_is_saved_as_a_sum(void **state)
 	scratch_done(&scratch);
 }
 
+static void push_once_as_openmetrics(struct fixture *f, const char *text)
+{
+	struct push_link *link = connect_to(f);
+
+	push_as(link, NULL, text, EXPOSITION_OPENMETRICS);
+	push_link_closed(link);
+}
+
+static void wait_for_sum(struct fixture *f)
+{
+	while (!f->workers.dead.saved || f->workers.dead.kept || f->file.unsaved > 0)
+		turn(&f->world);
+}
+
+/* OpenMetrics takes a backslash before any character, text before few. It is the same series in both. */
+static void what_openmetrics_escapes_is_in_the_sum(void **state)
+{
+	static const char page[] = "# TYPE x counter\n# HELP x Of C:\\dir\nx_total{path=\"C:\\dir\",q=\"\\\"\"} 1\n"
+				   "# TYPE \"y\\z\" counter\n{\"y\\z_total\",\"a\\b\"=\"1\"} 1\n# EOF\n";
+	struct scratch scratch;
+	struct fixture f;
+
+	(void)state;
+	scratch_init(&scratch, "push");
+	begin_saved(&f, NULL, &scratch);
+	for (int i = 0; i < PUSH_DEAD_PAGES_MAX; i++)
+		push_once_as_openmetrics(&f, page);
+	expect(&f, "x_total{path=\"C:\\\\dir\",q=\"\\\"\"}", PUSH_DEAD_PAGES_MAX);
+	expect(&f, "y_z_total{a_b=\"1\"}", PUSH_DEAD_PAGES_MAX);
+	wait_for_sum(&f);
+	begin_next_run(&f, NULL);
+	assert_int_equal(fake_host_number(&f.host, "saved_pages_damaged_total"), 0);
+	push_once_as_openmetrics(&f, page);
+	push_once(&f, "# TYPE x_total counter\nx_total{path=\"C:\\\\dir\",q=\"\\\"\"} 1\n");
+	expect(&f, "x_total{path=\"C:\\\\dir\",q=\"\\\"\"}", PUSH_DEAD_PAGES_MAX + 2);
+	expect(&f, "y_z_total{a_b=\"1\"}", PUSH_DEAD_PAGES_MAX + 1);
+	end(&f);
+	scratch_done(&scratch);
+}
+
 /* More than a part, and a series that is larger than one. */
 static void a_large_sum_is_saved_in_parts(void **state)
 {
@@ -1026,6 +1071,7 @@ int main(void)
 		cmocka_unit_test(few_that_are_gone_are_remembered),
 		cmocka_unit_test(who_was_there_before_a_kill_has_time_to_come_back),
 		cmocka_unit_test(what_many_dead_have_left_is_saved_as_a_sum),
+		cmocka_unit_test(what_openmetrics_escapes_is_in_the_sum),
 		cmocka_unit_test(a_large_sum_is_saved_in_parts),
 		cmocka_unit_test(a_file_that_was_removed_is_written_anew),
 		cmocka_unit_test(who_cannot_be_a_worker_is_not_taken_over),
