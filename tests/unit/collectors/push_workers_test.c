@@ -988,6 +988,113 @@ static void little_is_kept_while_no_sum_can_be_written(void **state)
 	scratch_done(&scratch);
 }
 
+/* What a dead worker had is in the sum alone then. */
+static void what_was_not_saved_before_a_death_is_saved_with_the_sum(void **state)
+{
+	struct scratch scratch;
+	struct fixture f;
+
+	(void)state;
+	scratch_init(&scratch, "push");
+	begin_saved(&f, NULL, &scratch);
+	knife.dead = true;
+	push_once(&f, "a_total 1\n");
+	expect(&f, "a_total", 1);
+	knife.dead = false;
+	f.workers.dead.not_before.ns = INT64_MAX;
+	for (int i = 0; i < 3; i++) {
+		f.world.ahead += DURATION_S(3).ns;
+		turns(&f.world, 5);
+		assert_int_not_equal(f.file.failed, 0); /* it is not "saved again" */
+	}
+	f.workers.dead.not_before.ns = 0;
+	while (f.file.failed) {
+		f.world.ahead += DURATION_S(1).ns;
+		turn(&f.world);
+	}
+	begin_next_run(&f, NULL);
+	expect(&f, "a_total", 1);
+	end(&f);
+	scratch_done(&scratch);
+}
+
+/* As if others had it. */
+static void fill_file(struct fixture *f)
+{
+	static char key[SUMS_RECORD_MAX];
+	struct sums_place place;
+
+	for (size_t size = SUMS_RECORD_MAX - 256; size >= 16; size /= 2)
+		while (sums_file_add(f->file.file, (struct bytes){ key, size }, bytes_of("v"), &place) == 0)
+			;
+}
+
+static void a_file_that_is_full_of_pages_of_the_dead_gets_room(void **state)
+{
+	struct scratch scratch;
+	struct buffer text;
+	struct fixture f;
+	size_t pages = 0;
+
+	(void)state;
+	scratch_init(&scratch, "push");
+	begin_saved(&f, NULL, &scratch);
+	buffer_init(&text, PAGE);
+	assert_int_equal(buffer_text(&text, "a_total 1\n"), 0);
+	while (text.size < PAGE - 1000)
+		assert_int_equal(buffer_printf(&text, "# %0900d\n", 1), 0);
+	assert_int_equal(buffer_append(&text, "", 1), 0);
+	f.workers.dead.not_before.ns = INT64_MAX;
+	for (; f.workers.dead.kept_bytes < PUSH_DEAD_KEPT_BYTES; pages++) {
+		push_once(&f, text.data);
+		expect(&f, "a_total", (double)pages + 1);
+	}
+	fill_file(&f);
+	f.workers.dead.not_before.ns = 0;
+	for (int i = 0; i < 100 && !f.workers.dead.saved; i++) {
+		f.world.ahead += DURATION_S(1).ns;
+		turn(&f.world);
+	}
+	assert_non_null(f.workers.dead.saved);
+	assert_null(f.workers.dead.kept);
+	assert_true(fake_host_number(&f.host, "saved_pages_failures_total") > pages);
+	begin_next_run(&f, NULL);
+	expect(&f, "a_total", (double)pages);
+	buffer_done(&text);
+	end(&f);
+	scratch_done(&scratch);
+}
+
+/* What another page replaced has to wait for its time, though an owner goes that was never written. */
+static void an_owner_that_was_not_there_takes_nothing_along(void **state)
+{
+	struct push_owner there = { .id = 1, .kind = PUSH_WORKER, .identity = bytes_of("p") };
+	struct push_owner not_there = { .id = 2, .kind = PUSH_WORKER, .identity = bytes_of("q") };
+	struct push_saved *page;
+	struct scratch scratch;
+	struct fixture f;
+
+	(void)state;
+	scratch_init(&scratch, "push");
+	begin_saved(&f, NULL, &scratch);
+	(void)push_file_number(&f.file);
+	(void)push_file_number(&f.file);
+	page = push_file_page(&f.file, there.id, bytes_of("a_total 1\n"), EXPOSITION_TEXT, true);
+	assert_false(push_file_some(&f.file, page, PAGE));
+	push_file_own(&f.file, &there);
+	push_file_remove(&f.file, page);
+	knife.dead = true;
+	push_file_own(&f.file, &not_there);
+	knife.dead = false;
+	push_file_disown(&f.file, &not_there);
+	push_file_close(&f.file);
+	push_file_disown(&f.file, &there);
+	begin_next_run(&f, NULL);
+	expect(&f, "a_total", 1);
+	end(&f);
+	scratch_done(&scratch);
+}
+
 /* Records with checksums that fit, of owners that nobody can be. */
 static void who_cannot_be_a_worker_is_not_taken_over(void **state)
 {
@@ -1074,6 +1181,9 @@ int main(void)
 		cmocka_unit_test(what_openmetrics_escapes_is_in_the_sum),
 		cmocka_unit_test(a_large_sum_is_saved_in_parts),
 		cmocka_unit_test(a_file_that_was_removed_is_written_anew),
+		cmocka_unit_test(what_was_not_saved_before_a_death_is_saved_with_the_sum),
+		cmocka_unit_test(a_file_that_is_full_of_pages_of_the_dead_gets_room),
+		cmocka_unit_test(an_owner_that_was_not_there_takes_nothing_along),
 		cmocka_unit_test(who_cannot_be_a_worker_is_not_taken_over),
 		cmocka_unit_test(little_is_kept_while_no_sum_can_be_written),
 		cmocka_unit_test(what_began_anew_counts_if_no_sum_could_be_written),
