@@ -14,8 +14,11 @@
 
 #define OTLP_ZERO_THRESHOLD 1e-128
 
+enum { OTLP_NATIVE_SIDE_MAX = 8192 }; /* buckets of a sign that are read, empty ones too: 0.1 ms */
+
 enum otlp_native {
 	OTLP_NATIVE_FINE,
+	OTLP_NATIVE_MANY, /* more than that */
 	OTLP_NATIVE_SCALE, /* coarser than any schema */
 	OTLP_NATIVE_BUCKETS, /* they are not as many as its count, which is less only if the sum is NaN or missing; or
 			      * they lie too far apart, or cannot be read; or the threshold is below 0 or infinite */
