@@ -157,14 +157,19 @@ static void put_side(struct otlp_build *to, unsigned field, const struct native_
 	otlp_build_end(to, side);
 }
 
+bool otlp_native_fits(struct native_histogram *h)
+{
+	while (h->schema > NATIVE_SCHEMA_MIN &&
+		(width(&h->positive) > OTLP_NATIVE_DENSE || width(&h->negative) > OTLP_NATIVE_DENSE))
+		native_histogram_halve(h);
+	return !h->floats && width(&h->positive) <= OTLP_NATIVE_DENSE && width(&h->negative) <= OTLP_NATIVE_DENSE;
+}
+
 bool otlp_native_write(struct native_histogram *h, struct otlp_build *to)
 {
 	uint64_t threshold;
 
-	while (h->schema > NATIVE_SCHEMA_MIN &&
-		(width(&h->positive) > OTLP_NATIVE_DENSE || width(&h->negative) > OTLP_NATIVE_DENSE))
-		native_histogram_halve(h);
-	if (h->floats || width(&h->positive) > OTLP_NATIVE_DENSE || width(&h->negative) > OTLP_NATIVE_DENSE)
+	if (!otlp_native_fits(h))
 		return false;
 	memcpy(&threshold, &h->zero_threshold, sizeof threshold);
 	otlp_build_fixed64(to, POINT_COUNT, h->count);
