@@ -64,7 +64,8 @@ const char *otlp_point_fault_reason(enum otlp_point_fault fault)
 					  "not one bucket more than bounds, or buckets that do not add up to its count",
 		[OTLP_POINT_SCALE] = "the scale of an exponential histogram must be -4 or above",
 		[OTLP_POINT_RESOURCES] = "there are 1,000 resources with a job and an instance of their own",
-		[OTLP_POINT_SIZE] = "it, its scope or its resource has more than 256 KiB, or 4,096 fields",
+		[OTLP_POINT_SIZE] = "it, its scope or its resource has more than 256 KiB, or 4,096 fields, "
+				    "or it has more than 8,192 buckets of a sign",
 	};
 
 	return reasons[fault];
@@ -314,6 +315,7 @@ static bool read_buckets(struct otlp_meters *m, const struct otlp_point *p, stru
 static enum otlp_point_fault read_native(struct otlp_meters *m, const struct otlp_point *p, struct meter_state *s)
 {
 	static const enum otlp_point_fault faults[] = { [OTLP_NATIVE_FINE] = OTLP_POINT_FINE,
+		[OTLP_NATIVE_MANY] = OTLP_POINT_SIZE,
 		[OTLP_NATIVE_SCALE] = OTLP_POINT_SCALE,
 		[OTLP_NATIVE_BUCKETS] = OTLP_POINT_BOUNDS_BAD };
 

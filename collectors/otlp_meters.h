@@ -56,7 +56,7 @@ enum otlp_point_fault {
 	OTLP_POINT_BOUNDS_BAD, /* or its buckets */
 	OTLP_POINT_SCALE, /* of an exponential histogram: coarser than a native one can be */
 	OTLP_POINT_RESOURCES, /* too many of them */
-	OTLP_POINT_SIZE, /* of it, its scope or its resource: beyond OTLP_POINT_MAX */
+	OTLP_POINT_SIZE, /* of it, its scope or its resource: beyond OTLP_POINT_MAX, or OTLP_NATIVE_SIDE_MAX */
 	OTLP_POINT_FAULTS,
 };
 

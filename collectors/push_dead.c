@@ -40,6 +40,7 @@ void push_dead_keep(struct push_dead *d, struct push_saved *page, struct push_ow
 		push_file_left_out(d->file, -ENOSPC);
 	if (!there || d->kept_count >= PUSH_DEAD_KEPT_MAX) {
 		let_go(d, page, owner);
+		push_file_owe_sum(d->file, true); /* which alone has it */
 		return;
 	}
 	k = oxp_new(sizeof *k);
@@ -66,13 +67,18 @@ static bool is_lost(const struct push_dead *d)
 	return d->file && d->file->losses != d->losses;
 }
 
+static bool is_owed(const struct push_dead *d)
+{
+	return d->file && d->file->owes_sum;
+}
+
 bool push_dead_due(const struct push_dead *d, struct mono_time now)
 {
 	size_t bytes = d->saved ? d->saved->at : 0;
 
 	if (now.ns < d->not_before.ns)
 		return false;
-	return d->begun_anew || is_lost(d) || d->kept_count >= PUSH_DEAD_PAGES_MAX ||
+	return d->begun_anew || is_owed(d) || is_lost(d) || d->kept_count >= PUSH_DEAD_PAGES_MAX ||
 	       d->kept_bytes >= (bytes > PUSH_DEAD_BYTES_LEAST ? bytes : PUSH_DEAD_BYTES_LEAST);
 }
 
@@ -110,21 +116,31 @@ static int put_head(struct buffer *to, struct bytes key)
 	return writer_done(&w);
 }
 
-static int put_family(struct push_dead *d, const struct push_family_total *f)
+/* A name in quotes as text has it, whichever format it is of. */
+static int put_family_name(struct buffer *to, const struct push_family_total *f)
 {
 	bool quoted = f->first->quoted && !exposition_name_valid(f->name, false);
-	char help[HELP_MAX];
-	struct bytes name, text = { help, 0 };
-	struct writer w;
-	int failed;
+	char *at;
 
-	buffer_clear(&d->head);
-	writer_init(&w, &d->head);
-	put_name(&w, f->name, quoted);
-	failed = writer_done(&w);
-	name = buffer_bytes(&d->head);
+	buffer_clear(to);
+	if (!quoted)
+		return buffer_append(to, f->name.data, f->name.size);
+	at = buffer_reserve(to, 2 * f->name.size + 2);
+	if (!at)
+		return -ENOMEM; /* names are short */
+	*at = '"';
+	to->size = 1 + exposition_value_copy(f->name, at + 1);
+	return buffer_append(to, "\"", 1);
+}
+
+static int put_family(struct push_dead *d, const struct push_family_total *f)
+{
+	int failed = put_family_name(&d->head, f);
+	struct bytes name = buffer_bytes(&d->head), text;
+	char help[HELP_MAX];
+
 	if (!failed && f->format && f->help.size <= HELP_MAX) {
-		text.size = exposition_unescape(f->help, f->format, help);
+		text = (struct bytes){ help, exposition_unescape(f->help, f->format, help) };
 		failed = exposition_write_help(&d->part, name, text, EXPOSITION_TEXT);
 	}
 	if (!failed)
@@ -167,13 +183,6 @@ static bool is_over(struct push_dead *d)
 	return false;
 }
 
-static bool give_up(struct push_dead *d, struct mono_time now)
-{
-	push_file_remove(d->file, d->making);
-	d->not_before = mono_after(now, DURATION_S(AGAIN_S));
-	return is_over(d);
-}
-
 static void free_kept(struct push_dead *d)
 {
 	for (struct push_kept *k = d->kept, *next; k; k = next) {
@@ -186,21 +195,40 @@ static void free_kept(struct push_dead *d)
 	d->begun_anew = false;
 }
 
+/* What they have could not be saved any other way while they fill the file for good. */
+static void make_room(struct push_dead *d)
+{
+	for (size_t i = 0; i < d->kept_count; i++)
+		push_file_left_out(d->file, -ENOSPC);
+	free_kept(d);
+	push_file_owe_sum(d->file, true);
+}
+
+static bool give_up(struct push_dead *d, int failed, struct mono_time now)
+{
+	push_file_remove(d->file, d->making);
+	if (failed == -ENOSPC && d->kept_bytes >= PUSH_DEAD_KEPT_BYTES)
+		make_room(d);
+	d->not_before = mono_after(now, DURATION_S(AGAIN_S));
+	return is_over(d);
+}
+
 /* It has all that the kept pages have. */
 static bool end(struct push_dead *d)
 {
 	push_file_remove(d->file, d->saved);
 	d->saved = d->making;
 	free_kept(d);
+	push_file_owe_sum(d->file, false);
 	return is_over(d);
 }
 
-static bool put_part(struct push_dead *d, bool last)
+static int put_part(struct push_dead *d, bool last)
 {
-	bool fine = push_file_sum_put(d->file, d->making, buffer_bytes(&d->part), last) == 0;
+	int failed = push_file_sum_put(d->file, d->making, buffer_bytes(&d->part), last);
 
 	clear_part(d);
-	return fine;
+	return failed;
 }
 
 /* 0; -ENOSPC: the part is full; -errno. One that is larger than a part is left out. */
@@ -237,16 +265,18 @@ bool push_dead_some(struct push_dead *d, struct mono_time now)
 	if (!d->making && !begin(d))
 		return end(d);
 	if (is_lost(d))
-		return give_up(d, now);
+		return give_up(d, -ESTALE, now);
 	for (int i = 0; i < AT_ONCE; i++) {
 		const struct push_total *t = push_sum_next(&d->sum, d->at);
-		int failed = t ? put_next(d, t) : 0;
+		int failed = t ? put_next(d, t) : put_part(d, true);
 		if (!t)
-			return put_part(d, true) ? end(d) : give_up(d, now);
-		if (failed == -ENOSPC)
-			return put_part(d, false) || give_up(d, now);
+			return failed ? give_up(d, failed, now) : end(d);
+		if (failed == -ENOSPC) {
+			failed = put_part(d, false);
+			return !failed || give_up(d, failed, now);
+		}
 		if (failed)
-			return give_up(d, now);
+			return give_up(d, failed, now);
 	}
 	return true;
 }

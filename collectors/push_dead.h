@@ -17,6 +17,7 @@
 enum {
 	PUSH_DEAD_PAGES_MAX = 64, /* marked pages; then the sum is written */
 	PUSH_DEAD_KEPT_MAX = 4096, /* of these, while it cannot be written; further ones go */
+	PUSH_DEAD_KEPT_BYTES = 16 << 20, /* of them, if the sum finds no room; then they go */
 	PUSH_DEAD_BYTES_LEAST = 64 << 10, /* as much of them, or as the last sum had, whichever is more: the same */
 };
 

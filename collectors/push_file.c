@@ -125,17 +125,21 @@ void push_file_own(struct push_file *f, struct push_owner *o)
 	look_later(f);
 }
 
-/* It leaves the file at once, and before any page of it can. */
+/* It leaves the file at once, and before any page of it can. If it has never been there, nothing else goes for it. */
 void push_file_disown(struct push_file *f, struct push_owner *o)
 {
+	bool there;
+
 	if (!o->listed)
 		return;
 	LIST_REMOVE(o, entry);
 	o->listed = false;
 	if (!is_open(f))
 		return;
+	there = is_there(f, &o->place);
 	remove_record(f, &o->place);
-	(void)sums_file_sweep(f->file, 1);
+	if (there)
+		(void)sums_file_sweep(f->file, 1);
 }
 
 void push_file_adopt(struct push_file *f, struct push_owner *to, const struct push_owner *found, struct bytes identity)
@@ -307,6 +311,14 @@ struct push_saved *push_file_sum(struct push_file *f)
 	return s;
 }
 
+void push_file_owe_sum(struct push_file *f, bool owed)
+{
+	if (!is_open(f))
+		return;
+	f->owes_sum = owed;
+	look_later(f);
+}
+
 int push_file_sum_put(struct push_file *f, struct push_saved *s, struct bytes part, bool last)
 {
 	const struct push_part_key k = { .kind = PUSH_PART_SUM,
@@ -351,7 +363,7 @@ static bool retry(struct push_file *f)
 	LIST_FOREACH(o, &f->owners, entry)
 	if (!is_there(f, &o->place))
 		note(f, write_owner(f, o));
-	return !f->failed_since;
+	return !f->failed_since && !f->owes_sum;
 }
 
 static void on_look(void *context)
@@ -370,7 +382,7 @@ static void on_look(void *context)
 	loop_soon_run(&f->more);
 	if (f->looked)
 		f->looked(f->context);
-	if (!TAILQ_EMPTY(&f->pages) || !LIST_EMPTY(&f->owners) || f->failed)
+	if (!TAILQ_EMPTY(&f->pages) || !LIST_EMPTY(&f->owners) || f->failed || f->owes_sum)
 		look_later(f);
 }
 

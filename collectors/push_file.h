@@ -76,6 +76,7 @@ struct push_file {
 	uint64_t losses; /* how often the file was lost while it was open */
 	int failed; /* why not all is saved; 0 */
 	bool failed_since; /* the last look */
+	bool owes_sum; /* nothing that it has says what is in the sum of the dead */
 	struct loop_timer look;
 	struct loop_soon more;
 	void (*looked)(void *context); /* NULL: nobody wants to know */
@@ -117,6 +118,9 @@ void push_file_remove(struct push_file *, struct push_saved *);
 struct push_saved *push_file_sum(struct push_file *);
 /* Its next part, at most PUSH_PART_MAX bytes. 0 or -errno. */
 int push_file_sum_put(struct push_file *, struct push_saved *, struct bytes part, bool last) MUST_CHECK;
+
+/* Whether the sum is to be written since a page that is in it is not there. All is not saved until it is. */
+void push_file_owe_sum(struct push_file *, bool owed);
 
 /* Something has no place in it, or in memory. */
 void push_file_left_out(struct push_file *, int failed);

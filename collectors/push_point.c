@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "config/option.h"
+#include "proto/exposition_write.h"
 
 #define SEPARATOR '\xff' /* is in no text of UTF-8 */
 
@@ -70,11 +71,20 @@ static bool put(struct buffer *to, struct bytes b)
 	return buffer_append(to, b.data, b.size) == 0 && buffer_append(to, &end, 1) == 0;
 }
 
+/* So that all formats take it, and each spells it alike: a backslash that escapes nothing is doubled. */
+static bool put_mended(struct buffer *to, struct bytes b)
+{
+	if (!buffer_reserve(to, 2 * b.size))
+		return false;
+	to->size += exposition_value_copy(b, to->data + to->size);
+	return put(to, (struct bytes){ "", 0 });
+}
+
 static bool put_name(struct buffer *to, struct bytes name, unsigned flags)
 {
 	char first = (char)('0' + flags);
 
-	return buffer_append(to, &first, 1) == 0 && put(to, name);
+	return buffer_append(to, &first, 1) == 0 && (flags & QUOTED ? put_mended(to, name) : put(to, name));
 }
 
 /* Quotes that a name need not have do not make it another. */
@@ -86,7 +96,7 @@ static unsigned quotes(struct bytes name, bool quoted, bool label)
 static bool put_label(struct buffer *to, const struct exposition_label *l)
 {
 	return put_name(to, l->name, quotes(l->name, l->quoted, true) | (l->escaped ? ESCAPED : 0)) &&
-	       put(to, l->value);
+	       (l->escaped ? put_mended(to, l->value) : put(to, l->value));
 }
 
 static bool put_worker(struct buffer *to, const char *worker)

@@ -68,7 +68,8 @@ void push_walk_begin(struct push_walk *, struct bytes text, enum exposition_form
 bool push_walk_some(struct push_walk *, size_t bytes) MUST_CHECK;
 void push_walk_done(struct push_walk *); /* fine on zeroed memory */
 
-/* The name and labels of a key, as the parser gave them; `labels` has EXPOSITION_LABELS_MAX + 1. */
+/* The name and labels of a key, with no escapes but those that all formats know; `labels` has
+ * EXPOSITION_LABELS_MAX + 1. */
 void push_key_sample(struct bytes key, struct exposition_label *labels, struct exposition_sample *ret);
 
 #endif

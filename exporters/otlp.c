@@ -92,9 +92,14 @@ struct ask {
 	uint64_t sealed; /* when the batch was, in nanoseconds since 1970 */
 	size_t chosen; /* which of the hosts it goes to */
 	struct otlp_asked asked;
-	bool unreadable; /* what was kept on disk; the lane's while the request is made */
+	/* The lane's while the request is made. */
+	bool unreadable; /* what was kept on disk */
+	uint64_t left_out; /* samples that OTLP has no place for */
 	struct grpc_answer answer;
 };
+
+static const char left_out[] = "OTLP has no histograms of floats, or with buckets that lie far apart; of a label set "
+			       "1,024 buckets or quantiles are sent";
 
 static void *otlp_begin(void *exporter, const struct batch *batch, struct send *send)
 {
@@ -171,6 +176,8 @@ static void otlp_ended(void *exporter, struct send *send, void *reader, const st
 		send_not_before(send, (uint64_t)v.not_before_ms);
 	if (v.outcome == DELIVERED)
 		note_partial(e, send, v.refused, v.reason);
+	if (v.outcome == DELIVERED && ask->left_out > 0)
+		send_partial(send, v.refused + ask->left_out, v.refused ? v.reason : left_out);
 	send_done(send, v.outcome, v.outcome == DELIVERED ? "" : v.reason);
 }
 
@@ -294,7 +301,7 @@ static int metrics_build(
 
 	OXP_ASSERT(items->count == 1);
 	*ret_start = to->size;
-	failed = otlp_samples_build(e->resource, (struct bytes){ item->data, item->size }, to);
+	failed = otlp_samples_build(e->resource, (struct bytes){ item->data, item->size }, to, &ask->left_out);
 	ask->unreadable = failed == -EBADMSG;
 	return ask->unreadable ? 0 : failed;
 }

@@ -45,10 +45,13 @@ struct side {
 	struct native_sum *to;
 	bool negative;
 	int64_t scale, index; /* of the next bucket, by its lower bound */
+	unsigned count; /* of them, and of empty ones */
 };
 
 static bool put(struct side *s, uint64_t count)
 {
+	if (s->count++ == OTLP_NATIVE_SIDE_MAX)
+		return false;
 	s->index++;
 	if (count == 0)
 		return true;
@@ -107,6 +110,8 @@ static bool adds_up(const struct otlp_point *p, const struct native_histogram *h
 enum otlp_native otlp_native_read(const struct otlp_point *p, struct native_sum *ret)
 {
 	struct numbers n = { .positive = { "", 0 }, .negative = { "", 0 } };
+	struct side positive = { .to = ret }, negative = { .to = ret, .negative = true };
+	bool fine;
 
 	read_numbers(p->message, &n);
 	if (n.scale < NATIVE_SCHEMA_MIN)
@@ -116,9 +121,12 @@ enum otlp_native otlp_native_read(const struct otlp_point *p, struct native_sum 
 		ret->all.schema = n.scale;
 	ret->all.zero = n.zero;
 	ret->all.zero_threshold = n.threshold > 0 ? n.threshold : OTLP_ZERO_THRESHOLD;
-	if (!(n.threshold >= 0 && n.threshold <= DBL_MAX) ||
-		!read_side(&(struct side){ ret, false, n.scale, 0 }, n.positive) ||
-		!read_side(&(struct side){ ret, true, n.scale, 0 }, n.negative) || !adds_up(p, &ret->all))
+	positive.scale = negative.scale = n.scale;
+	fine = n.threshold >= 0 && n.threshold <= DBL_MAX && read_side(&positive, n.positive) &&
+	       read_side(&negative, n.negative);
+	if (positive.count > OTLP_NATIVE_SIDE_MAX || negative.count > OTLP_NATIVE_SIDE_MAX)
+		return OTLP_NATIVE_MANY;
+	if (!fine || !adds_up(p, &ret->all))
 		return OTLP_NATIVE_BUCKETS;
 	ret->all.count = p->count;
 	return OTLP_NATIVE_FINE;
@@ -149,14 +157,19 @@ static void put_side(struct otlp_build *to, unsigned field, const struct native_
 	otlp_build_end(to, side);
 }
 
+bool otlp_native_fits(struct native_histogram *h)
+{
+	while (h->schema > NATIVE_SCHEMA_MIN &&
+		(width(&h->positive) > OTLP_NATIVE_DENSE || width(&h->negative) > OTLP_NATIVE_DENSE))
+		native_histogram_halve(h);
+	return !h->floats && width(&h->positive) <= OTLP_NATIVE_DENSE && width(&h->negative) <= OTLP_NATIVE_DENSE;
+}
+
 bool otlp_native_write(struct native_histogram *h, struct otlp_build *to)
 {
 	uint64_t threshold;
 
-	while (h->schema > NATIVE_SCHEMA_MIN &&
-		(width(&h->positive) > OTLP_NATIVE_DENSE || width(&h->negative) > OTLP_NATIVE_DENSE))
-		native_histogram_halve(h);
-	if (h->floats || width(&h->positive) > OTLP_NATIVE_DENSE || width(&h->negative) > OTLP_NATIVE_DENSE)
+	if (!otlp_native_fits(h))
 		return false;
 	memcpy(&threshold, &h->zero_threshold, sizeof threshold);
 	otlp_build_fixed64(to, POINT_COUNT, h->count);

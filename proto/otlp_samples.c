@@ -77,6 +77,7 @@ struct part {
 /* The label set at hand, whose samples come one after another. */
 struct point {
 	bool is_open, has_value, has_sum, has_count;
+	bool unfit; /* there was a native histogram of it that OTLP does not have */
 	struct exposition_label labels[EXPOSITION_LABELS_MAX]; /* without le and quantile */
 	size_t label_count, text; /* bytes of their texts */
 	double value, sum, count;
@@ -95,7 +96,8 @@ struct builder {
 	struct bytes name; /* that it has; without data: none is at hand */
 	bool exponential; /* its points are native histograms */
 	struct buffer natives; /* of the point at hand: those of the reader do not last */
-	struct native_histogram *native; /* for what is read; NULL before the first */
+	struct native_histogram *native; /* of the point at hand, if it is one; NULL before the first */
+	uint64_t left_out; /* samples */
 	struct exemplar_read exemplar;
 	struct point point;
 };
@@ -302,23 +304,22 @@ static void put_native_exemplar(const struct point *p, const struct native_exemp
 	otlp_build_end(m, exemplar);
 }
 
-/* False: OTLP has nothing for it. */
-static bool put_native(struct builder *b, struct otlp_build *m)
+static void put_native(struct builder *b, struct otlp_build *m)
 {
 	struct point *p = &b->point;
 	struct wire exemplars = wire_of(p->native);
 	struct native_exemplar e;
+	bool fits;
 
 	if (p->created_ms == 0)
 		p->created_ms = native_fields_created(p->native);
 	put_times(p, m);
-	if (!native_histogram_read_written(b->native, p->native) || !otlp_native_write(b->native, m))
-		return false;
+	fits = otlp_native_write(b->native, m);
+	OXP_ASSERT(fits); /* as read_native() saw */
 	otlp_build_fixed64(m, POINT_SUM, bits_of(p->sum));
 	put_labels(b, m, EXPONENTIAL_ATTRIBUTES);
 	while (native_exemplar_next(&exemplars, &e))
 		put_native_exemplar(p, &e, m);
-	return true;
 }
 
 /* Twice what it needs at most, since texts that are mended get longer. */
@@ -344,20 +345,16 @@ static int end_point(struct builder *b)
 	if (!p->is_open)
 		return 0;
 	p->is_open = false;
-	if (p->native.size > 0 && !b->native)
-		b->native = native_histogram_new();
-	if (p->native.size > 0 && !b->native)
-		return -ENOMEM;
-	if (!p->has_value && !p->has_sum && !p->has_count && p->part_count == 0)
+	if (!p->has_value && !p->has_sum && !p->has_count && p->part_count == 0) {
+		b->left_out += p->unfit;
 		return 0; /* only when it was created */
+	}
 	m = (struct otlp_build){ buffer_reserve(&b->points, room), room, 0 };
 	if (!m.to)
 		return no_room(&b->points, room);
 	point = otlp_build_begin(&m, DATA_POINTS);
-	if (p->native.size > 0 && !put_native(b, &m))
-		return 0;
 	if (p->native.size > 0)
-		;
+		put_native(b, &m);
 	else if (b->family.type == EXPOSITION_HISTOGRAM)
 		put_histogram(b, &m);
 	else if (b->family.type == EXPOSITION_SUMMARY)
@@ -467,7 +464,7 @@ static int begin_point(struct builder *b, const struct exposition_sample *s, int
 	int failed = end_point(b);
 
 	p->is_open = true;
-	p->has_value = p->has_sum = p->has_count = false;
+	p->has_value = p->has_sum = p->has_count = p->unfit = false;
 	p->label_count = p->text = p->part_count = 0;
 	p->value = p->sum = p->count = 0;
 	p->created_ms = 0;
@@ -483,8 +480,9 @@ static int begin_point(struct builder *b, const struct exposition_sample *s, int
 	return failed;
 }
 
-static void add_part(struct point *p, const struct exposition_sample *s)
+static void add_part(struct builder *b, const struct exposition_sample *s)
 {
+	struct point *p = &b->point;
 	struct part part = { .value = s->value, .exemplar = s->exemplar };
 
 	for (size_t i = 0; i < s->label_count && p->part_count < PARTS_MAX; i++)
@@ -493,6 +491,7 @@ static void add_part(struct point *p, const struct exposition_sample *s)
 			p->parts[p->part_count++] = part;
 			return;
 		}
+	b->left_out++;
 }
 
 static void set_value(struct point *p, const struct exposition_sample *s)
@@ -502,8 +501,10 @@ static void set_value(struct point *p, const struct exposition_sample *s)
 	p->exemplar = s->exemplar;
 }
 
-static void add_to_point(struct point *p, const struct exposition_sample *s, enum exposition_suffix suffix)
+static void add_to_point(struct builder *b, const struct exposition_sample *s, enum exposition_suffix suffix)
 {
+	struct point *p = &b->point;
+
 	switch (suffix) {
 	case EXPOSITION_CREATED:
 		p->created_ms = s->value > 0 && s->value < 9e12 ? (int64_t)(s->value * 1e3) : 0;
@@ -517,7 +518,7 @@ static void add_to_point(struct point *p, const struct exposition_sample *s, enu
 		p->count = s->value;
 		return;
 	case EXPOSITION_BUCKET:
-		add_part(p, s);
+		add_part(b, s);
 		return;
 	default:
 		set_value(p, s);
@@ -560,11 +561,44 @@ static struct bytes metric_name(
 	return s->name;
 }
 
+/* 1: OTLP has it, and it is the one at hand; 0; -ENOMEM. */
+static int read_native(struct builder *b, struct bytes native)
+{
+	if (!b->native)
+		b->native = native_histogram_new();
+	if (!b->native)
+		return -ENOMEM;
+	return native_histogram_read_written(b->native, native) && otlp_native_fits(b->native);
+}
+
+/* What the page has of its label set beside it is told, which follows; else it is left out. */
+static int add_unfit(struct builder *b, const struct samples_reader *r, const struct exposition_sample *s)
+{
+	int failed = 0;
+
+	if (r->family.type != EXPOSITION_HISTOGRAM || !bytes_equal(r->family.name, s->name)) {
+		b->left_out++;
+		return 0;
+	}
+	if (b->family.name.data != r->family.name.data || b->exponential)
+		failed = begin_metric(b, &r->family, r->family.name);
+	if (!failed)
+		failed = begin_point(b, s, s->has_timestamp ? s->timestamp_ms : r->at_ms, true);
+	b->point.unfit = true;
+	b->point.created_ms = native_fields_created(s->native);
+	return failed;
+}
+
 static int add_native(struct builder *b, const struct samples_reader *r, const struct exposition_sample *s)
 {
 	struct point *p = &b->point;
-	int failed = 0;
+	int failed = end_point(b), fits;
 
+	if (failed)
+		return failed;
+	fits = read_native(b, s->native);
+	if (fits <= 0)
+		return fits < 0 ? fits : add_unfit(b, r, s);
 	if (b->family.name.data != r->family.name.data || !b->exponential)
 		failed = begin_metric(b, &r->family, s->name);
 	b->exponential = true;
@@ -595,7 +629,7 @@ static int add(struct builder *b, const struct samples_reader *r, const struct e
 
 	if (b->family.name.data == r->family.name.data && is_told(b, s)) {
 		if (suffix == EXPOSITION_CREATED)
-			add_to_point(&b->point, s, suffix);
+			add_to_point(b, s, suffix);
 		return 0;
 	}
 	if (b->family.name.data != r->family.name.data || b->exponential)
@@ -607,9 +641,9 @@ static int add(struct builder *b, const struct samples_reader *r, const struct e
 	if (!again)
 		failed = begin_point(b, s, s->has_timestamp ? s->timestamp_ms : r->at_ms, parts);
 	if (parts && suffix == EXPOSITION_NO_SUFFIX)
-		add_part(&b->point, s); /* a quantile */
+		add_part(b, s); /* a quantile */
 	else
-		add_to_point(&b->point, s, suffix);
+		add_to_point(b, s, suffix);
 	return failed;
 }
 
@@ -667,7 +701,7 @@ static int build(struct builder *b, struct bytes resource, struct bytes item, st
 	return bad;
 }
 
-int otlp_samples_build(struct bytes resource, struct bytes item, struct buffer *to)
+int otlp_samples_build(struct bytes resource, struct bytes item, struct buffer *to, uint64_t *ret_left_out)
 {
 	struct builder *b = oxp_new(sizeof *b);
 	int failed;
@@ -677,6 +711,7 @@ int otlp_samples_build(struct bytes resource, struct bytes item, struct buffer *
 	buffer_init(&b->metrics, SIZE_MAX);
 	buffer_init(&b->natives, SIZE_MAX);
 	failed = build(b, resource, item, to);
+	*ret_left_out = b->left_out;
 	buffer_done(&b->plain);
 	buffer_done(&b->points);
 	buffer_done(&b->metrics);

@@ -10,8 +10,9 @@
  *
  * A sample that its family does not have is a gauge. The time at which a label set was created is when its points
  * start. Series that have ended are not told: a receiver sees that points are missing.
- * Native histograms are exponential ones, without the classic buckets that they may have, too; those of floats are left
- * out, since OTLP has no such points (otlp_native.h).
+ * Native histograms are exponential ones, without the classic buckets that they may have, too. OTLP has none of floats,
+ * and none whose buckets lie too far apart (otlp_native.h): of these the classic buckets are told, and one without them
+ * is left out.
  */
 #ifndef OXP_OTLP_SAMPLES_H
 #define OXP_OTLP_SAMPLES_H
@@ -19,7 +20,8 @@
 #include "base/bytes.h"
 
 /* `resource`: the field ResourceMetrics.resource, made before; may be empty. Appends the message. 0; -EBADMSG if the
- * item cannot be read to its end, and what was read is there; -ENOSPC or -ENOMEM. */
-int otlp_samples_build(struct bytes resource, struct bytes item, struct buffer *to) MUST_CHECK;
+ * item cannot be read to its end, and what was read is there; -ENOSPC or -ENOMEM. *ret_left_out is how many samples
+ * have no place in it: such histograms, and buckets or quantiles of a label set beyond 1,024, or of no number. */
+int otlp_samples_build(struct bytes resource, struct bytes item, struct buffer *to, uint64_t *ret_left_out) MUST_CHECK;
 
 #endif

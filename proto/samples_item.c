@@ -138,6 +138,7 @@ static bool is_excess(struct bytes line)
 	if (line.size < EXCESS_LEAST)
 		return false;
 	exposition_init(&parser, EXPOSITION_OPENMETRICS, &exposition_limits_default, &events, &excess);
+	parser.natives = true;
 	exposition_feed(&parser, line.data, line.size);
 	exposition_done(&parser);
 	return excess;

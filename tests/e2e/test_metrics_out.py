@@ -175,6 +175,24 @@ def test_native_histograms_are_exponential_ones(oxpecker, fault_server):
     agent.assert_balanced()
 
 
+def test_buckets_that_otlp_has_no_place_for_are_not_delivered(oxpecker, fault_server, app, tmp_path):
+    """1,100 of one label set, of which 1,024 are sent: each round the ledger has the rest as rejected."""
+    server = fault_server()
+    rows = "".join(f'wide_bucket{{le="{bound}"}} {bound}\n' for bound in range(1, 1101))
+    app.plan(fault.ok(f"# TYPE wide histogram\n{rows}wide_count 1100\n# EOF\n".encode(), OPENMETRICS))
+    agent = oxpecker(config(server.url, tmp_path, samples=2000))
+
+    def rejected():
+        return agent.booked("rejected", signal="metrics")
+
+    agent.wait_until(rejected, 60, "what is left out")
+    found = metrics_of(request.body for request in server.taken("/v1/metrics"))["wide"]
+    assert len(points(found, "histogram")[0].explicit_bounds) == 1024
+    assert rejected() % (1100 - 1024) == 0
+    agent.assert_balanced()
+    agent.expected_exit = {1}  # a run that lost records
+
+
 def observed(point):
     return point.zero_count + sum(point.positive.bucket_counts) + sum(point.negative.bucket_counts)
 

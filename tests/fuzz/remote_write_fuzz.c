@@ -198,11 +198,12 @@ static void send_otlp(struct bytes item)
 {
 	struct buffer message;
 	struct wire_field f;
+	uint64_t left_out;
 	struct wire w;
 	int failed;
 
 	buffer_init(&message, SIZE_MAX);
-	failed = otlp_samples_build((struct bytes){ NULL, 0 }, item, &message);
+	failed = otlp_samples_build((struct bytes){ NULL, 0 }, item, &message, &left_out);
 	need(failed == 0 || failed == -EBADMSG);
 	w = wire_of(message.size > 0 ? buffer_bytes(&message) : (struct bytes){ "", 0 });
 	while ((failed = wire_next(&w, &f)) > 0)

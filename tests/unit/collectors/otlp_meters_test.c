@@ -9,13 +9,14 @@
 #include "base/random.h"
 #include "proto/metric_family_read.h"
 #include "proto/otlp_json.h"
+#include "proto/otlp_native.h"
 #include "series/meters_table.h"
 #include "series/write.h"
 #include "unit/fake_host.h"
 #include "unit/http/raw.h"
 #include "unit/scratch.h"
 
-enum { MEMORY = 8 << 20, PAGE = 1 << 20, REQUEST = 64 << 10, TTL_S = 300 };
+enum { MEMORY = 8 << 20, PAGE = 1 << 20, REQUEST = 256 << 10, TTL_S = 300 };
 
 struct fixture {
 	struct world world;
@@ -364,6 +365,27 @@ static void too_many_attributes_are_no_other_series(void **state)
 	send_json(&f, json);
 	assert_int_equal(f.points, 1);
 	assert_int_equal(f.refused, 1);
+	end(&f);
+}
+
+static void a_point_with_too_many_buckets_is_refused(void **state)
+{
+	char zeros[2 * OTLP_NATIVE_SIDE_MAX + 1], request[2 * OTLP_NATIVE_SIDE_MAX + 1024];
+	struct fixture f;
+
+	(void)state;
+	for (size_t i = 0; i + 1 < sizeof zeros; i++)
+		zeros[i] = i % 2 ? ',' : '0';
+	zeros[sizeof zeros - 1] = '\0';
+	snprintf(request, sizeof request, METRICS("", "{'name':'m',%s%s%s}"),
+		"'exponentialHistogram':{'aggregationTemporality':2,'dataPoints':[{'timeUnixNano':'1',"
+		"'positive':{'bucketCounts':[",
+		zeros, "0]}}]}");
+	begin(&f);
+	send_json(&f, request);
+	assert_int_equal(f.refused, 1);
+	assert_int_equal(f.fault, OTLP_POINT_SIZE);
+	assert_int_equal(*f.meters->refused[OTLP_POINT_SIZE], 1);
 	end(&f);
 }
 
@@ -862,6 +884,7 @@ int main(void)
 		cmocka_unit_test(bytes_of_any_size_become_a_label),
 		cmocka_unit_test(too_many_attributes_are_no_other_series),
 		cmocka_unit_test(a_bad_point_is_refused_alone),
+		cmocka_unit_test(a_point_with_too_many_buckets_is_refused),
 		cmocka_unit_test(a_name_that_is_none_or_another_type_is_refused),
 		cmocka_unit_test(what_comes_late_or_twice_changes_nothing),
 		cmocka_unit_test(deltas_of_histograms_are_added_up),

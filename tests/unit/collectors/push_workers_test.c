@@ -111,12 +111,12 @@ static struct push_link *connect_to(struct fixture *f)
 	return link;
 }
 
-static void push(struct push_link *link, const char *name, const char *text)
+static void push_as(struct push_link *link, const char *name, const char *text, enum exposition_format format)
 {
-	struct push_worker_page page = { .text.format = EXPOSITION_TEXT };
+	struct push_worker_page page = { .text.format = format };
 	char why[EXPOSITION_WHAT_MAX], *to;
 
-	if (!push_page_check(bytes_of(text), EXPOSITION_TEXT, why, sizeof why))
+	if (!push_page_check(bytes_of(text), format, why, sizeof why))
 		fail_msg("%s: %s", text, why);
 	page.batch = host_batch_new(link->all->host, SIGNAL_METRICS);
 	assert_non_null(page.batch);
@@ -125,6 +125,11 @@ static void push(struct push_link *link, const char *name, const char *text)
 	memcpy(to, text, strlen(text));
 	page.text.text = (struct bytes){ to, strlen(text) };
 	push_workers_take(link, name, &page);
+}
+
+static void push(struct push_link *link, const char *name, const char *text)
+{
+	push_as(link, name, text, EXPOSITION_TEXT);
 }
 
 static void pull(struct fixture *f)
@@ -862,6 +867,46 @@ static void what_many_dead_have_left_is_saved_as_a_sum(void **state)
 	scratch_done(&scratch);
 }
 
+static void push_once_as_openmetrics(struct fixture *f, const char *text)
+{
+	struct push_link *link = connect_to(f);
+
+	push_as(link, NULL, text, EXPOSITION_OPENMETRICS);
+	push_link_closed(link);
+}
+
+static void wait_for_sum(struct fixture *f)
+{
+	while (!f->workers.dead.saved || f->workers.dead.kept || f->file.unsaved > 0)
+		turn(&f->world);
+}
+
+/* OpenMetrics takes a backslash before any character, text before few. It is the same series in both. */
+static void what_openmetrics_escapes_is_in_the_sum(void **state)
+{
+	static const char page[] = "# TYPE x counter\n# HELP x Of C:\\dir\nx_total{path=\"C:\\dir\",q=\"\\\"\"} 1\n"
+				   "# TYPE \"y\\z\" counter\n{\"y\\z_total\",\"a\\b\"=\"1\"} 1\n# EOF\n";
+	struct scratch scratch;
+	struct fixture f;
+
+	(void)state;
+	scratch_init(&scratch, "push");
+	begin_saved(&f, NULL, &scratch);
+	for (int i = 0; i < PUSH_DEAD_PAGES_MAX; i++)
+		push_once_as_openmetrics(&f, page);
+	expect(&f, "x_total{path=\"C:\\\\dir\",q=\"\\\"\"}", PUSH_DEAD_PAGES_MAX);
+	expect(&f, "y_z_total{a_b=\"1\"}", PUSH_DEAD_PAGES_MAX);
+	wait_for_sum(&f);
+	begin_next_run(&f, NULL);
+	assert_int_equal(fake_host_number(&f.host, "saved_pages_damaged_total"), 0);
+	push_once_as_openmetrics(&f, page);
+	push_once(&f, "# TYPE x_total counter\nx_total{path=\"C:\\\\dir\",q=\"\\\"\"} 1\n");
+	expect(&f, "x_total{path=\"C:\\\\dir\",q=\"\\\"\"}", PUSH_DEAD_PAGES_MAX + 2);
+	expect(&f, "y_z_total{a_b=\"1\"}", PUSH_DEAD_PAGES_MAX + 1);
+	end(&f);
+	scratch_done(&scratch);
+}
+
 /* More than a part, and a series that is larger than one. */
 static void a_large_sum_is_saved_in_parts(void **state)
 {
@@ -939,6 +984,113 @@ static void little_is_kept_while_no_sum_can_be_written(void **state)
 	push_once(&f, "a_total 1\n");
 	expect(&f, "a_total", PUSH_DEAD_KEPT_MAX + 51);
 	assert_int_equal(fake_host_number(&f.host, "saved_pages"), PUSH_DEAD_KEPT_MAX);
+	end(&f);
+	scratch_done(&scratch);
+}
+
+/* What a dead worker had is in the sum alone then. */
+static void what_was_not_saved_before_a_death_is_saved_with_the_sum(void **state)
+{
+	struct scratch scratch;
+	struct fixture f;
+
+	(void)state;
+	scratch_init(&scratch, "push");
+	begin_saved(&f, NULL, &scratch);
+	knife.dead = true;
+	push_once(&f, "a_total 1\n");
+	expect(&f, "a_total", 1);
+	knife.dead = false;
+	f.workers.dead.not_before.ns = INT64_MAX;
+	for (int i = 0; i < 3; i++) {
+		f.world.ahead += DURATION_S(3).ns;
+		turns(&f.world, 5);
+		assert_int_not_equal(f.file.failed, 0); /* it is not "saved again" */
+	}
+	f.workers.dead.not_before.ns = 0;
+	while (f.file.failed) {
+		f.world.ahead += DURATION_S(1).ns;
+		turn(&f.world);
+	}
+	begin_next_run(&f, NULL);
+	expect(&f, "a_total", 1);
+	end(&f);
+	scratch_done(&scratch);
+}
+
+/* As if others had it. */
+static void fill_file(struct fixture *f)
+{
+	static char key[SUMS_RECORD_MAX];
+	struct sums_place place;
+
+	for (size_t size = SUMS_RECORD_MAX - 256; size >= 16; size /= 2)
+		while (sums_file_add(f->file.file, (struct bytes){ key, size }, bytes_of("v"), &place) == 0)
+			;
+}
+
+static void a_file_that_is_full_of_pages_of_the_dead_gets_room(void **state)
+{
+	struct scratch scratch;
+	struct buffer text;
+	struct fixture f;
+	size_t pages = 0;
+
+	(void)state;
+	scratch_init(&scratch, "push");
+	begin_saved(&f, NULL, &scratch);
+	buffer_init(&text, PAGE);
+	assert_int_equal(buffer_text(&text, "a_total 1\n"), 0);
+	while (text.size < PAGE - 1000)
+		assert_int_equal(buffer_printf(&text, "# %0900d\n", 1), 0);
+	assert_int_equal(buffer_append(&text, "", 1), 0);
+	f.workers.dead.not_before.ns = INT64_MAX;
+	for (; f.workers.dead.kept_bytes < PUSH_DEAD_KEPT_BYTES; pages++) {
+		push_once(&f, text.data);
+		expect(&f, "a_total", (double)pages + 1);
+	}
+	fill_file(&f);
+	f.workers.dead.not_before.ns = 0;
+	for (int i = 0; i < 100 && !f.workers.dead.saved; i++) {
+		f.world.ahead += DURATION_S(1).ns;
+		turn(&f.world);
+	}
+	assert_non_null(f.workers.dead.saved);
+	assert_null(f.workers.dead.kept);
+	assert_true(fake_host_number(&f.host, "saved_pages_failures_total") > pages);
+	begin_next_run(&f, NULL);
+	expect(&f, "a_total", (double)pages);
+	buffer_done(&text);
+	end(&f);
+	scratch_done(&scratch);
+}
+
+/* What another page replaced has to wait for its time, though an owner goes that was never written. */
+static void an_owner_that_was_not_there_takes_nothing_along(void **state)
+{
+	struct push_owner there = { .id = 1, .kind = PUSH_WORKER, .identity = bytes_of("p") };
+	struct push_owner not_there = { .id = 2, .kind = PUSH_WORKER, .identity = bytes_of("q") };
+	struct push_saved *page;
+	struct scratch scratch;
+	struct fixture f;
+
+	(void)state;
+	scratch_init(&scratch, "push");
+	begin_saved(&f, NULL, &scratch);
+	(void)push_file_number(&f.file);
+	(void)push_file_number(&f.file);
+	page = push_file_page(&f.file, there.id, bytes_of("a_total 1\n"), EXPOSITION_TEXT, true);
+	assert_false(push_file_some(&f.file, page, PAGE));
+	push_file_own(&f.file, &there);
+	push_file_remove(&f.file, page);
+	knife.dead = true;
+	push_file_own(&f.file, &not_there);
+	knife.dead = false;
+	push_file_disown(&f.file, &not_there);
+	push_file_close(&f.file);
+	push_file_disown(&f.file, &there);
+	begin_next_run(&f, NULL);
+	expect(&f, "a_total", 1);
 	end(&f);
 	scratch_done(&scratch);
 }
@@ -1026,8 +1178,12 @@ int main(void)
 		cmocka_unit_test(few_that_are_gone_are_remembered),
 		cmocka_unit_test(who_was_there_before_a_kill_has_time_to_come_back),
 		cmocka_unit_test(what_many_dead_have_left_is_saved_as_a_sum),
+		cmocka_unit_test(what_openmetrics_escapes_is_in_the_sum),
 		cmocka_unit_test(a_large_sum_is_saved_in_parts),
 		cmocka_unit_test(a_file_that_was_removed_is_written_anew),
+		cmocka_unit_test(what_was_not_saved_before_a_death_is_saved_with_the_sum),
+		cmocka_unit_test(a_file_that_is_full_of_pages_of_the_dead_gets_room),
+		cmocka_unit_test(an_owner_that_was_not_there_takes_nothing_along),
 		cmocka_unit_test(who_cannot_be_a_worker_is_not_taken_over),
 		cmocka_unit_test(little_is_kept_while_no_sum_can_be_written),
 		cmocka_unit_test(what_began_anew_counts_if_no_sum_could_be_written),

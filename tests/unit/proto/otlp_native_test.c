@@ -264,6 +264,22 @@ static void buckets_that_are_cut_are_refused(void **state)
 	}
 }
 
+/* However they are written, and though nearly all are empty. */
+static void a_side_has_so_many_buckets(void **state)
+{
+	static const uint64_t counts[OTLP_NATIVE_SIDE_MAX + 1] = { 1 };
+
+	(void)state;
+	for (unsigned way = 0; way < 4; way++) {
+		buffer_clear(&message);
+		put_buckets(8 + way / 2, 0, counts, OTLP_NATIVE_SIDE_MAX, way % 2);
+		assert_int_equal(read_point(1, true, 1), OTLP_NATIVE_FINE);
+		buffer_clear(&message);
+		put_buckets(8 + way / 2, 0, counts, OTLP_NATIVE_SIDE_MAX + 1, way % 2);
+		assert_int_equal(read_point(1, true, 1), OTLP_NATIVE_MANY);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -273,6 +289,7 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_is_refused),
 		cmocka_unit_test(without_a_sum_some_may_be_in_no_bucket),
 		cmocka_unit_test(buckets_that_are_cut_are_refused),
+		cmocka_unit_test(a_side_has_so_many_buckets),
 	};
 
 	return cmocka_run_group_tests(tests, begin, end);

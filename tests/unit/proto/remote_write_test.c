@@ -186,6 +186,65 @@ static void native_histograms_are_histograms(void **state)
 	buffer_done(&item);
 }
 
+/* 160 buckets of each sign, every other one of them empty, and eight exemplars with the id of a trace. */
+static void put_large_native(struct buffer *to)
+{
+	static const char head[] = "\x08\x82\x7d\x28\x02\x31\0\0\0\0\0\0\xe0\x3f\x38\x02";
+	static const char sides[2][12] = { "\x4a\x05\x08\x00\x10\xa0\x01\x52\xc0\x02",
+		"\x62\x05\x08\x00\x10\xa0\x01\x6a\xc0\x02" };
+	static const char exemplar[] = "\x82\x01\x3b\x0a\x2c\x0a\x08trace_id\x12\x20"
+				       "0123456789abcdef0123456789abcdef\x11\0\0\0\0\0\0\xf8\x3f\x1a\x02\x08\x07";
+
+	assert_int_equal(buffer_append(to, head, sizeof head - 1), 0);
+	for (size_t side = 0; side < 2; side++) {
+		assert_int_equal(buffer_append(to, sides[side], 10), 0);
+		for (int i = 0; i < 160; i++)
+			assert_int_equal(buffer_append(to, i % 2 ? "\xc7\x01" : "\xc8\x01", 2), 0);
+	}
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(buffer_append(to, exemplar, sizeof exemplar - 1), 0);
+}
+
+/* Though its line is longer than any other value may be, and another sample of the piece is left out. */
+static void a_large_native_histogram_is_sent(void **state)
+{
+	struct exposition_line line = { .head = bytes_of("h{a=\"1\"}"), .value = 2.25 };
+	struct lines got = { .count = 0 };
+	struct buffer native, page, item;
+	struct samples_piece piece;
+	struct samples_cut cut;
+	struct rw_reader *r;
+
+	(void)state;
+	buffer_init(&native, 8192);
+	buffer_init(&page, 8192);
+	buffer_init(&item, 8192);
+	put_large_native(&native);
+	line.native = buffer_bytes(&native);
+	assert_int_equal(buffer_text(&page, "# TYPE h histogram\n"), 0);
+	assert_int_equal(exposition_write_native(&page, &line), 0);
+	assert_true(page.size > 1400);
+	assert_int_equal(buffer_text(&page, "# TYPE g gauge\ng{"), 0);
+	for (int i = 0; i <= EXPOSITION_LABELS_MAX; i++) /* which is too many */
+		assert_int_equal(buffer_printf(&page, "%sl%d=\"v\"", i ? "," : "", i), 0);
+	assert_int_equal(buffer_text(&page, "} 1\n# EOF\n"), 0);
+	samples_cut_init(&cut, buffer_bytes(&page));
+	assert_true(samples_cut_next(&cut, 100, page.size, &piece));
+	assert_int_equal(piece.samples, 1);
+	assert_int_equal(piece.excess, 1);
+	assert_int_equal(buffer_text(&item, "7 values\n"), 0);
+	assert_non_null(buffer_reserve(&item, samples_piece_size(&piece)));
+	item.size = (size_t)(samples_piece_put(&piece, item.data + item.size) - item.data);
+	r = read_item(&two, item.data, item.size, &got);
+	assert_int_equal(r->histograms, 1);
+	assert_int_equal(r->exemplars, 8);
+	free(r);
+	lines_done(&got);
+	buffer_done(&native);
+	buffer_done(&page);
+	buffer_done(&item);
+}
+
 static void a_line_that_is_no_native_histogram_is_refused(void **state)
 {
 	static const char *const values[] = { "{}", "{sum:1}", "{sum:1,native:}", "{sum:x,native:AAAA}",
@@ -404,6 +463,7 @@ int main(void)
 		cmocka_unit_test(times_values_and_exemplars_are_kept),
 		cmocka_unit_test(a_series_of_2_has_its_metadata),
 		cmocka_unit_test(native_histograms_are_histograms),
+		cmocka_unit_test(a_large_native_histogram_is_sent),
 		cmocka_unit_test(a_line_that_is_no_native_histogram_is_refused),
 		cmocka_unit_test(families_of_1_are_told_once),
 		cmocka_unit_test(what_is_no_item_is_refused),
