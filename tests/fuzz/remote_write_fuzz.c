@@ -191,7 +191,7 @@ static int64_t send(struct bytes item, enum remote_write_version version)
 	buffer_done(&message);
 	buffer_done(&x->text);
 	free(x);
-	return failed ? -1 : (int64_t)counts.samples;
+	return failed ? -1 : (int64_t)(counts.samples + counts.histograms);
 }
 
 static void send_otlp(struct bytes item)
