@@ -1,5 +1,6 @@
 #include "collectors/push_found.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "collectors/push_page.h"
@@ -22,6 +23,7 @@ struct reading {
 	struct buffer record;
 	uint64_t sum; /* the number of the one that counts; 0: none */
 	size_t pages, damaged;
+	size_t no_room; /* pages that stay in the file, for a start with more memory */
 };
 
 /* Parts of one page, or of a sum; or an owner. */
@@ -206,8 +208,8 @@ static size_t read_sums(struct reading *r)
 
 /* Pages. */
 
-/* A page in memory of its own. */
-static bool read_page(struct reading *r, const struct run *run, struct push_found *found)
+/* A page in memory of its own. 0; -ENOMEM; -EBADMSG: it is none. */
+static int read_page(struct reading *r, const struct run *run, struct push_found *found)
 {
 	size_t size = run->first->key.total, at = 0;
 	char why[EXPOSITION_WHAT_MAX], *to;
@@ -216,15 +218,27 @@ static bool read_page(struct reading *r, const struct run *run, struct push_foun
 	found->batch = host_batch_new(r->file->host, SIGNAL_METRICS);
 	to = found->batch ? batch_block(found->batch, size) : NULL;
 	if (!to)
-		return false;
+		return -ENOMEM;
 	for (size_t i = 0; i < run->count; i++) {
 		if (!read_part(r, &run->first[i], &part))
-			return false;
+			return -EBADMSG;
 		memcpy(to + at, part.data, part.size);
 		at += part.size;
 	}
 	found->text = (struct bytes){ to, size };
-	return push_page_check(found->text, found->format, why, sizeof why);
+	return push_page_check(found->text, found->format, why, sizeof why) ? 0 : -EBADMSG;
+}
+
+/* What a group had is there for the next start: later pages of it are applied behind this one. A worker may be dead by
+ * then, and what it had would not be in any sum. */
+static void leave_out(struct reading *r, const struct run *run, const struct push_visit *v, int failed)
+{
+	if (failed == -ENOMEM && v == r->by_kind[PUSH_GROUP]) {
+		r->no_room++;
+		return;
+	}
+	r->damaged++;
+	drop(r, run);
 }
 
 static void take_page(struct reading *r, const struct run *run, const struct push_visit *v)
@@ -232,12 +246,16 @@ static void take_page(struct reading *r, const struct run *run, const struct pus
 	struct push_found found = { .format = (enum exposition_format)run->first->key.format,
 		.replaces = run->first->key.replaces,
 		.marked = run->first->value.marked > 0 };
-	struct push_saved *saved;
+	int failed = read_page(r, run, &found);
+	struct push_saved *saved = NULL;
 
-	if (!read_page(r, run, &found) || !(saved = saved_of(run))) {
-		r->damaged++;
+	if (!failed) {
+		saved = saved_of(run);
+		failed = saved ? 0 : -ENOMEM;
+	}
+	if (failed) {
+		leave_out(r, run, v, failed);
 		batch_free(found.batch);
-		drop(r, run);
 		return;
 	}
 	found.saved = saved;
@@ -315,5 +333,10 @@ void push_file_restore(struct push_file *f, const struct push_visit *groups, con
 		at = read_owner(&r, at);
 	buffer_done(&r.record);
 	free(r.parts);
+	if (r.no_room > 0)
+		host_log(f->host, LOG_LEVEL_WARN,
+			"no room within `memory` for %zu pages that groups were pushed in the last run: they stay in "
+			"%s for the next start; raise `memory`",
+			r.no_room, f->name);
 	push_file_found(f, r.pages, r.damaged, failed);
 }

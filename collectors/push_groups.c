@@ -36,15 +36,13 @@ static void page_free(struct push_groups *all, struct push_page *p)
 	free(p);
 }
 
-/* Saves so many bytes of a page. Behind the first one its group is, too. True: there is more. */
-static bool save_some(struct push_groups *all, struct push_page *p, size_t bytes)
+/* Saves so many bytes of a page, whose end the file may have written meanwhile. Behind each its group is written. */
+static void save_some(struct push_groups *all, struct push_page *p, size_t bytes)
 {
-	if (!p->saved || p->saved->state != PUSH_UNSAVED)
-		return false;
-	if (push_file_some(all->file, p->saved, bytes))
-		return true;
+	if (!p->saved || push_file_some(all->file, p->saved, bytes) || p->named)
+		return;
 	push_file_own(all->file, &p->group->owner);
-	return false;
+	p->named = true;
 }
 
 /* What is staged. */
@@ -291,13 +289,13 @@ static size_t read_some(struct push_groups *all)
 	return size + GROUP_COST + all->count; /* each group is in the families of its times, which are gone through */
 }
 
-/* Of the pages that are to be applied, the first that is not saved; NULL: all are, or cannot be. */
+/* Of the pages that are to be applied, the first that is not saved with its group; NULL: all are, or cannot be. */
 static struct push_page *unsaved(const struct push_groups *all)
 {
 	const struct push_group *g = all->waiting->group;
 	struct push_page *p = all->waiting;
 
-	while (p && (p->group != g || !p->saved || p->saved->state != PUSH_UNSAVED))
+	while (p && (p->group != g || !p->saved || (p->named && p->saved->state != PUSH_UNSAVED)))
 		p = p->next;
 	return p;
 }
@@ -310,7 +308,7 @@ static size_t make_ready(struct push_groups *all)
 	struct push_page *p = unsaved(all);
 
 	if (p) {
-		(void)save_some(all, p, PUSH_PART_MAX);
+		save_some(all, p, PUSH_PART_MAX);
 		return PIECE;
 	}
 	if (series_is_tidy(target))
@@ -550,7 +548,7 @@ bool push_groups_take(struct push_groups *all, const struct push_key *key, const
 	g->last = loop_now(host_loop(all->host));
 	wait_in_line(all, g, p);
 	p->saved = push_file_page(all->file, g->owner.id, p->text, p->format, p->replaces);
-	(void)save_some(all, p, PUSH_SAVED_AT_ONCE);
+	save_some(all, p, PUSH_SAVED_AT_ONCE);
 	if (all->ttl.ns && !loop_timer_pending(&all->expiry))
 		loop_timer_set(&all->expiry, all->ttl);
 	return true;
@@ -637,7 +635,8 @@ static void on_page(void *context, struct push_found *found)
 		.batch = found->batch,
 		.text = found->text,
 		.format = found->format,
-		.saved = found->saved };
+		.saved = found->saved,
+		.named = true };
 	found->batch = NULL;
 	found->saved = NULL;
 	wait_in_line(all, all->restored, p);

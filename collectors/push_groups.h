@@ -45,6 +45,7 @@ struct push_page {
 	struct bytes text;
 	enum exposition_format format;
 	struct push_saved *saved; /* NULL: nothing is saved */
+	bool named; /* its group was written behind it */
 };
 
 struct push_options {

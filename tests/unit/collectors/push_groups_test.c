@@ -23,6 +23,7 @@ struct fixture {
 	struct push_options options;
 	struct scratch *scratch; /* NULL: nothing is saved */
 	struct push_file file;
+	size_t memory; /* 0: MEMORY */
 };
 
 static struct wall_time wall_ahead(const struct clock *c)
@@ -35,7 +36,7 @@ static void begin_run(struct fixture *f)
 	static const struct push_visit no_workers = { .owner = NULL };
 	struct push_visit visit;
 
-	fake_host_init(&f->host, f->world.loop, NULL, MEMORY);
+	fake_host_init(&f->host, f->world.loop, NULL, f->memory ? f->memory : MEMORY);
 	f->host.series = series_new(&series_limits_default, 1);
 	assert_non_null(f->host.series);
 	if (f->scratch) {
@@ -394,6 +395,64 @@ static void what_cannot_be_saved_is_told_and_tried_again(void **state)
 	scratch_done(&scratch);
 }
 
+/* Whoever writes the end of the page: the file does between two callbacks of ours, too. */
+static void a_large_page_is_there_with_its_group(void **state)
+{
+	struct scratch scratch;
+	struct fixture f;
+	struct buffer text;
+
+	(void)state;
+	scratch_init(&scratch, "push");
+	begin_saved(&f, (struct duration){ 0 }, 4, &scratch);
+	fill(&text, "large");
+	push(&f, "/metrics/job/a", text.data, true);
+	settle(&f);
+	begin_next_run(&f);
+	settle(&f);
+	assert_true(shows_family(&f, "large"));
+	buffer_done(&text);
+	end(&f);
+	scratch_done(&scratch);
+}
+
+/* Pages without room in memory are for a later start; what else a group had is there meanwhile. */
+static void what_has_no_room_at_the_start_stays_in_the_file(void **state)
+{
+	struct scratch scratch;
+	struct fixture f;
+	struct buffer text;
+
+	(void)state;
+	scratch_init(&scratch, "push");
+	begin_saved(&f, (struct duration){ 0 }, 4, &scratch);
+	fill(&text, "large");
+	push(&f, "/metrics/job/a", text.data, true);
+	push(&f, "/metrics/job/b", "b 1\n", true);
+	settle(&f);
+	f.memory = 256 << 10;
+	for (int i = 0; i < 2; i++) {
+		begin_next_run(&f);
+		settle(&f);
+		turns(&f.world, 5);
+		assert_int_equal(f.host.warnings, i + 1); /* each start says so */
+		assert_int_equal(fake_host_number(&f.host, "saved_pages_damaged_total"), 0);
+		assert_true(shown(&f, "b{job=\"b\"}") == 1);
+		assert_null(strstr(f.page.data, "large"));
+	}
+	push(&f, "/metrics/job/a", "small 1\n", false);
+	settle(&f);
+	f.memory = 0;
+	begin_next_run(&f);
+	settle(&f);
+	assert_int_equal(f.host.warnings, 2); /* none since */
+	assert_true(shown(&f, "small{job=\"a\"}") == 1);
+	assert_non_null(strstr(f.page.data, "large{job=\"a\""));
+	buffer_done(&text);
+	end(&f);
+	scratch_done(&scratch);
+}
+
 static void there_is_place_for_so_many_groups_of_the_last_run(void **state)
 {
 	struct scratch scratch;
@@ -704,6 +763,8 @@ int main(void)
 		cmocka_unit_test(its_time_goes_on_in_the_next_run),
 		cmocka_unit_test(a_large_page_is_saved_bit_by_bit_before_it_is_shown),
 		cmocka_unit_test(what_cannot_be_saved_is_told_and_tried_again),
+		cmocka_unit_test(a_large_page_is_there_with_its_group),
+		cmocka_unit_test(what_has_no_room_at_the_start_stays_in_the_file),
 		cmocka_unit_test(there_is_place_for_so_many_groups_of_the_last_run),
 		cmocka_unit_test(no_file_grows_without_end),
 		cmocka_unit_test(a_group_goes_when_nobody_pushes_to_it),
