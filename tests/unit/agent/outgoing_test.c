@@ -414,7 +414,7 @@ static void test_the_reading_does_not_end_before_them(void **state)
 		turn(l);
 		turn(l);
 	}
-	assert_true(term(l, LEDGER_RECEIVED)->records > before);
+	UNTIL(l, term(l, LEDGER_RECEIVED)->records > before);
 	UNTIL(l, term(l, LEDGER_HELD)->records == 0 && is_at_rest(l));
 	count = marks(&l->exporter, found);
 	for (size_t i = 1; i < count; i++)
