@@ -7,11 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/text.h"
+#include "base/process_name.h"
 
 enum {
 	LOOK_MS = 10,
-	NAME_SIZE = 32,
 	/* Bytes of the index that readers lock, one of them each (SQLite, "WAL-mode File Format", 2.3.1): aReadMark[1]
 	 * and those behind it. */
 	READERS_AT = 124,
@@ -62,35 +61,15 @@ void busy_db_hurry(struct busy_db *b)
 	atomic_store(&b->hurried, true);
 }
 
-/* "?" if it is in another namespace, or has ended. */
-static void name_of(long pid, char to[NAME_SIZE])
-{
-	char path[NAME_SIZE];
-	ssize_t size = 0;
-	int fd;
-
-	snprintf(path, sizeof path, "/proc/%ld/comm", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0) {
-		size = read(fd, to, NAME_SIZE - 1);
-		close(fd);
-	}
-	if (size <= 0)
-		size = snprintf(to, NAME_SIZE, "?");
-	to[size] = '\0';
-	to[strcspn(to, "\n")] = '\0';
-	text_one_line(to);
-}
-
 bool busy_db_holder(int fd, char ret[BUSY_DB_HOLDER])
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	char name[NAME_SIZE];
+	char name[PROCESS_NAME_ROOM];
 
 	if (fd < 0 || fcntl(fd, F_GETLK, &lock) < 0 || lock.l_type == F_UNLCK)
 		return false;
 	if (lock.l_pid > 0) {
-		name_of(lock.l_pid, name);
+		process_name(lock.l_pid, name);
 		snprintf(ret, BUSY_DB_HOLDER, "process %ld (%s)", (long)lock.l_pid, name);
 	} else {
 		snprintf(ret, BUSY_DB_HOLDER, "another process"); /* an open file's lock, or another namespace */

@@ -10,30 +10,16 @@
 #include <unistd.h>
 
 #include "base/path.h"
+#include "base/process_name.h"
 #include "base/text.h"
 
-enum { PATH_ROOM = 300, LINE_ROOM = 512, NAME_ROOM = 32, TCP_LISTENS = 0x0a, UDP_BOUND = 0x07 };
+enum { PATH_ROOM = 300, LINE_ROOM = 512, LINK_ROOM = 32, TCP_LISTENS = 0x0a, UDP_BOUND = 0x07 };
 
 /* A socket in the kernel's table. */
 struct entry {
 	unsigned long inode;
 	unsigned uid;
 };
-
-static void name_of(long pid, char to[NAME_ROOM])
-{
-	char path[PATH_ROOM];
-	FILE *file;
-
-	snprintf(path, sizeof path, "/proc/%ld/comm", pid);
-	file = fopen(path, "re");
-	if (!file || !fgets(to, NAME_ROOM, file))
-		snprintf(to, NAME_ROOM, "?");
-	if (file)
-		fclose(file);
-	to[strcspn(to, "\n")] = '\0';
-	text_one_line(to);
-}
 
 /* Whether a line of /proc/net/tcp and its kin (proc(5)) is a listening socket. */
 static bool read_entry(const char *line, unsigned state, unsigned port, struct entry *ret)
@@ -60,7 +46,7 @@ static bool find_entry(const char *table, unsigned state, unsigned port, struct 
 
 static bool has_socket(const char *pid, const char *link)
 {
-	char path[PATH_ROOM], target[NAME_ROOM];
+	char path[PATH_ROOM], target[LINK_ROOM];
 	struct dirent *e;
 	bool found = false;
 	DIR *fds;
@@ -81,7 +67,7 @@ static bool has_socket(const char *pid, const char *link)
 /* 0: none that we may look at. */
 static long holder_of(unsigned long inode)
 {
-	char link[NAME_ROOM];
+	char link[LINK_ROOM];
 	DIR *proc = opendir("/proc");
 	struct dirent *e;
 	long pid = 0;
@@ -119,14 +105,14 @@ static void tell_taken(const char *address, int type, char to[LISTEN_WHY_MAX])
 	bool stream = type == SOCK_STREAM, is_unix = strncmp(address, "unix:", 5) == 0, found = false;
 	unsigned port = (unsigned)strtoul(strrchr(address, ':') + 1, NULL, 10);
 	struct entry entry = { .uid = 0 };
-	char name[NAME_ROOM];
+	char name[PROCESS_NAME_ROOM];
 	long pid = is_unix ? listener_at(address + 5) : 0;
 
 	for (int i = 0; i < 2 && !is_unix && !found; i++)
 		found = find_entry(tables[!stream][i], stream ? TCP_LISTENS : UDP_BOUND, port, &entry);
 	if (found)
 		pid = holder_of(entry.inode);
-	name_of(pid, name);
+	process_name(pid, name);
 	if (pid)
 		snprintf(to, LISTEN_WHY_MAX, "taken by process %ld (%s)%s", pid, name,
 			strcmp(name, "oxpecker") == 0 ? ", another agent" : "");
