@@ -12,9 +12,9 @@
 #define OXP_ACCESS_H
 
 #include "base/held_file.h"
+#include "base/hidden.h"
 #include "component.h"
 #include "config/option.h"
-#include "access/hidden.h"
 #include "http/client.h"
 
 enum { ACCESS_HEADERS_MAX = 32, ACCESS_FILES = 3 };

@@ -1,11 +1,11 @@
 #include "health/peer_url.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hidden.h"
 #include "base/text.h"
-
-enum { HIDDEN_MIN = 4 }; /* shorter ones occur in too many words */
 
 /* Ends the text at the first of these bytes, and returns what is behind it; NULL: there is none. */
 static char *cut(char *text, const char *at)
@@ -93,35 +93,34 @@ void peer_url_done(struct peer_url *u)
 	*u = (struct peer_url){ 0 };
 }
 
-static void hide(const char *secret, char *text)
+/* As it is written, and decoded. */
+static int add_raw(struct hidden *h, const char *from, size_t size)
 {
-	size_t size = strlen(secret);
+	char *raw = strndup(from, size);
+	int failed = raw ? hidden_add(h, bytes_of(raw)) : -ENOMEM;
 
-	while (size >= HIDDEN_MIN && (text = strstr(text, secret))) {
-		memcpy(text, "***", 3);
-		memmove(text + 3, text + size, strlen(text + size) + 1);
-		text += 3;
-	}
+	if (!failed && decode(raw))
+		failed = hidden_add(h, bytes_of(raw));
+	free(raw);
+	return failed;
 }
 
 void peer_url_hide(const char *url, char *text)
 {
-	const char *slashes = strstr(url, "://"), *end = slashes ? strrchr(url, '@') : NULL, *start;
-	char *raw, *query = strstr(url, "password=") ? strstr(url, "password=") + 9 : NULL;
-	struct peer_url u;
+	const char *slashes = strstr(url, "://"), *end = slashes ? strrchr(url, '@') : NULL;
+	const char *start = end ? memchr(slashes + 3, ':', (size_t)(end - slashes - 3)) : NULL;
+	const char *query = strstr(url, "password=");
+	struct hidden h;
+	int failed = 0;
 
-	if (peer_url_read(url, &u))
-		hide(u.password, text);
-	peer_url_done(&u);
-	start = end ? memchr(slashes + 3, ':', (size_t)(end - slashes - 3)) : NULL;
-	if (start) {
-		raw = strndup(start + 1, (size_t)(end - start - 1));
-		hide(raw ? raw : "", text);
-		free(raw);
-	}
-	raw = query ? strndup(query, strcspn(query, "&#")) : NULL;
-	hide(raw ? raw : "", text);
-	if (raw && decode(raw))
-		hide(raw, text);
-	free(raw);
+	hidden_init(&h);
+	if (start)
+		failed = add_raw(&h, start + 1, (size_t)(end - start - 1));
+	if (!failed && query)
+		failed = add_raw(&h, query + 9, strcspn(query + 9, "&#"));
+	if (failed)
+		*text = '\0';
+	else
+		hidden_take_out(&h, text);
+	hidden_done(&h);
 }

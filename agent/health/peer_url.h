@@ -17,7 +17,7 @@ bool peer_url_read(const char *url, struct peer_url *ret) MUST_CHECK;
 /* What is behind the "?", or NULL; one before an @ is of the login. */
 const char *peer_url_query(const char *url);
 void peer_url_done(struct peer_url *);
-/* Puts *** where a peer quotes the password of the URL, as it is written and decoded. */
+/* Puts *** where a peer quotes the password of the URL, as it is written and decoded, whole or cut (base/hidden.h). */
 void peer_url_hide(const char *url, char *text);
 
 #endif

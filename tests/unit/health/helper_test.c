@@ -208,6 +208,8 @@ static void test_passwords_are_taken_out(void **state)
 		{ "redis://:hunter2@h", "ERR hunter2, hunter2!", "ERR ***, ***!" },
 		{ "redis://:hunt%65r2@h", "hunter2 or hunt%65r2", "*** or ***" },
 		{ "redis://:abc@h", "abc", "abc" },
+		{ "redis://:a-long-token@h", "ERR args beginning with: a-long-to...",
+			"ERR args beginning with: ***..." },
 		{ "postgresql://h/d?user=u&password=hunter%32&x=y", "hunter2 hunter%32", "*** ***" },
 		{ "no url", "all the same", "all the same" },
 	};

@@ -1,4 +1,4 @@
-#include "access/hidden.h"
+#include "base/hidden.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /*
  * What a peer says of who we are is taken out of what it says, in each shape and wherever it was cut.
  */
-#include "access/hidden.h"
+#include "base/hidden.h"
 
 #include <stdio.h>
 #include <string.h>
