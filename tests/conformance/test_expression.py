@@ -11,7 +11,7 @@ import time
 import pytest
 import requests
 
-PAGES, STEP_S, CHECKED_EVERY = 40, 15, 7
+PAGES, STEP_S, CHECKED_EVERY = 41, 15, 8
 STALE = struct.unpack("<d", struct.pack("<Q", 0x7FF0000000000002))[0]
 SEED = 20261130
 RANDOM = 150
@@ -49,6 +49,9 @@ sum_over_time(temperature[150s])
 count_over_time(temperature[3m])
 last_over_time(requests_total[1m])
 count_over_time(flaky[5m])
+rate(flaky[5m])
+increase(flaky[3m])
+delta(flaky[2m])
 flaky
 absent(flaky)
 absent(nothing_there{job="x",b="y",c=~"z",d!="e"})
@@ -161,9 +164,10 @@ def series():
 
 
 def times(now):
-    """Of the pages, in ms: about STEP_S apart, the last one before now."""
+    """Of the pages, in ms: about STEP_S apart, each fourth of them exactly; the last one before now."""
     chance = random.Random(SEED + 1)
-    return [int(now * 1000) - (PAGES - i) * STEP_S * 1000 + chance.randrange(-1500, 1500) for i in range(PAGES)]
+    return [int(now * 1000) - (PAGES - i) * STEP_S * 1000 + (chance.randrange(-6000, 6000) if i % 4 else 0)
+            for i in range(PAGES)]
 
 
 # Expressions at random, of kinds that both sides take.
