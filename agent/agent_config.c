@@ -631,6 +631,18 @@ static void check_collectors(struct agent_config *c, enum part in)
 	}
 }
 
+/* And for each check of health. */
+static void check_checks(struct agent_config *c)
+{
+	char why[256];
+
+	for (const struct config_component *k = c->components[PART_CHECKS]; k; k = k->next) {
+		const struct check_type *type = k->type->type;
+		if (type->check && !type->check(k->options, why, sizeof why))
+			agent_config_complain(c, k, PART_CHECKS, config_printf(c->file->arena, "%s", why));
+	}
+}
+
 /* A line that `memory` has no room for would be lost. */
 static void check_line_max(struct agent_config *c)
 {
@@ -734,6 +746,7 @@ int agent_config_load(struct agent_config *c, const struct config_input *input)
 	check_collectors(c, PART_RECEIVE);
 	check_collectors(c, PART_METRICS);
 	check_collectors(c, PART_LOGS);
+	check_checks(c);
 	check_line_max(c);
 	check_together(c, PART_METRICS_OUT);
 	check_together(c, PART_LOGS_OUT);

@@ -53,6 +53,7 @@ struct pen;
 struct quota; /* base/quota.h */
 struct random;
 struct resolver;
+struct sampler; /* expression/sampler.h */
 struct series;
 struct series_counts;
 struct store;
@@ -424,6 +425,8 @@ struct check_type {
 	const struct option *options;
 	size_t config_size;
 
+	/* As of a collector. May be NULL. */
+	bool (*check)(const void *config, char *why, size_t room);
 	/* As of a collector. */
 	int (*create)(const void *config, struct host *, struct check **ret) MUST_CHECK;
 	/* Begins one look. It ends with host_checked(), exactly once, from a later callback or from start() itself. */
@@ -442,6 +445,7 @@ struct http_client *host_http(struct host *);
 struct resolver *host_resolver(struct host *);
 struct random *host_random(struct host *);
 struct series *host_series(struct host *);
+struct sampler *host_sampler(struct host *);
 /* The embedded store: one file with one ceiling, shared by everything that is stored. NULL if it is not open: it is
  * opened then, and may be there when it is asked for again; if it cannot be opened, that is logged. */
 struct store *host_store(struct host *);

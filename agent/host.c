@@ -107,6 +107,11 @@ struct series *host_series(struct host *h)
 	return h->core->series;
 }
 
+struct sampler *host_sampler(struct host *h)
+{
+	return &h->core->sampler;
+}
+
 struct store *host_store(struct host *h)
 {
 	return core_store(h->core);

@@ -41,7 +41,7 @@ static double compute(enum operator op, double a, double b)
 }
 
 /* What becomes of an element; false: a comparison leaves it out. `kept` is the operand that stays if it holds. */
-static bool apply(const struct node *n, double a, double b, struct element *e, double kept)
+static bool apply(const struct term *n, double a, double b, struct element *e, double kept)
 {
 	bool yes;
 
@@ -61,7 +61,7 @@ static bool apply(const struct node *n, double a, double b, struct element *e, d
 	return true;
 }
 
-static bool with_number(struct work *w, const struct node *n, const struct value *v, double number, struct value *ret)
+static bool with_number(struct work *w, const struct term *n, const struct value *v, double number, struct value *ret)
 {
 	bool left = n->left->kind == VALUE_VECTOR;
 
@@ -83,7 +83,7 @@ struct side {
 	bool *matched;
 };
 
-static bool index_side(struct work *w, const struct node *n, const struct value *v, struct side *ret, bool once)
+static bool index_side(struct work *w, const struct term *n, const struct value *v, struct side *ret, bool once)
 {
 	if (!groups_init(&ret->groups, w, v->count))
 		return false;
@@ -104,7 +104,7 @@ static bool index_side(struct work *w, const struct node *n, const struct value 
 	return true;
 }
 
-static bool with_vector(struct work *w, const struct node *n, const struct value *a, struct side *b, struct value *ret)
+static bool with_vector(struct work *w, const struct term *n, const struct value *a, struct side *b, struct value *ret)
 {
 	if (!value_vector(w, a->count, ret))
 		return false;
@@ -133,7 +133,8 @@ static bool with_vector(struct work *w, const struct node *n, const struct value
 
 /* and, unless: of the left those whose labels are on the right, or are not. or: all of the left, and of the right those
  * whose labels are not on the left. */
-static bool of_sets(struct work *w, const struct node *n, const struct value *a, const struct value *b, struct value *ret)
+static bool of_sets(
+	struct work *w, const struct term *n, const struct value *a, const struct value *b, struct value *ret)
 {
 	const struct value *from = n->op == OP_OR ? b : a, *other = n->op == OP_OR ? a : b;
 	struct side side;
@@ -152,7 +153,7 @@ static bool of_sets(struct work *w, const struct node *n, const struct value *a,
 	return true;
 }
 
-bool binary_apply(struct work *w, const struct node *n, struct value left, struct value right, struct value *ret)
+bool binary_apply(struct work *w, const struct term *n, struct value left, struct value right, struct value *ret)
 {
 	struct element alone = { .value = 0 };
 	struct side side;

@@ -8,8 +8,8 @@
 #include "expression/work.h"
 
 /* False, with the reason in `work`: labels match more than once, or there is no memory. */
-bool binary_apply(struct work *, const struct node *, struct value left, struct value right, struct value *ret)
-	MUST_CHECK;
+bool binary_apply(
+	struct work *, const struct term *, struct value left, struct value right, struct value *ret) MUST_CHECK;
 
 bool binary_holds(enum operator, double left, double right); /* a comparison of two numbers */
 

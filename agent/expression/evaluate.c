@@ -16,9 +16,10 @@ struct evaluation {
 	struct work *work;
 };
 
-static bool value_of(const struct evaluation *, const struct node *, struct value *ret);
+static bool value_of(const struct evaluation *, const struct term *, struct value *ret);
 
-static void for_series(const struct window *of, void (*each)(void *, const struct window_series *), void *context)
+static void for_series(
+	const struct selector_window *of, void (*each)(void *, const struct window_series *), void *context)
 {
 	for (size_t b = 0; b < WINDOW_BUCKETS; b++)
 		for (const struct window_series *s = of->buckets[b]; s; s = s->next)
@@ -29,7 +30,7 @@ static void for_series(const struct window *of, void (*each)(void *, const struc
 
 struct taking {
 	const struct evaluation *e;
-	const struct window *of;
+	const struct selector_window *of;
 	enum function_id function;
 	bool latest;
 	struct value *to;
@@ -66,7 +67,7 @@ static void take_series(void *context, const struct window_series *s)
 	t->to->count += over_time(t->function, &stretch, &to->value);
 }
 
-static bool take_window(const struct evaluation *e, const struct node *selector, struct taking t, struct value *ret)
+static bool take_window(const struct evaluation *e, const struct term *selector, struct taking t, struct value *ret)
 {
 	t.e = e;
 	t.of = &e->windows->window[selector->selector];
@@ -101,7 +102,7 @@ struct group {
 	size_t count;
 };
 
-static bool aggregate(const struct evaluation *e, const struct node *n, struct value *ret)
+static bool aggregate(const struct evaluation *e, const struct term *n, struct value *ret)
 {
 	struct value from;
 	struct groups groups;
@@ -181,7 +182,7 @@ static void place_parts(const struct part *parts, size_t count, struct bucket *t
 	of[0] = 0;
 }
 
-static bool quantiles(const struct evaluation *e, const struct node *n, struct value *ret)
+static bool quantiles(const struct evaluation *e, const struct term *n, struct value *ret)
 {
 	struct value quantile, from;
 	struct groups groups;
@@ -222,7 +223,7 @@ static double edit(enum function_id f, double x, double limit)
 	}
 }
 
-static bool edit_each(const struct evaluation *e, const struct node *n, struct value *ret)
+static bool edit_each(const struct evaluation *e, const struct term *n, struct value *ret)
 {
 	struct value limit = { .number = 0 };
 
@@ -236,7 +237,7 @@ static bool edit_each(const struct evaluation *e, const struct node *n, struct v
 }
 
 /* The labels that a selector asks for by =, in the order of their names. */
-static bool labels_asked(const struct evaluation *e, const struct node *n, struct bytes *ret)
+static bool labels_asked(const struct evaluation *e, const struct term *n, struct bytes *ret)
 {
 	const struct selector *s = &e->windows->expression->selectors[n->selector];
 	size_t room = 1;
@@ -261,21 +262,21 @@ static bool labels_asked(const struct evaluation *e, const struct node *n, struc
 	return false;
 }
 
-static bool absent(const struct evaluation *e, const struct node *n, struct value *ret)
+static bool absent(const struct evaluation *e, const struct term *n, struct value *ret)
 {
 	struct value from;
 	struct bytes labels = { NULL, 0 };
 
 	if (!value_of(e, n->left, &from) || !value_vector(e->work, 1, ret))
 		return false;
-	if (n->left->what == NODE_SELECTOR && !labels_asked(e, n->left, &labels))
+	if (n->left->what == TERM_SELECTOR && !labels_asked(e, n->left, &labels))
 		return false;
 	if (from.count == 0)
 		ret->elements[ret->count++] = (struct element){ .labels = labels, .value = 1 };
 	return true;
 }
 
-static bool change_kind(const struct evaluation *e, const struct node *n, struct value *ret)
+static bool change_kind(const struct evaluation *e, const struct term *n, struct value *ret)
 {
 	struct value from;
 
@@ -291,7 +292,7 @@ static bool change_kind(const struct evaluation *e, const struct node *n, struct
 	return true;
 }
 
-static bool call(const struct evaluation *e, const struct node *n, struct value *ret)
+static bool call(const struct evaluation *e, const struct term *n, struct value *ret)
 {
 	if (n->function <= FUNCTION_LAST_OVER_TIME)
 		return take_window(e, n->left, (struct taking){ .function = n->function }, ret);
@@ -312,19 +313,19 @@ static bool call(const struct evaluation *e, const struct node *n, struct value 
 }
 
 /* As deep as the parser allows. */
-static bool value_of(const struct evaluation *e, const struct node *n, struct value *ret)
+static bool value_of(const struct evaluation *e, const struct term *n, struct value *ret)
 {
 	struct value left, right;
 
 	switch (n->what) {
-	case NODE_NUMBER:
+	case TERM_NUMBER:
 		*ret = (struct value){ .number = n->number };
 		return true;
-	case NODE_SELECTOR:
+	case TERM_SELECTOR:
 		return take_window(e, n, (struct taking){ .latest = true }, ret);
-	case NODE_CALL:
+	case TERM_CALL:
 		return call(e, n, ret);
-	case NODE_AGGREGATE:
+	case TERM_AGGREGATE:
 		return aggregate(e, n, ret);
 	default:
 		return value_of(e, n->left, &left) && value_of(e, n->right, &right) &&
@@ -362,12 +363,13 @@ static void describe(char *why, const struct element *e)
 	at = (size_t)snprintf(why, VERDICT_WHY_MAX, "it is %s", number);
 	while (at < VERDICT_WHY_MAX - 1 && label_set_next(&rest, &label))
 		at += (size_t)snprintf(why + at, VERDICT_WHY_MAX - at, "%s%.*s=\"%.*s\"",
-			rest.size + label.name.size + label.value.size + LABEL_OVERHEAD == e->labels.size ? " of " : ", ",
+			rest.size + label.name.size + label.value.size + LABEL_OVERHEAD == e->labels.size ? " of "
+													  : ", ",
 			(int)label.name.size, label.name.data, (int)label.value.size, label.value.data);
 	text_one_line(why);
 }
 
-static enum verdict compare_numbers(const struct node *n, double a, double b, char *why)
+static enum verdict compare_numbers(const struct term *n, double a, double b, char *why)
 {
 	if (isnan(a) || isnan(b))
 		return VERDICT_NO_DATA;
@@ -385,9 +387,9 @@ static bool has_number(const struct value *v)
 	return false;
 }
 
-static enum verdict compare(const struct evaluation *e, const struct node *n, char *why)
+static enum verdict compare(const struct evaluation *e, const struct term *n, char *why)
 {
-	struct node asked = *n;
+	struct term asked = *n;
 	struct value left, right, failing, holding;
 
 	if (!value_of(e, n->left, &left) || !value_of(e, n->right, &right))
@@ -405,11 +407,11 @@ static enum verdict compare(const struct evaluation *e, const struct node *n, ch
 	return failing.count > 0 ? VERDICT_NO : has_number(&holding) ? VERDICT_YES : VERDICT_NO_DATA;
 }
 
-static enum verdict decide(const struct evaluation *e, const struct node *root, char *why)
+static enum verdict decide(const struct evaluation *e, const struct term *root, char *why)
 {
 	struct value value;
 
-	if (root->what == NODE_BINARY)
+	if (root->what == TERM_BINARY)
 		return compare(e, root, why);
 	if (!value_of(e, root, &value))
 		return VERDICT_FAILED;
@@ -418,8 +420,8 @@ static enum verdict decide(const struct evaluation *e, const struct node *root, 
 	return value.count > 0 ? VERDICT_YES : VERDICT_NO;
 }
 
-enum verdict evaluate_condition(const struct expression *x, const struct windows *windows, struct wall_time wall,
-	char why[VERDICT_WHY_MAX])
+enum verdict evaluate_condition(
+	const struct expression *x, const struct windows *windows, struct wall_time wall, char why[VERDICT_WHY_MAX])
 {
 	struct work work;
 	struct evaluation e = { .windows = windows, .wall = wall, .work = &work };

@@ -91,18 +91,18 @@ static bool take_text(struct parser *p, struct bytes *ret)
 	return true;
 }
 
-static struct node *add_node(struct parser *p, enum node_what what, enum value_kind kind, size_t at)
+static struct term *add_term(struct parser *p, enum term_what what, enum value_kind kind, size_t at)
 {
-	struct node *n = &p->e->nodes[p->e->node_count];
+	struct term *n = &p->e->terms[p->e->term_count];
 
 	if (p->failed)
 		return NULL;
-	if (p->e->node_count == EXPRESSION_NODES_MAX) {
+	if (p->e->term_count == EXPRESSION_TERMS_MAX) {
 		refuse(p, at, "the expression has too many parts");
 		return NULL;
 	}
-	p->e->node_count++;
-	*n = (struct node){ .what = what, .kind = kind, .at = at };
+	p->e->term_count++;
+	*n = (struct term){ .what = what, .kind = kind, .at = at };
 	return n;
 }
 
@@ -219,17 +219,17 @@ static bool parse_range(struct parser *p, struct selector *s)
 
 	if (!lexer_duration(&p->lexer, &s->range))
 		return fail_here(p, "a duration, such as 5m");
-	if (is_sign(p, ":"))
+	if (p->lexer.token.text.size > 0 && p->lexer.token.text.data[0] == ':')
 		return refuse(p, at, "subqueries are not part of what is understood here");
 	if (s->range.ns > DURATION_S(EXPRESSION_RANGE_MAX_S).ns)
 		return refuse(p, at, "the range is longer than a day");
 	return need_sign(p, "]");
 }
 
-static struct node *parse_selector(struct parser *p, struct bytes name, size_t at)
+static struct term *parse_selector(struct parser *p, struct bytes name, size_t at)
 {
 	struct expression *e = p->e;
-	struct node *n = add_node(p, NODE_SELECTOR, VALUE_VECTOR, at);
+	struct term *n = add_term(p, TERM_SELECTOR, VALUE_VECTOR, at);
 	struct selector *s = &e->selectors[e->selector_count];
 
 	if (!n)
@@ -253,9 +253,9 @@ static struct node *parse_selector(struct parser *p, struct bytes name, size_t a
 
 /* Calls and aggregates. */
 
-static const struct node *parse_expression(struct parser *, unsigned least);
+static const struct term *parse_expression(struct parser *, unsigned least);
 
-static bool take_argument(struct parser *p, const struct signature *s, size_t i, const struct node **ret)
+static bool take_argument(struct parser *p, const struct signature *s, size_t i, const struct term **ret)
 {
 	static const char *const kinds[] = { "a number", "a vector", "a range, such as name[5m]" };
 	size_t at = p->lexer.token.at;
@@ -266,10 +266,10 @@ static bool take_argument(struct parser *p, const struct signature *s, size_t i,
 	return (*ret)->kind == s->arguments[i] || fail(p, at, kinds[s->arguments[i]], p->lexer.token.text);
 }
 
-static struct node *parse_call(struct parser *p, const struct signature *s, size_t at)
+static struct term *parse_call(struct parser *p, const struct signature *s, size_t at)
 {
-	struct node *n = add_node(p, NODE_CALL, s->result, at);
-	const struct node *arguments[SIGNATURE_ARGUMENTS] = { NULL };
+	struct term *n = add_term(p, TERM_CALL, s->result, at);
+	const struct term *arguments[SIGNATURE_ARGUMENTS] = { NULL };
 
 	if (!n || !need_sign(p, "("))
 		return NULL;
@@ -293,10 +293,10 @@ static bool parse_grouping(struct parser *p, struct label_list *ret)
 	return parse_names(p, ret);
 }
 
-static struct node *parse_aggregate(struct parser *p, enum aggregate aggregate, size_t at)
+static struct term *parse_aggregate(struct parser *p, enum aggregate aggregate, size_t at)
 {
 	static const struct signature of_vector = { .count = 1, .arguments = { VALUE_VECTOR } };
-	struct node *n = add_node(p, NODE_AGGREGATE, VALUE_VECTOR, at);
+	struct term *n = add_term(p, TERM_AGGREGATE, VALUE_VECTOR, at);
 	bool grouped = n && parse_grouping(p, &n->labels);
 
 	if (!n || !need_sign(p, "(") || !take_argument(p, &of_vector, 0, &n->left) || !need_sign(p, ")"))
@@ -308,7 +308,7 @@ static struct node *parse_aggregate(struct parser *p, enum aggregate aggregate, 
 }
 
 /* What begins with a name: a call, an aggregate, or a selector. */
-static struct node *parse_named(struct parser *p)
+static struct term *parse_named(struct parser *p)
 {
 	struct token name = p->lexer.token;
 	const struct signature *function = signature_find(name.text);
@@ -325,9 +325,9 @@ static struct node *parse_named(struct parser *p)
 	return NULL;
 }
 
-static struct node *parse_number(struct parser *p)
+static struct term *parse_number(struct parser *p)
 {
-	struct node *n = add_node(p, NODE_NUMBER, VALUE_NUMBER, p->lexer.token.at);
+	struct term *n = add_term(p, TERM_NUMBER, VALUE_NUMBER, p->lexer.token.at);
 
 	if (n)
 		n->number = p->lexer.token.number;
@@ -335,9 +335,9 @@ static struct node *parse_number(struct parser *p)
 	return n;
 }
 
-static const struct node *parse_primary(struct parser *p)
+static const struct term *parse_primary(struct parser *p)
 {
-	const struct node *n;
+	const struct term *n;
 
 	if (take_sign(p, "(")) {
 		n = parse_expression(p, 0);
@@ -386,7 +386,7 @@ static enum operator peek_operator(const struct parser *p)
 	return op;
 }
 
-static bool parse_matching(struct parser *p, struct node *n)
+static bool parse_matching(struct parser *p, struct term *n)
 {
 	bool on = is_word(p, "on");
 
@@ -394,12 +394,13 @@ static bool parse_matching(struct parser *p, struct node *n)
 	if ((take_word(p, "on") || take_word(p, "ignoring")) && !parse_names(p, &n->labels))
 		return false;
 	if (is_word(p, "group_left") || is_word(p, "group_right"))
-		return refuse(p, p->lexer.token.at, "group_left and group_right are not part of what is understood "
-						    "here");
+		return refuse(p, p->lexer.token.at,
+			"group_left and group_right are not part of what is understood "
+			"here");
 	return true;
 }
 
-static bool check_operands(struct parser *p, const struct node *n)
+static bool check_operands(struct parser *p, const struct term *n)
 {
 	bool numbers = n->left->kind == VALUE_NUMBER && n->right->kind == VALUE_NUMBER;
 	bool vectors = n->left->kind == VALUE_VECTOR && n->right->kind == VALUE_VECTOR;
@@ -413,9 +414,9 @@ static bool check_operands(struct parser *p, const struct node *n)
 	return true;
 }
 
-static const struct node *parse_binary(struct parser *p, const struct node *left, enum operator op)
+static const struct term *parse_binary(struct parser *p, const struct term *left, enum operator op)
 {
-	struct node *n = add_node(p, NODE_BINARY, VALUE_VECTOR, p->lexer.token.at);
+	struct term *n = add_term(p, TERM_BINARY, VALUE_VECTOR, p->lexer.token.at);
 
 	if (!n)
 		return NULL;
@@ -435,18 +436,18 @@ static const struct node *parse_binary(struct parser *p, const struct node *left
 }
 
 /* -x is -1 * x. */
-static const struct node *parse_minus(struct parser *p)
+static const struct term *parse_minus(struct parser *p)
 {
 	size_t at = p->lexer.token.at;
 	bool minus = take_sign(p, "-");
-	struct node *one, *n;
+	struct term *one, *n;
 
 	if (!minus && !take_sign(p, "+"))
 		return parse_primary(p);
 	if (!minus)
 		return parse_expression(p, STRENGTH_OF_MINUS);
-	one = add_node(p, NODE_NUMBER, VALUE_NUMBER, at);
-	n = add_node(p, NODE_BINARY, VALUE_VECTOR, at);
+	one = add_term(p, TERM_NUMBER, VALUE_NUMBER, at);
+	n = add_term(p, TERM_BINARY, VALUE_VECTOR, at);
 	if (!n)
 		return NULL;
 	one->number = -1;
@@ -461,9 +462,9 @@ static const struct node *parse_minus(struct parser *p)
 }
 
 /* As much as operators of at least that strength hold together. */
-static const struct node *parse_expression(struct parser *p, unsigned least)
+static const struct term *parse_expression(struct parser *p, unsigned least)
 {
-	const struct node *n;
+	const struct term *n;
 	enum operator op;
 
 	if (p->failed)
@@ -525,8 +526,8 @@ void expression_free(struct expression *e)
 
 bool expression_is_condition(const struct expression *e)
 {
-	const struct node *n = e->root;
+	const struct term *n = e->root;
 
-	return (n->what == NODE_BINARY && operator_compares(n->op)) ||
-	       (n->what == NODE_CALL && n->function == FUNCTION_ABSENT);
+	return (n->what == TERM_BINARY && operator_compares(n->op)) ||
+	       (n->what == TERM_CALL && n->function == FUNCTION_ABSENT);
 }

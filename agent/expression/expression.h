@@ -16,22 +16,22 @@
 #ifndef OXP_EXPRESSION_H
 #define OXP_EXPRESSION_H
 
-#include "expression/node.h"
+#include "expression/term.h"
 
 enum { EXPRESSION_WHY_MAX = 256 };
 
 /*
- * Only parse.c writes it. Invariant: every text, list and node that a node points to is part of this one.
+ * Only parse.c writes it. Invariant: every text, list and term that a term points to is part of this one.
  */
 struct expression {
 	char *text, *strings; /* a copy of its text; what stood in quotes */
 	size_t strings_size;
-	const struct node *root;
-	struct node nodes[EXPRESSION_NODES_MAX];
+	const struct term *root;
+	struct term terms[EXPRESSION_TERMS_MAX];
 	struct selector selectors[EXPRESSION_SELECTORS_MAX];
 	struct matcher matchers[EXPRESSION_MATCHERS_MAX];
 	struct bytes names[EXPRESSION_NAMES_MAX];
-	size_t node_count, selector_count, matcher_count, name_count;
+	size_t term_count, selector_count, matcher_count, name_count;
 };
 
 /* 0; -EINVAL with the place and the reason, for what is no such expression, or exceeds a ceiling; or -ENOMEM. */

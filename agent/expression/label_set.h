@@ -6,7 +6,7 @@
 #ifndef OXP_EXPRESSION_LABEL_SET_H
 #define OXP_EXPRESSION_LABEL_SET_H
 
-#include "expression/node.h"
+#include "expression/term.h"
 #include "proto/exposition_parse.h"
 
 struct label {

@@ -148,7 +148,7 @@ static size_t find_unit(struct bytes text, size_t first)
 {
 	size_t i = first, n = 0;
 
-	while (n < text.size && begins_word(text.data[n]))
+	while (n < text.size && text.data[n] >= 'a' && text.data[n] <= 'z')
 		n++;
 	while (i < COUNT_OF(units) && !bytes_are((struct bytes){ text.data, n }, units[i].name))
 		i++;

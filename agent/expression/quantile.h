@@ -10,8 +10,8 @@ struct bucket {
 	double bound, count; /* le, and all that are at most that */
 };
 
-/* In any order, at least one; they are sorted and mended. NaN without a bucket +Inf, with that one alone, and if nothing
- * was observed. */
+/* In any order, at least one; they are sorted and mended. NaN without a bucket +Inf, with that one alone, and if
+ * nothing was observed. */
 double quantile_of_buckets(double quantile, struct bucket *, size_t count);
 
 #endif

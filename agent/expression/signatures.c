@@ -1,9 +1,13 @@
 #include "expression/signatures.h"
 
-#define OF_RANGE(word, number) \
-	{ .name = word, .id = number, .result = VALUE_VECTOR, .count = 1, .arguments = { VALUE_RANGE } }
-#define OF_VECTOR(word, number) \
-	{ .name = word, .id = number, .result = VALUE_VECTOR, .count = 1, .arguments = { VALUE_VECTOR } }
+#define OF_RANGE(word, number)                                                                               \
+	{                                                                                                    \
+		.name = word, .id = number, .result = VALUE_VECTOR, .count = 1, .arguments = { VALUE_RANGE } \
+	}
+#define OF_VECTOR(word, number)                                                                               \
+	{                                                                                                     \
+		.name = word, .id = number, .result = VALUE_VECTOR, .count = 1, .arguments = { VALUE_VECTOR } \
+	}
 
 static const struct signature functions[FUNCTIONS] = {
 	OF_RANGE("rate", FUNCTION_RATE),

@@ -4,7 +4,7 @@
 #ifndef OXP_EXPRESSION_SIGNATURES_H
 #define OXP_EXPRESSION_SIGNATURES_H
 
-#include "expression/node.h"
+#include "expression/term.h"
 
 enum { SIGNATURE_ARGUMENTS = 2 };
 

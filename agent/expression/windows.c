@@ -21,7 +21,7 @@ static size_t series_bytes(const struct window_series *s)
 	return sizeof *s + s->labels.size + s->room * sizeof *s->samples;
 }
 
-static void free_series(struct windows *w, struct window *of, struct window_series **link)
+static void free_series(struct windows *w, struct selector_window *of, struct window_series **link)
 {
 	struct window_series *s = *link;
 
@@ -33,19 +33,25 @@ static void free_series(struct windows *w, struct window *of, struct window_seri
 	free(s);
 }
 
-/* Of each window the series for which `goes` is true. */
-static void drop_series(struct windows *w, bool (*goes)(const struct windows *, struct window_series *, int64_t since))
+typedef bool series_goes(const struct windows *, struct window_series *, int64_t since);
+
+static void drop_of_bucket(struct windows *w, struct selector_window *of, size_t bucket, series_goes *goes)
 {
-	for (size_t i = 0; i < w->expression->selector_count; i++) {
-		struct window *of = &w->window[i];
-		int64_t since = w->ms - duration_ms(of->selector->range);
-		for (size_t b = 0; b < WINDOW_BUCKETS; b++)
-			for (struct window_series **link = &of->buckets[b]; *link;)
-				if (goes(w, *link, since))
-					free_series(w, of, link);
-				else
-					link = &(*link)->next;
-	}
+	int64_t since = w->ms - duration_ms(of->selector->range);
+
+	for (struct window_series **link = &of->buckets[bucket]; *link;)
+		if (goes(w, *link, since))
+			free_series(w, of, link);
+		else
+			link = &(*link)->next;
+}
+
+/* Of each window the series for which goes() is true. */
+static void drop_series(struct windows *w, series_goes *goes)
+{
+	for (size_t i = 0; i < w->expression->selector_count; i++)
+		for (size_t bucket = 0; bucket < WINDOW_BUCKETS; bucket++)
+			drop_of_bucket(w, &w->window[i], bucket, goes);
 }
 
 static bool each_goes(const struct windows *w, struct window_series *s, int64_t since)
@@ -106,7 +112,7 @@ static bool matches(const struct selector *s, struct bytes labels)
 	return true;
 }
 
-static struct window_series *find_series(const struct window *of, struct bytes labels, uint64_t hash)
+static struct window_series *find_series(const struct selector_window *of, struct bytes labels, uint64_t hash)
 {
 	struct window_series *s = of->buckets[hash % WINDOW_BUCKETS];
 
@@ -115,7 +121,8 @@ static struct window_series *find_series(const struct window *of, struct bytes l
 	return s;
 }
 
-static struct window_series *add_series(struct windows *w, struct window *of, struct bytes labels, uint64_t hash)
+static struct window_series *add_series(
+	struct windows *w, struct selector_window *of, struct bytes labels, uint64_t hash)
 {
 	struct window_series **bucket = &of->buckets[hash % WINDOW_BUCKETS], *s;
 
@@ -166,7 +173,7 @@ static void cut_old(struct window_series *s, int64_t since)
 		s->first = 0;
 }
 
-static void add_sample(struct windows *w, const struct window *of, struct window_series *s, double value)
+static void add_sample(struct windows *w, const struct selector_window *of, struct window_series *s, double value)
 {
 	if (of->selector->range.ns == 0)
 		s->first = s->count = 0;
@@ -187,7 +194,7 @@ void windows_take(struct windows *w, const struct exposition_sample *sample)
 	if (sample->excess || sample->bad_native)
 		return;
 	for (size_t i = 0; i < w->expression->selector_count; i++) {
-		struct window *of = &w->window[i];
+		struct selector_window *of = &w->window[i];
 		struct window_series *s;
 		if (!bytes_equal(sample->name, of->selector->name))
 			continue;
@@ -222,18 +229,25 @@ void windows_end(struct windows *w)
 	drop_series(w, has_ended);
 }
 
+static size_t check_bucket(const struct selector_window *of, size_t bucket)
+{
+	size_t series = 0;
+
+	for (const struct window_series *s = of->buckets[bucket]; s; s = s->next, series++) {
+		OXP_ASSERT(s->first + s->count <= s->room);
+		OXP_ASSERT(s->hash % WINDOW_BUCKETS == bucket);
+		for (size_t k = 1; k < s->count; k++)
+			OXP_ASSERT(s->samples[s->first + k - 1].ms < s->samples[s->first + k].ms);
+	}
+	return series;
+}
+
 void windows_check(const struct windows *w)
 {
 	for (size_t i = 0; i < w->expression->selector_count; i++) {
-		const struct window *of = &w->window[i];
 		size_t series = 0;
-		for (size_t b = 0; b < WINDOW_BUCKETS; b++)
-			for (const struct window_series *s = of->buckets[b]; s; s = s->next, series++) {
-				OXP_ASSERT(s->first + s->count <= s->room);
-				OXP_ASSERT(s->hash % WINDOW_BUCKETS == b);
-				for (size_t k = 1; k < s->count; k++)
-					OXP_ASSERT(s->samples[s->first + k - 1].ms < s->samples[s->first + k].ms);
-			}
-		OXP_ASSERT(series == of->series && series <= WINDOW_SERIES_MAX);
+		for (size_t bucket = 0; bucket < WINDOW_BUCKETS; bucket++)
+			series += check_bucket(&w->window[i], bucket);
+		OXP_ASSERT(series == w->window[i].series && series <= WINDOW_SERIES_MAX);
 	}
 }

@@ -34,7 +34,7 @@ struct window_series {
 	bool there; /* on the page under way, or the last one */
 };
 
-struct window {
+struct selector_window {
 	const struct selector *selector;
 	struct window_series *buckets[WINDOW_BUCKETS];
 	size_t series;
@@ -53,7 +53,7 @@ struct windows {
 	int64_t ms; /* of the page under way, or of the last one */
 	bool any; /* there was one */
 	bool cramped; /* a series of that page has no room, so what is kept is not all */
-	struct window window[EXPRESSION_SELECTORS_MAX];
+	struct selector_window window[EXPRESSION_SELECTORS_MAX];
 };
 
 /* The expression and the room outlive it. With a random `seed` a hostile app cannot aim at one bucket. */

@@ -5,7 +5,7 @@
 #ifndef OXP_EXPRESSION_WORK_H
 #define OXP_EXPRESSION_WORK_H
 
-#include "expression/node.h"
+#include "expression/term.h"
 
 enum { WORK_BYTES_MAX = 4 << 20 };
 
@@ -53,8 +53,8 @@ struct groups {
 };
 
 bool groups_init(struct groups *, struct work *, size_t most) MUST_CHECK;
-/* Of the labels that the list keeps; NULL keeps all. SIZE_MAX: they are not there, or, if they should be added, there is
- * no memory. *ret_new: they were added now. */
+/* Of the labels that the list keeps; NULL keeps all. SIZE_MAX: they are not there, or, if they should be added, there
+ * is no memory. *ret_new: they were added now. */
 size_t groups_find(const struct groups *, struct bytes labels, const struct label_list *);
 size_t groups_add(struct groups *, struct bytes labels, const struct label_list *, bool *ret_new);
 

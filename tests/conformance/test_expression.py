@@ -159,7 +159,8 @@ def series():
             add("latency_bucket", (("job", job), ("le", bound)),
                 lambda i, k=k, counts=counts: float(sum(counts[n][i] for n in range(k + 1))))
         add("latency_count", (("job", job),), lambda i, counts=counts: float(sum(c[i] for c in counts)))
-        add("latency_sum", (("job", job),), lambda i, counts=counts: sum((k + 0.5) * c[i] for k, c in enumerate(counts)))
+        add("latency_sum", (("job", job),),
+            lambda i, counts=counts: sum((k + 0.5) * c[i] for k, c in enumerate(counts)))
     return made
 
 
@@ -181,7 +182,8 @@ def a_vector(chance, depth):
         lambda: f"{chance.choice(['sum', 'min', 'max', 'avg', 'count'])} {chance.choice(['by', 'without'])} "
                 f"({chance.choice(['', 'job', 'code', 'job, code', 'le'])}) ({a_vector(chance, depth - 1)})",
         lambda: f"({a_vector(chance, depth - 1)} {chance.choice('+-*/%')} {a_number(chance)})",
-        lambda: f"({a_number(chance)} {chance.choice(['+', '-', '*', '/', '<', '>= bool'])} {a_vector(chance, depth - 1)})",
+        lambda: f"({a_number(chance)} {chance.choice(['+', '-', '*', '/', '<', '>= bool'])} "
+                f"{a_vector(chance, depth - 1)})",
         lambda: f"({a_vector(chance, depth - 1)} {chance.choice(['<', '>', '!=', '== bool', '<= bool'])} "
                 f"{a_number(chance)})",
         lambda: f"{chance.choice(['abs', 'ceil', 'floor'])}({a_vector(chance, depth - 1)})",

@@ -458,3 +458,44 @@ def test_readiness_has_the_shape_of_an_express_apps_own(oxpecker, databases, tmp
         assert (own.status_code, own.content) == (ours.status_code, ours.content)
     finally:
         app.stop()
+
+
+def test_conditions_follow_the_metrics_of_the_app(oxpecker, fault_server):
+    """A gauge, and a part of what was counted lately; before there is any, and when the target is gone."""
+    app, seen = fault_server(), {"lag": None, "errors": 0, "all": 0}
+    conditions = {"lag": "max(lag) < 0.2", "none_yet": "max(lag) < 0.2",
+                  "errors": 'sum(rate(answers_total{code=~"5.."}[10s])) / sum(rate(answers_total[10s])) < 0.5'}
+    checks = {name: {"type": "expression", "expression": text, **SOON} for name, text in conditions.items()}
+    checks["none_yet"]["no_data"] = "failed"
+
+    def tick(errors, lag):
+        """The app goes on, and /metrics says so."""
+        seen.update(all=seen["all"] + 10, errors=seen["errors"] + errors, lag=lag)
+        app.plan(fault.ok((
+            f'answers_total{{code="200"}} {seen["all"]}\nanswers_total{{code="500"}} {seen["errors"]}\n'
+            + (f"lag {lag}\n" if lag is not None else "")).encode(), "text/plain; version=0.0.4"))
+
+    def follows(errors, lag, expected):
+        wait_until(lambda: tick(errors, lag) or fine(agent) == expected, 120, f"{expected} to be fine")
+
+    tick(0, None)
+    agent = oxpecker({"metrics": {"collect": {"scrape": app.url.removeprefix("http://")}},
+                      "health": {"checks": checks}})
+    follows(0, None, {"lag", "errors"})
+    assert "nothing to compare" in why(agent, "none_yet")
+    follows(0, 0.1, set(checks))
+    follows(0, 0.3, {"errors"})
+    assert why(agent, "lag") == "it is 0.3"
+    follows(30, 0.1, {"lag", "none_yet"})
+    assert why(agent, "errors").startswith("it is 0.")
+    app.plan(fault.status(500))
+    wait_until(lambda: fine(agent) == {"lag", "errors"}, 120, "a target that is gone to be nothing to compare")
+
+
+def test_what_is_no_condition_is_refused(tmp_path):
+    """Where it stands, what is wrong, and at which character of it."""
+    path = tmp_path / "oxpecker.yaml"
+    path.write_text("health: { checks: { lag: { type: expression, expression: rate(lag) < 1 } } }\n")
+    found = agents.run("check", path)
+    assert found.returncode == 1
+    assert "health.checks.lag.expression: at character 6: expected a range" in found.stdout + found.stderr

@@ -1,17 +1,17 @@
 /*
- * An expression as a tree: what the parser makes, and what evaluation walks. The nodes and their texts belong to the
+ * An expression as a tree: what the parser makes, and what evaluation walks. The terms and their texts belong to the
  * struct expression (expression.h).
  */
-#ifndef OXP_EXPRESSION_NODE_H
-#define OXP_EXPRESSION_NODE_H
+#ifndef OXP_EXPRESSION_TERM_H
+#define OXP_EXPRESSION_TERM_H
 
 #include "base/bytes.h"
 #include "base/clock.h"
 
 enum {
 	EXPRESSION_TEXT_MAX = 4096, /* bytes of its text */
-	EXPRESSION_NODES_MAX = 128,
-	EXPRESSION_DEPTH_MAX = 32, /* of nodes in each other */
+	EXPRESSION_TERMS_MAX = 128,
+	EXPRESSION_DEPTH_MAX = 32, /* of terms in each other */
 	EXPRESSION_SELECTORS_MAX = 16,
 	EXPRESSION_MATCHERS_MAX = 64, /* of all selectors */
 	EXPRESSION_NAMES_MAX = 64, /* of labels, in all of by, without, on and ignoring */
@@ -22,11 +22,10 @@ struct regex;
 
 enum value_kind { VALUE_NUMBER, VALUE_VECTOR, VALUE_RANGE };
 
-enum node_what { NODE_NUMBER, NODE_SELECTOR, NODE_CALL, NODE_AGGREGATE, NODE_BINARY };
+enum term_what { TERM_NUMBER, TERM_SELECTOR, TERM_CALL, TERM_AGGREGATE, TERM_BINARY };
 
 /* Ordered as in the table of precedences. */
-enum operator
-{
+enum operator{
 	OP_OR,
 	OP_AND,
 	OP_UNLESS,
@@ -109,8 +108,8 @@ struct selector {
 	struct duration range; /* 0: the latest sample */
 };
 
-struct node {
-	enum node_what what;
+struct term {
+	enum term_what what;
 	enum value_kind kind;
 	size_t at; /* byte of the text that it begins at */
 	double number;
@@ -120,7 +119,7 @@ struct node {
 	enum operator op;
 	enum comparison comparison;
 	struct label_list labels; /* of an aggregate: what groups have; of a binary: what two sides match by */
-	const struct node *left, *right; /* operands; of a call its arguments */
+	const struct term *left, *right; /* operands; of a call its arguments */
 };
 
 #endif
