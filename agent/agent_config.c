@@ -173,6 +173,12 @@ static const struct option metrics_export_rows[] = {
 static const struct option logs_export_rows[] = { EXPORT_ROWS("[tail]") };
 static const struct option traces_export_rows[] = { EXPORT_ROWS("[otlp]") };
 
+static const struct option grpc_probes_rows[] = {
+	{ OPT_ADDRESSES(struct agent_config, grpc_probes), .name = "listen", .main = true, .example = "[\":9465\"]",
+		.help = "Addresses that answer grpc.health.v1, for probes over gRPC; none, unless it is set." },
+	{ .name = NULL },
+};
+
 static const struct option delivery_rows[] = {
 	{ OPT_DURATION(struct agent_config, delivery.within), .name = "within", .text = "30s", .min = 100, .main = true,
 		.help = "How long a destination may take nothing while records wait for it, or refuse everything." },
@@ -286,6 +292,10 @@ static const struct {
 	{ { .path = "health.delivery",
 		  .options = delivery_rows,
 		  .help = "When /health/delivery answers 503. Liveness and readiness never depend on destinations." },
+		PARTS },
+	{ { .path = "health.grpc",
+		  .options = grpc_probes_rows,
+		  .help = "Probes over gRPC. The services are liveness, startup, readiness, app and delivery." },
 		PARTS },
 	{ { .path = "health.checks",
 		  .noun = "check",
