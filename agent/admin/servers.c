@@ -192,7 +192,9 @@ int servers_open(struct servers *s, const struct servers_options *o)
 
 	if (!failed)
 		failed = open_grpc(s, o);
-	return failed ? failed : open_control(s, o);
+	if (!failed)
+		failed = open_control(s, o);
+	return failed;
 }
 
 void servers_close(struct servers *s)
