@@ -125,6 +125,9 @@ struct batch *host_batch_new(struct host *, enum signal) MUST_CHECK;
 /* Whether it is others that leave no room, and will give it back: a destination has enough to do, or other batches hold
  * a good part of `memory`. */
 bool host_others_hold_room(const struct host *, enum signal);
+/* Whether a door reads no further for now: each destination that takes all it is given has enough to do. resume() is
+ * called when it is worth asking again, which is soon, whatever becomes of them. */
+bool host_has_enough(struct host *, enum signal);
 /* Memory of the batch for `size` bytes, with BATCH_PADDING readable bytes behind them. NULL as above. */
 char *batch_block(struct batch *, size_t size) MUST_CHECK;
 /* Makes the newest block larger, if no item is in it yet. Its bytes may move. NULL: no room, and it stays as it is. */

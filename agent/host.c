@@ -271,6 +271,11 @@ bool host_others_hold_room(const struct host *h, enum signal signal)
 	return source_others_hold_room(source_of(h, signal));
 }
 
+bool host_has_enough(struct host *h, enum signal signal)
+{
+	return signal != SIGNAL_METRICS && source_has_enough(source_of(h, signal));
+}
+
 bool host_ends(const struct host *h)
 {
 	return h->core->phase == AGENT_LEAVING;
