@@ -61,7 +61,7 @@ struct entry {
 	} slot[SLOTS];
 	uint64_t set;			/* the label set it belongs to (cut.h) */
 	uint64_t written;		/* hash_written() of how its target writes it; 0: not known */
-	uint32_t size;
+	uint32_t size : 29;		/* in one word with the next three, since there are many entries */
 	bool quoted : 1;		/* a name in it is not classic, and in quotes */
 	bool unnamed : 1;		/* it is left, and not found by its text any more */
 	bool ends : 1;			/* its name does, in _count or _sum */
