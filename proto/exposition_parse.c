@@ -327,7 +327,7 @@ static bool read_head(struct exposition_parser *p, struct rest *r, struct exposi
 {
 	const char *from = r->p;
 
-	s->name = read_name(r, NAME_FIRST | NAME_REST);
+	s->head = s->name = read_name(r, NAME_FIRST | NAME_REST);
 	list->named = s->name.size > 0;
 	if (list->named && !check_name(p, s->name, ""))
 		return false;
@@ -335,6 +335,7 @@ static bool read_head(struct exposition_parser *p, struct rest *r, struct exposi
 	if (at(r, '{')) {
 		if (!read_labels(p, r, list, &s->raw_labels))
 			return false;
+		s->head.size = (size_t)(r->p - from);
 		s->quoted = s->name.size == 0;
 	} else if (list->named && !(r->p < r->end && is_blank(p, *r->p)) && r->p == s->name.data + s->name.size) {
 		return fail(p, EXPOSITION_BAD_NAME, r, "{ or a value expected behind the name");
@@ -487,19 +488,50 @@ static bool read_tail(struct exposition_parser *p, struct rest *r, struct exposi
 	return true;
 }
 
+/* Behind the head. */
+static bool take_rest(struct exposition_parser *p, struct rest *r, struct exposition_sample *s)
+{
+	if (!read_value(p, r, s))
+		return false;
+	if (r->p < r->end && !read_tail(p, r, s))
+		return false;
+	if (UNLIKELY(p->excess))
+		*s = (struct exposition_sample){
+			.name = s->name, .quoted = s->quoted, .excess = p->excess, .known = s->known
+		};
+	return p->events->sample(p->context, s) == 0 || fail(p, EXPOSITION_STOPPED, NULL, "stopped");
+}
+
 static bool take_sample(struct exposition_parser *p, struct rest *r)
 {
 	struct exposition_label labels[EXPOSITION_LABELS_MAX];
 	struct label_list list = { .all = labels };
 	struct exposition_sample s = { .labels = labels };
 
-	if (!read_head(p, r, &s, &list) || !read_value(p, r, &s))
-		return false;
-	if (r->p < r->end && !read_tail(p, r, &s))
-		return false;
-	if (UNLIKELY(p->excess))
-		s = (struct exposition_sample){ .name = s.name, .quoted = s.quoted, .excess = p->excess };
-	return p->events->sample(p->context, &s) == 0 || fail(p, EXPOSITION_STOPPED, NULL, "stopped");
+	return read_head(p, r, &s, &list) && take_rest(p, r, &s);
+}
+
+/* Behind a known head: one space and a value. Anything else is left to read_head(), such as labels behind a blank. */
+static bool goes_on(const char *p, const char *end)
+{
+	return end - p > 1 && p[0] == ' ' && p[1] != ' ' && p[1] != '\t' && p[1] != '{';
+}
+
+/* How many bytes of the line are a head that need not be read. */
+static size_t known_head(const struct exposition_parser *p, struct bytes line)
+{
+	size_t size = 0;
+
+	if (p->events->known && line.size > 0 && *line.data != '#')
+		size = p->events->known(p->context, line);
+	return size > 0 && goes_on(line.data + size, bytes_end(line)) ? size : 0;
+}
+
+static bool take_known(struct exposition_parser *p, struct rest r)
+{
+	struct exposition_sample s = { .known = true };
+
+	return take_rest(p, &r, &s);
 }
 
 static bool type_of(struct bytes word, enum exposition_type *ret)
@@ -604,11 +636,14 @@ static bool take_line(struct exposition_parser *p, struct bytes line)
 {
 	struct rest r = { line.data, bytes_end(line) };
 	bool text = p->format == EXPOSITION_TEXT;
+	size_t known = known_head(p, line);
 
 	p->line++;
 	p->excess = EXPOSITION_FITS;
-	if (!utf8_valid(line.data, line.size))
+	if (!utf8_valid(line.data + known, line.size - known))
 		return fail(p, EXPOSITION_BAD_UTF8, NULL, "not UTF-8");
+	if (LIKELY(known))
+		return take_known(p, (struct rest){ line.data + known, r.end });
 	skip_blanks(p, &r);
 	if (r.p == r.end)
 		return text || fail(p, EXPOSITION_BAD_LINE, &r, "sample or metadata expected");

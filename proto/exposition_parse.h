@@ -91,6 +91,8 @@ struct exposition_sample {
 	struct bytes native;
 	bool bad_native; /* such a one that readers would refuse; then nothing else is set but the name */
 	bool created; /* of protobuf: when what the last sample counts began; it belongs to the same family */
+	struct bytes head; /* of a line of text: name and labels, as written; empty: not known */
+	bool known; /* the head is what exposition_events.known() found: name and labels are not set */
 	enum exposition_excess excess; /* if there is any, nothing else is set, but the name where it was read */
 };
 
@@ -111,6 +113,10 @@ struct exposition_events {
 	/* Called in the order of the lines. 0 to go on; anything else ends the parsing with EXPOSITION_STOPPED. */
 	int (*meta)(void *context, const struct exposition_meta *);
 	int (*sample)(void *context, const struct exposition_sample *);
+	/* Asked about each line that may be a sample, before it is read: how many bytes at its beginning are a head
+	 * that the receiver has had in a sample before, and expects here; 0: none. They are not read again. May be
+	 * NULL. */
+	size_t (*known)(void *context, struct bytes line);
 };
 
 enum {

@@ -40,6 +40,7 @@ void overview_init(struct overview *o, struct core *core, struct pipeline *pipel
 		.counters = &core->counters,
 		.version = OXP_VERSION,
 		.started = loop_wall(core->loop) };
+	process_rows_init(&o->process, &core->counters, core->loop, OXP_VERSION);
 	damaged->read = read_damaged;
 	damaged->context = o;
 	memory->read = read_memory;

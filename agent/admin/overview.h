@@ -4,6 +4,7 @@
 #ifndef OXP_OVERVIEW_H
 #define OXP_OVERVIEW_H
 
+#include "status/process_rows.h"
 #include "status/report.h"
 
 struct budget;
@@ -15,6 +16,7 @@ struct overview {
 	const struct core *core;
 	const struct budget *budget;
 	uint64_t state_max;
+	struct process_rows process;
 	struct report report; /* sections are added with report_add() */
 };
 

@@ -71,11 +71,6 @@ static struct family take_family(struct bytes *text)
 	return f;
 }
 
-static int compare(const void *a, const void *b)
-{
-	return bytes_compare(((const struct family *)a)->name, ((const struct family *)b)->name);
-}
-
 static size_t count_families(struct bytes text)
 {
 	size_t count = 0;
@@ -87,6 +82,16 @@ static size_t count_families(struct bytes text)
 	return count;
 }
 
+/* Nearly all stand in order already. */
+static void insert(struct family *all, size_t count, struct family f)
+{
+	while (count > 0 && bytes_compare(f.name, all[count - 1].name) < 0) {
+		all[count] = all[count - 1];
+		count--;
+	}
+	all[count] = f;
+}
+
 static int write_in_order(struct bytes text, const struct series_only *only, struct buffer *to)
 {
 	size_t count = count_families(text);
@@ -96,8 +101,7 @@ static int write_in_order(struct bytes text, const struct series_only *only, str
 	if (!all)
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++)
-		all[i] = take_family(&text);
-	qsort(all, count, sizeof *all, compare);
+		insert(all, i, take_family(&text));
 	for (size_t i = 0; i < count && !failed; i++)
 		if (series_only_has(only, all[i].name, all[i].type))
 			failed = buffer_append(to, all[i].text.data, all[i].text.size);

@@ -99,6 +99,7 @@ static int new_listen(struct servers *s, const struct servers_options *o)
 		.answers_max = ANSWERS_MAX,
 		.idle = DURATION_S(IDLE_S),
 		.priority = LOOP_PROBES,
+		.engine = HTTP_DIRECT, /* Prometheus keeps its connection */
 		.socket_mode = 0660,
 		.origins = { o->config->origins->items, o->config->origins->count, "origins" } };
 

@@ -48,7 +48,7 @@ bool utf8_valid(const char *data, size_t size)
 				continue;
 			}
 		}
-		n = utf8_sequence(p, (size_t)(end - p));
+		n = *p < 0x80 ? 1 : utf8_sequence(p, (size_t)(end - p));
 		if (!n)
 			return false;
 		p += n;

@@ -54,11 +54,11 @@ static bool is_ours(const struct target *t)
 	       is_plain(t->path) && is_plain(t->query);
 }
 
-/* For each of these libcurl has a value of its own, or rules. */
+/* For each of these libcurl has a value of its own, or rules. Accept replaces that of libcurl, and ours. */
 static bool is_libcurls(struct bytes name)
 {
-	static const char *const names[] = { "Accept", "Accept-Encoding", "Connection", "Content-Length", "Cookie",
-		"Expect", "Host", "Transfer-Encoding", "Upgrade", "User-Agent" };
+	static const char *const names[] = { "Accept-Encoding", "Connection", "Content-Length", "Cookie", "Expect",
+		"Host", "Transfer-Encoding", "Upgrade", "User-Agent" };
 
 	for (size_t i = 0; i < COUNT_OF(names); i++)
 		if (bytes_same_word(name, bytes_of(names[i])))
@@ -66,24 +66,39 @@ static bool is_libcurls(struct bytes name)
 	return false;
 }
 
-static bool write_header(const char *header, struct buffer *to)
+static struct bytes name_of(const char *header)
 {
 	const char *colon = strchr(header, ':');
-	struct bytes name = { header, colon ? (size_t)(colon - header) : 0 };
+
+	return (struct bytes){ header, colon ? (size_t)(colon - header) : 0 };
+}
+
+static bool write_header(const char *header, struct buffer *to)
+{
+	struct bytes name = name_of(header);
 
 	if (!http_is_token(name) || is_libcurls(name) || !http_is_value(bytes_of(header)))
 		return false;
 	/* libcurl leaves out one without a value */
-	return bytes_trimmed(bytes_of(colon + 1)).size == 0 || buffer_printf(to, "%s\r\n", header) == 0;
+	return bytes_trimmed(bytes_of(header + name.size + 1)).size == 0 || buffer_printf(to, "%s\r\n", header) == 0;
 }
 
-static bool write_line(const struct target *t, const char *method, struct buffer *to)
+static bool has_accept(const char *const *headers)
 {
-	return buffer_printf(to, "%s %s%s%s HTTP/1.1\r\n", method, t->path, t->query ? "?" : "",
+	for (; headers && *headers; headers++)
+		if (bytes_same_word(name_of(*headers), bytes_of("Accept")))
+			return true;
+	return false;
+}
+
+static bool write_line(const struct target *t, const struct http_call_options *o, struct buffer *to)
+{
+	return buffer_printf(to, "%s %s%s%s HTTP/1.1\r\n", o->method, t->path, t->query ? "?" : "",
 		       t->query ? t->query : "") == 0 &&
 	       buffer_printf(to, "Host: %s%s%s\r\n", t->host, t->port ? ":" : "", t->port ? t->port : "") == 0 &&
-	       buffer_text(to, "User-Agent: oxpecker/" OXP_VERSION "\r\n"
-			       "Accept: */*\r\nAccept-Encoding: identity\r\n") == 0;
+	       buffer_text(to, "User-Agent: oxpecker/" OXP_VERSION "\r\n") == 0 &&
+	       buffer_text(to, has_accept(o->headers) ? "" : "Accept: */*\r\n") == 0 &&
+	       buffer_text(to, "Accept-Encoding: identity\r\n") == 0;
 }
 
 static bool has_body(const struct http_call_options *o)
@@ -93,7 +108,7 @@ static bool has_body(const struct http_call_options *o)
 
 static bool write_all(const struct target *t, const struct http_call_options *o, struct buffer *to)
 {
-	if (!is_ours(t) || !write_line(t, o->method, to))
+	if (!is_ours(t) || !write_line(t, o, to))
 		return false;
 	for (const char *const *h = o->headers; h && *h; h++)
 		if (!write_header(*h, to))

@@ -17,6 +17,8 @@ enum { CALLBACKS_BETWEEN_LOOKS = 1, DRAIN_MAX = 4096, SHARE_NS = 1000000 };
 
 const double loop_slice_bounds[LOOP_SLICE_BUCKETS] = { 10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2e-3, 5e-3,
 	10e-3, 50e-3, 250e-3 };
+const char *const loop_slice_names[LOOP_SLICE_BUCKETS] = { "1e-05", "2.5e-05", "5e-05", "0.0001", "0.00025", "0.0005",
+	"0.001", "0.002", "0.005", "0.01", "0.05", "0.25" };
 
 /* Soons of one priority, in order. Invariant: `event` is armed while one waits, unless they are put aside; *last is
  * NULL. */

@@ -98,6 +98,7 @@ void loop_signal_done(struct loop_signal *);
  * took longer. */
 enum { LOOP_SLICE_BUCKETS = 12 };
 extern const double loop_slice_bounds[LOOP_SLICE_BUCKETS];
+extern const char *const loop_slice_names[LOOP_SLICE_BUCKETS]; /* the same as text, as %g has it */
 struct loop_slices {
 	uint64_t counts[LOOP_SLICE_BUCKETS + 1];
 	uint64_t sum_ns, longest_ns;

@@ -94,6 +94,8 @@ void series_begin(struct series_target *t)
 	t->staged = ++t->series->scrapes;
 	t->groups[staged_slot(t)].scrape = t->staged;
 	t->source = NULL;
+	t->latest = t->known = NULL;
+	t->known_group = NULL;
 	t->doubts = 0;
 	memset(&t->counts, 0, sizeof t->counts);
 	memset(t->stepped, 0, sizeof t->stepped);

@@ -1,10 +1,12 @@
 /*
  * Staging: the events of a parser become entries of the scrape under way.
  *
- * A scrape mostly repeats the one before: the next sample's entry is guessed to be the one that came next last time,
- * and only when its text differs is it looked up.
+ * A scrape mostly repeats the one before: the next sample's entry is guessed to be the one that came next last time.
+ * If the line begins with the head that made it then, the parser does not read that again (on_known()). Only when the
+ * text differs is an entry looked up.
  */
 #include <errno.h>
+#include <xxhash.h>
 
 #include "proto/exposition_family.h"
 #include "proto/exposition_write.h"
@@ -105,6 +107,7 @@ static int on_meta(void *context, const struct exposition_meta *m)
 
 	if (!o)
 		return 0;
+	t->known_group = NULL;
 	t->source = o; /* its samples usually follow */
 	if (m->what == EXPOSITION_TYPE)
 		take_type(t, o, m->type);
@@ -331,7 +334,7 @@ static void entry_stage(struct series_target *t, struct group *g, struct entry *
 	e->slot[slot].next = NULL;
 	*(g->slot[slot].last ? &g->slot[slot].last->slot[slot].next : &g->slot[slot].first) = e;
 	note_run(g, slot, e, g->slot[slot].last);
-	g->slot[slot].last = e;
+	g->slot[slot].last = t->latest = e;
 	if (++g->slot[slot].count > g->weight) {
 		g->weight++;
 		g->family->weight++;
@@ -410,6 +413,28 @@ static void stage_native(struct series_target *t, struct entry *e, struct bytes 
 		cut_note(t, t->source, (struct bytes){ e->text, e->size }, SERIES_DROP_BYTES);
 }
 
+/* The entry gets what the sample has. */
+static void put(struct series_target *t, struct group *g, struct entry *e, const struct stepping *s)
+{
+	value_set(t, &e->slot[staged_slot(t)].value, s);
+	entry_stage(t, g, e);
+	if (UNLIKELY(s->sample->native.size > 0))
+		stage_native(t, e, s->sample->native);
+	else if (UNLIKELY(s->sample->exemplar.size > 0 || e->slot[staged_slot(t)].exemplar))
+		entry_exemplar(t, e, s->sample->exemplar);
+}
+
+static uint64_t hash_written(const struct series_target *t, struct bytes head)
+{
+	return XXH3_64bits_withSeed(head.data, head.size, t->series->seed);
+}
+
+/* Which entry a head is depends on nothing else, unless there are steps. */
+static bool remembers(const struct series_target *t)
+{
+	return !t->series->steps.step;
+}
+
 /* Puts the sample at its place, or merges it with what is there. False: there is none for it, for that reason. */
 static bool place(
 	struct series_target *t, struct group *g, const struct head *h, const struct stepping *s, enum series_drop *why)
@@ -425,13 +450,101 @@ static bool place(
 	e = claim(t, g, e, h, why);
 	if (!e)
 		return false;
-	value_set(t, &e->slot[staged_slot(t)].value, s);
-	entry_stage(t, g, e);
-	if (UNLIKELY(s->sample->native.size > 0))
-		stage_native(t, e, s->sample->native);
-	else if (UNLIKELY(s->sample->exemplar.size > 0 || e->slot[staged_slot(t)].exemplar))
-		entry_exemplar(t, e, s->sample->exemplar);
+	put(t, g, e, s);
+	e->written = s->sample->head.size > 0 && remembers(t) ? hash_written(t, s->sample->head) : 0;
 	return true;
+}
+
+static struct entry *first_of(const struct series_target *t, const struct group *g)
+{
+	return g ? g->slot[t->slot].first : NULL;
+}
+
+/* What came behind the latest one in the last scrape; NULL: nothing, or it is not known. */
+static struct entry *expected(const struct series_target *t)
+{
+	const struct entry *last = t->latest;
+	unsigned slot = t->slot;
+
+	if (!t->visible || !remembers(t))
+		return NULL;
+	if (!last)
+		return first_of(t, t->groups[slot].first);
+	if (!entry_visible(last))
+		return NULL;
+	return last->slot[slot].next ? last->slot[slot].next : first_of(t, last->slot[slot].group->slot[slot].next);
+}
+
+static struct bytes name_of(const struct series_target *t, const struct entry *e)
+{
+	size_t size = e->slot[t->slot].group->family->size; /* which it begins with */
+
+	while (size < e->size && e->text[size] != '{')
+		size++;
+	return (struct bytes){ e->text, size };
+}
+
+/* Up to the last brace, or to the first blank if there is none. What is behind an exemplar's is in no head. */
+static struct bytes head_of(struct bytes line)
+{
+	const char *end = memrchr(line.data, '}', line.size);
+
+	if (!end)
+		end = memchr(line.data, ' ', line.size);
+	else
+		end++;
+	return (struct bytes){ line.data, end ? (size_t)(end - line.data) : 0 };
+}
+
+/* Whether the latest sample was known, and has the name of this one, with no metadata between them. */
+static bool is_same_name(const struct series_target *t, const struct entry *e)
+{
+	size_t size = t->known_name;
+
+	return t->known_group && t->known == t->latest && e->size >= size &&
+	       memcmp(e->text, t->known->text, size) == 0 && (e->size == size || e->text[size] == '{');
+}
+
+/* Where its sample goes. False: nowhere. */
+static bool find_known_group(struct series_target *t, const struct entry *e)
+{
+	struct bytes name;
+	enum series_drop why;
+
+	if (is_same_name(t, e))
+		return true;
+	name = name_of(t, e);
+	t->known_name = name.size;
+	t->known_group = group_of(t, name, false, &why);
+	return t->known_group;
+}
+
+static size_t on_known(void *context, struct bytes line)
+{
+	struct series_target *t = context;
+	struct bytes head = head_of(line);
+	struct entry *e = expected(t);
+
+	if (!e || !e->written || e->quoted || e->slot[staged_slot(t)].scrape == t->staged ||
+		e->written != hash_written(t, head))
+		return 0;
+	if (!find_known_group(t, e))
+		return 0;
+	t->known = e;
+	return head.size;
+}
+
+/* The sample is of the entry that on_known() has found. */
+static bool stage_known(struct series_target *t, const struct stepping *s, enum series_drop *why)
+{
+	struct group *g = t->known_group;
+
+	if (has_room(t, g, why)) {
+		put(t, g, t->known, s);
+		return true;
+	}
+	cut_note(t, t->source, (struct bytes){ t->known->text, t->known->size }, *why);
+	return false;
 }
 
 /* True, or false with the reason. */
@@ -448,6 +561,8 @@ static bool stage(struct series_target *t, const struct stepping *s, enum series
 	*why = sample->excess ? SERIES_DROP_SAMPLE_SIZE : SERIES_DROP_TIMESTAMP;
 	if (sample->excess || has_bad_time(t, sample))
 		return false;
+	if (LIKELY(sample->known))
+		return stage_known(t, s, why);
 	failed = head_prepare(t, sample, s->whole, &head);
 	*why = failed == -EEXIST ? SERIES_DROP_LABELS : SERIES_DROP_BYTES;
 	if (failed)
@@ -465,7 +580,7 @@ static void refuse(struct series_target *t, const struct exposition_sample *samp
 {
 	const struct origin *o = t->source;
 	enum role role;
-	bool known = o && owns(t, o, sample->name, &role);
+	bool known = sample->known || (o && owns(t, o, sample->name, &role));
 
 	count_dropped(t, why, known ? (struct bytes){ o->name, o->size } : sample->name, 1);
 }
@@ -511,6 +626,8 @@ static int on_sample(void *context, const struct exposition_sample *sample)
 	enum series_drop why;
 
 	OXP_ASSERT(t->staged);
+	if (!sample->known)
+		t->known_group = NULL;
 	t->counts.received++;
 	if (UNLIKELY(t->series->steps.step && !sample->excess && !sample->bad_native && !pass_steps(t, &s)))
 		return 0;
@@ -519,4 +636,4 @@ static int on_sample(void *context, const struct exposition_sample *sample)
 	return 0;
 }
 
-const struct exposition_events series_events = { .meta = on_meta, .sample = on_sample };
+const struct exposition_events series_events = { .meta = on_meta, .sample = on_sample, .known = on_known };

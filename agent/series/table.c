@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <xxhash.h>
 
@@ -152,7 +153,7 @@ static struct share entry_share(struct bytes text, bool quoted)
 {
 	size_t line = quoted ? (EXPOSITION_ESCAPED_MAX + 1) * text.size + SEEN_SHARE : text.size;
 
-	return (struct share){ sizeof(struct entry) + text.size, line + beyond_text(text) + VALUE_LINE };
+	return (struct share){ offsetof(struct entry, text) + text.size, line + beyond_text(text) + VALUE_LINE };
 }
 
 static struct share exemplar_share(size_t text)

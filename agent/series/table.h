@@ -60,10 +60,11 @@ struct entry {
 		struct exemplar *exemplar;	/* or a native histogram, or NULL */
 	} slot[SLOTS];
 	uint64_t set;			/* the label set it belongs to (cut.h) */
-	uint32_t size;
-	bool quoted;			/* a name in it is not classic, and in quotes */
-	bool unnamed;			/* it is left, and not found by its text any more */
-	bool ends;			/* its name does, in _count or _sum */
+	uint64_t written;		/* hash_written() of how its target writes it; 0: not known */
+	uint32_t size : 29;		/* in one word with the next three, since there are many entries */
+	bool quoted : 1;		/* a name in it is not classic, and in quotes */
+	bool unnamed : 1;		/* it is left, and not found by its text any more */
+	bool ends : 1;			/* its name does, in _count or _sum */
 	char text[];
 };
 
@@ -141,6 +142,10 @@ struct series_target {
 	bool sweeping;			/* from this bucket on, sources may be in no slot any more */
 	size_t bucket;
 	struct origin *source;		/* of the last line */
+	struct entry *latest;		/* staged last; NULL: none yet */
+	struct entry *known;		/* what on_known() has found, */
+	struct group *known_group;	/* and where it goes; NULL: another line came behind it */
+	size_t known_name;		/* bytes of its name */
 	bool timeless;			/* the times of its samples are not shown */
 	struct series_counts counts;	/* of the staged scrape */
 	uint64_t merged;		/* of these: into another sample */

@@ -17,6 +17,7 @@ struct counter {
 	char *name; /* without the prefix oxpecker_ */
 	char *help;
 	char *labels; /* component="logs.collect.tail", or "" */
+	char *line; /* oxpecker_NAME{LABELS}, and a space: how its line of a page begins */
 	uint64_t value;
 	double (*read)(void *context); /* if set, called instead of reading `value` */
 	void *context;
@@ -26,7 +27,8 @@ struct counters {
 	struct counter *first;
 };
 
-/* The row with this name and these labels; it is added if it is missing. Rows of one name stand together. */
+/* The row with this name and these labels; it is added if it is missing. Rows stand in the order of their names, those
+ * of one name in the order in which they came. */
 struct counter *counter_row(
 	struct counters *, enum counter_kind, const char *name, const char *labels, const char *help);
 void counters_done(struct counters *);

@@ -92,23 +92,44 @@ int report_write(const struct report *r, struct wall_time now, struct buffer *ou
 	return json_writer_done(&w);
 }
 
-static void put_family(struct writer *w, const struct ledger *l, bool bytes)
+/* A page has many of them, so they are not printed by a format. `head` is what the terms of a row have in common. */
+static void put_term(
+	struct writer *w, struct bytes head, enum ledger_term term, const struct ledger_row *row, bool bytes)
 {
-	const char *unit = bytes ? "bytes" : "records";
+	const struct ledger_amount *a = &row->live->term[term];
 
+	writer_bytes(w, head);
+	writer_text(w, ledger_term_name(term));
+	writer_text(w, "\",reason=\"");
+	writer_text(w, ledger_term_reason(term));
+	writer_text(w, "\"} ");
+	writer_u64(w, bytes ? a->bytes : a->records);
+	writer_text(w, "\n");
+}
+
+static void put_terms(struct writer *w, struct buffer *head, const struct ledger_row *row, const char *unit)
+{
+	bool bytes = strcmp(unit, "bytes") == 0;
+
+	buffer_clear(head);
+	writer_fail(w, buffer_printf(head, "oxpecker_ledger_%s{signal=\"%s\",source=\"%s\",destination=\"%s\",term=\"",
+			       unit, row->signal, row->source, row->destination));
+	for (int t = 0; t < LEDGER_TERMS; t++)
+		put_term(w, buffer_bytes(head), (enum ledger_term)t, row, bytes);
+}
+
+static void put_family(struct writer *w, const struct ledger *l, const char *unit)
+{
+	struct buffer head;
+
+	buffer_init(&head, w->to->ceiling);
 	writer_printf(w,
 		"# HELP oxpecker_ledger_%s The ledger in %s: received equals the sum of all other terms.\n"
 		"# TYPE oxpecker_ledger_%s gauge\n",
 		unit, unit, unit);
 	for (const struct ledger_row *row = l->rows; row; row = row->next)
-		for (int t = 0; t < LEDGER_TERMS; t++) {
-			const struct ledger_amount *a = &row->live->term[t];
-			writer_printf(w,
-				"oxpecker_ledger_%s{signal=\"%s\",source=\"%s\",destination=\"%s\",term=\"%s\","
-				"reason=\"%s\"} %llu\n",
-				unit, row->signal, row->source, row->destination, ledger_term_name(t),
-				ledger_term_reason(t), (unsigned long long)(bytes ? a->bytes : a->records));
-		}
+		put_terms(w, &head, row, unit);
+	buffer_done(&head);
 }
 
 int report_ledger_metrics(const struct ledger *l, struct buffer *out)
@@ -117,10 +138,20 @@ int report_ledger_metrics(const struct ledger *l, struct buffer *out)
 
 	writer_init(&w, out);
 	if (l->rows) {
-		put_family(&w, l, false);
-		put_family(&w, l, true);
+		put_family(&w, l, "bytes");
+		put_family(&w, l, "records");
 	}
 	return writer_done(&w);
+}
+
+/* `le` is the text of the bound. */
+static void put_bucket(struct writer *w, const char *le, uint64_t count)
+{
+	writer_text(w, "oxpecker_loop_slice_seconds_bucket{le=\"");
+	writer_text(w, le);
+	writer_text(w, "\"} ");
+	writer_u64(w, count);
+	writer_text(w, "\n");
 }
 
 int report_slices(const struct loop_slices *slices, struct buffer *out)
@@ -133,10 +164,10 @@ int report_slices(const struct loop_slices *slices, struct buffer *out)
 	writer_printf(&w, "# HELP %s CPU time of one callback of the loop.\n# TYPE %s histogram\n", name, name);
 	for (int i = 0; i < LOOP_SLICE_BUCKETS; i++) {
 		sum += slices->counts[i];
-		writer_printf(&w, "%s_bucket{le=\"%g\"} %llu\n", name, loop_slice_bounds[i], (unsigned long long)sum);
+		put_bucket(&w, loop_slice_names[i], sum);
 	}
 	sum += slices->counts[LOOP_SLICE_BUCKETS];
-	writer_printf(&w, "%s_bucket{le=\"+Inf\"} %llu\n", name, (unsigned long long)sum);
+	put_bucket(&w, "+Inf", sum);
 	writer_printf(
 		&w, "%s_sum %.9f\n%s_count %llu\n", name, (double)slices->sum_ns * 1e-9, name, (unsigned long long)sum);
 	return writer_done(&w);

@@ -39,6 +39,7 @@ UNIT, GROUP = 1000, 50  # series of a route; routes that share their families
 PAGE_MOST = 400_000  # series of one target of ours, whose page is bounded in bytes
 BUCKETS = ["0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1", "2.5", "5", "+Inf"]
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
+STEPS = [{"filter": {"where": {"name": "!go_*|process_*"}}}]  # what all series of the page pass
 STATSD_LINES, STATSD_PACKED = 200_000, 20
 
 
@@ -166,18 +167,19 @@ class MetricsBench:
             process.kill9()
             target.shutdown()
 
-    def ours(self, program):
+    def ours(self, program, steps=()):
         def measure(series):
             targets = [Target(first, min(PAGE_MOST, series - first)) for first in range(0, series, PAGE_MOST)]
             scrapes = {f"t{number}": {"type": "scrape", "target": f"127.0.0.1:{target.port}", "timeout": "60s",
                                       "labels": {}} for number, target in enumerate(targets)}
             agent = Agent(program, {"memory": f"{max(32, series * 3 // 1024)}MiB",
-                                    "metrics": {"collect": scrapes, "limits": {"series": 2 * series + 1000}}})
+                                    "metrics": {"collect": scrapes, "steps": list(steps),
+                                                "limits": {"series": 2 * series + 1000}}})
             rest = memory_of(agent.process.pid)["Anonymous"]
             try:
                 spent = self.rounds(agent.process.pid, Reader(agent.port), series)
                 wait_until(gone_idle(agent.process), 60, "it has given back what a page takes")
-                self.memory[series] = (memory_of(agent.process.pid)["Anonymous"] - rest) * 1024 / series
+                self.memory[series, bool(steps)] = (memory_of(agent.process.pid)["Anonymous"] - rest) * 1024 / series
                 self.text[series] = sum(len(target.pages[0]) for target in targets) / series
                 return spent
             finally:
@@ -293,6 +295,8 @@ def measure(bench):
     bench.memory, bench.text = {}, {}
     runners = {"limit": bench.limit, "ours": bench.ours(options.oxpecker)}
     statsd = {"ours": our_statsd(bench, options.oxpecker)}
+    if options.steps:
+        runners["with a step"] = bench.ours(options.oxpecker, STEPS)
     if options.before:
         runners["before"] = bench.ours(options.before)
     if options.otelcol:
@@ -308,7 +312,7 @@ def measure(bench):
     for per in (1, STATSD_PACKED) if options.statsd else ():
         say(f"StatsD, {per} lines a packet")
         result["statsd"][per] = in_turns(bench, statsd, per)
-    result["bytes"] = {series: {"memory": bench.memory[series], "text": bench.text[series]} for series in options.series}
+    result["bytes"] = {series: {"memory": bench.memory[series, False], "text": bench.text[series]} for series in options.series}
     return result
 
 
@@ -339,6 +343,7 @@ def main():
                         default=[1_000, 10_000, 100_000, 1_000_000], help="thousands; default 1000,10000,100000,1000000")
     parser.add_argument("--peers-most", type=int, default=10_000, help="peers are not measured beyond that many series")
     parser.add_argument("--fetches", type=int, default=15, help="rounds of a peer, one a second")
+    parser.add_argument("--steps", action="store_true", help="also with a step that looks at each sample's name")
     parser.add_argument("--no-statsd", dest="statsd", action="store_false")
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--json", help="write the figures there instead of after the table")

@@ -73,7 +73,7 @@ def doors(oxpecker, tmp_path):
                                "export": {"file": {"path": f"{tmp_path}/out"}}}})
     agent.bulk_port = bulk
     return agent, {
-        "listen": (("127.0.0.1", agent.port), {"get": "/metrics", "post": "/metrics"}, False),
+        "listen": (("127.0.0.1", agent.port), {"get": "/metrics", "post": "/metrics"}, True),
         "control": (agent.control, {"get": "/status", "post": "/parked/replay"}, False),
         "otlp": (("127.0.0.1", agent.otlp_port), {"get": "/v1/traces", "post": "/v1/traces"}, True),
         "bulk": (("127.0.0.1", bulk), {"get": "/", "post": "/_bulk"}, True),

@@ -218,6 +218,28 @@ def test_app_down_and_up_again(oxpecker, fault_server, tmp_path):
     assert agent.metric("demo") == 1
 
 
+def answer_loosely(server, answer, count):
+    for _ in range(count):
+        peer = server.accept()[0]
+        with peer, peer.makefile("rb") as asked:
+            while asked.readline() not in (b"\r\n", b""):
+                pass
+            peer.sendall(answer)
+
+
+def test_a_target_need_not_speak_http_to_the_letter(oxpecker):
+    """As what a shell script serves: lines end with a line feed alone. Its first answer is asked for twice."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        answer = b"HTTP/1.0 200 OK\nContent-Type: text/plain\n\n# TYPE demo gauge\ndemo 7\n"
+        thread = threading.Thread(target=answer_loosely, args=(server, answer, 4), daemon=True)
+        thread.start()
+        agent = oxpecker({"metrics": {"collect": {"app": {"type": "scrape", "timeout": "60s",
+                                                          "target": f"127.0.0.1:{server.getsockname()[1]}"}}}})
+        assert [agent.metric("demo") for _ in range(3)] == [7, 7, 7]
+        thread.join(60)
+        assert not thread.is_alive()
+
+
 BAD = {
     "a coding that is not read": fault.coded(fault.ok(b"other 1\n", "text/plain; version=0.0.4"), "zstd"),
     "a bomb": fault.coded(fault.ok(b"#" + b" " * (60 << 20) + b"\n", "text/plain; version=0.0.4")),

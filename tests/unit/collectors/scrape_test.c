@@ -150,6 +150,52 @@ static void a_target_is_asked_once_what_it_left_is_freed(void **state)
 	bench_done(&b);
 }
 
+static void fail_with(enum http_end end)
+{
+	const struct http_reply reply = { .end = end, .error = "it broke", .content_type = "" };
+
+	world.asked.done(world.asked.context, &reply);
+}
+
+static void pull_and_tidy(struct bench *b)
+{
+	pull(b);
+	for (size_t turns = 0, before = world.asks; world.asks == before && turns < TURNS_MAX; turns++)
+		loop_turn(b->loop, DURATION_MS(0));
+}
+
+/* Our own reader of HTTP is strict, and libcurl is not. */
+static void a_target_that_cannot_be_read_is_asked_by_libcurl(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_init(&b);
+	pull(&b);
+	assert_non_null(world.asked.look);
+	world.asked.head(world.asked.context, 200, "text/plain");
+	assert_true(world.asked.piece(world.asked.context, bytes_of("a 1\nb")));
+	fail_with(HTTP_END_BROKEN); /* in the middle of a page */
+	assert_int_equal(world.asks, 2);
+	assert_int_equal(b.host.collected, 0);
+	assert_null(world.asked.look);
+	answer('a');
+	assert_int_equal(b.host.collected, 1);
+	assert_int_equal(b.host.series->entries.count, SERIES);
+	pull(&b);
+	assert_int_equal(world.asks, 3);
+	assert_null(world.asked.look); /* it is known by now */
+	fail_with(HTTP_END_BROKEN);
+	assert_int_equal(world.asks, 3);
+	assert_int_equal(b.host.collected, 2);
+	pull_and_tidy(&b);
+	assert_non_null(world.asked.look); /* it may be another one now */
+	fail_with(HTTP_END_TIMEOUT);
+	assert_int_equal(world.asks, 4);
+	assert_int_equal(b.host.collected, 3);
+	bench_done(&b);
+}
+
 static size_t varint(uint64_t value, char *to)
 {
 	size_t n = 0;
@@ -288,6 +334,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_target_is_asked_once_what_it_left_is_freed),
 		cmocka_unit_test(the_end_may_come_before_it_is_asked),
+		cmocka_unit_test(a_target_that_cannot_be_read_is_asked_by_libcurl),
 		cmocka_unit_test(a_large_metric_is_staged_in_slices),
 		cmocka_unit_test(a_page_that_cannot_be_asked_for_is_refused),
 	};

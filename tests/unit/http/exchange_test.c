@@ -218,6 +218,17 @@ static void the_head_is_as_libcurl_writes_it(void **state)
 	raw_expect(&f->peer, "\r\nContent-Length: 0\r\n\r\n");
 }
 
+static void an_accept_of_the_caller_replaces_ours(void **state)
+{
+	static const char *const headers[] = { "Accept: text/plain", NULL };
+	struct fixture *f = *state;
+
+	f->options.headers = headers;
+	one(f, true, FINE);
+	assert_true(raw_has(&f->peer, "\r\nAccept-Encoding: identity\r\nAccept: text/plain\r\n"));
+	assert_false(raw_has(&f->peer, "*/*"));
+}
+
 /* Each write takes a millisecond, so there is one a turn. */
 static void a_large_body_lets_others_by(void **state)
 {
@@ -685,6 +696,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(the_head_is_as_libcurl_writes_it),
+		TEST(an_accept_of_the_caller_replaces_ours),
 		TEST(a_large_body_lets_others_by),
 		TEST(a_slow_reader_costs_nothing),
 		TEST(a_peer_that_takes_nothing_is_timed_out),

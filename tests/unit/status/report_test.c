@@ -117,6 +117,26 @@ static void test_rows_of_a_name_stand_together(void **state)
 	counters_done(&all);
 }
 
+static void test_rows_stand_in_the_order_of_their_names(void **state)
+{
+	static const char *const names[] = { "b", "a_total", "c", "a", "b", "aa" }, *const wanted[] = { "a", "a_total",
+		"aa", "b", "b", "c" };
+	struct counters all = { NULL };
+	size_t i = 0;
+
+	(void)state;
+	for (size_t k = 0; k < COUNT_OF(names); k++) {
+		char labels[16];
+		snprintf(labels, sizeof labels, "x=\"%zu\"", k);
+		counter_row(&all, COUNTER_GAUGE, names[k], labels, "")->value = k;
+	}
+	for (const struct counter *row = all.first; row; row = row->next)
+		assert_string_equal(row->name, wanted[i++]);
+	assert_int_equal(i, COUNT_OF(wanted));
+	assert_int_equal(all.first->next->next->next->value, 0); /* the first of two stands first */
+	counters_done(&all);
+}
+
 static void fill(struct counters *counters, struct ledger *ledger, double *half)
 {
 	struct counter *asked = counter_row(counters, COUNTER_GAUGE, "load_ratio", "", "Asked when it is shown.");
@@ -147,6 +167,11 @@ static void test_slices_add_up(void **state)
 	assert_non_null(strstr(page.data, "_count 13\n"));
 	assert_non_null(strstr(page.data, "_sum 0.002500000\n"));
 	assert_null(strstr(page.data, "} 14\n"));
+	for (int i = 0; i < LOOP_SLICE_BUCKETS; i++) {
+		char name[32];
+		snprintf(name, sizeof name, "%g", loop_slice_bounds[i]);
+		assert_string_equal(loop_slice_names[i], name);
+	}
 	buffer_done(&page);
 }
 
@@ -287,6 +312,7 @@ int main(void)
 		cmocka_unit_test(test_terms_have_names),
 		cmocka_unit_test(test_a_move_keeps_the_balance),
 		cmocka_unit_test(test_rows_of_a_name_stand_together),
+		cmocka_unit_test(test_rows_stand_in_the_order_of_their_names),
 		cmocka_unit_test(test_slices_add_up),
 		cmocka_unit_test(test_the_report_is_json),
 		cmocka_unit_test(test_a_report_of_nothing_is_json),
