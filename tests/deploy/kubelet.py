@@ -3,12 +3,16 @@ mounts, its variables as the container names them, its volumes as folders of the
 talks to has other addresses here."""
 
 import os
+import re
 
 from lib import agent, fault
+from lib.wait import free_port
 
 SIDECAR = "oxpecker"
+PAGE = b"# TYPE http_requests_total counter\nhttp_requests_total 7\n"
 PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 APP_URL, ELASTIC_URL, JAEGER_URL = "http://127.0.0.1:3000", "http://elasticsearch:9200", "http://jaeger:4318"
+PUSH, WRITE_URL = "127.0.0.1:9091", "http://prometheus:9090"
 
 
 def named(items, name):
@@ -66,16 +70,20 @@ def variable(entry, pod, secrets):
 
 
 class Sidecar:
-    """A pod's sidecar, running: `agent`; `app`, which stands in for the app's API and answers its probes by `healthy`;
-    `elastic` and `jaeger`, which do for the backends. `folder_of(mount path)` is what is mounted there."""
+    """A pod's sidecar, not started: `agent`; `app`, which stands in for the app's API and answers its probes by
+    `healthy`; `elastic` and `jaeger`, which do for the backends. `folder_of(mount path)` is what is mounted there.
+    `addresses` are those of more servers that stand in for what the configuration names: {its: one here}."""
 
-    def __init__(self, closing, folder, objects, pod, secrets):
+    def __init__(self, closing, folder, objects, pod, secrets, addresses=()):
         self.folder, self.pod, self.healthy = str(folder), pod, True
         self.app, self.elastic, self.jaeger = (closing.keep(fault.FaultServer()) for _ in range(3))
         self.app.plan(lambda handler, request: fault.ok(code=200 if self.healthy else 503)(handler, request))
+        self.addresses = {APP_URL: self.app.url, ELASTIC_URL: self.elastic.url, JAEGER_URL: self.jaeger.url,
+                          WRITE_URL: self.elastic.url, PUSH: f"127.0.0.1:{free_port()}", **dict(addresses)}
         self.make_volumes(secrets)
-        page = closing.keep(fault.FaultServer(unix=self.folder_of("/run/app") + "/metrics.sock"))
-        page.plan(fault.ok(b"# TYPE http_requests_total counter\nhttp_requests_total 7\n", "text/plain; version=0.0.4"))
+        if "/run/app" in self.mounts:
+            page = closing.keep(fault.FaultServer(unix=self.folder_of("/run/app") + "/metrics.sock"))
+            page.plan(fault.ok(PAGE, "text/plain; version=0.0.4"))
         env = {each["name"]: variable(each, pod, secrets) for each in sidecar_of(pod)["env"]}
         if "DATABASE_URL" in env:
             env["DATABASE_URL"] = f"tcp://127.0.0.1:{self.app.port}"
@@ -100,9 +108,9 @@ class Sidecar:
 
     def as_here(self, text):
         """What of the configuration lies in a mounted volume lies in that folder; each address is one of a stand-in."""
-        for path in sorted(self.mounts, key=len, reverse=True):
-            text = text.replace(path + "/", self.mounts[path] + "/").replace(path + ",", self.mounts[path] + ",")
-        for old, new in ((APP_URL, self.app.url), (ELASTIC_URL, self.elastic.url), (JAEGER_URL, self.jaeger.url)):
-            assert old in text, old
+        for path, here in self.mounts.items():
+            text = re.sub(re.escape(path) + r"(?=[/,\s])", here, text)
+        for old, new in self.addresses.items():
             text = text.replace(old, new)
+        assert not re.findall(r"//(?!127)[\w.]+:\d+", text), text
         return text
