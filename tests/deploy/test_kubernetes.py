@@ -18,7 +18,7 @@ from lib.lines import Writer
 from lib.wait import wait_until
 from test_traces import post, request_of, spans_at
 
-OVERLAYS = ["base", "overlays/native", "overlays/production", "job"]
+OVERLAYS = ["base", "overlays/native", "overlays/production", "job", "blue-green", "canary"]
 OF_THE_SHOP = ("OTEL_SERVICE_NAME", "DATABASE_URL", "secrets")
 CHOICES = ["scale-cpu", "scale-metric", "disruption", "network", "pod-monitor", "service-monitor"]
 ANY = """
