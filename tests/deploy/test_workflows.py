@@ -105,7 +105,7 @@ def test_steps_call_scripts_and_kinds_of_test_that_there_are():
     kinds = {*re.findall(r"LABELS (\w+)", text), *re.findall(r"(\w+)/test_\*\.py", text)}
     asked = set()
     for name, script in runs():
-        for path in re.findall(r"(?:sh|bash) ((?:\.ci|\.github|conf|tests)/[\w./-]+)", script):
+        for path in re.findall(r"(?:sh|bash|python3) ((?:\.ci|\.github|conf|tests)/[\w./-]+)", script):
             assert os.path.exists(os.path.join(TOP, path)), (name, path)
         for labels in re.findall(r"-L '?([\w|]+)'?", script):
             asked |= set(labels.split("|"))
