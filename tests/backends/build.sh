@@ -9,7 +9,7 @@ tests=$(dirname "$here")
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/oxpecker-tests
 names='pytest python_sdk go_sdk java_sdk metric_clients node bulk_clients old_tracers loggers prometheus'
 names="$names prometheus_parsers prometheus3 opensearch opensearch3 elasticsearch jaeger statsd_exporter actionlint"
-names="$names databases bench containers"
+names="$names databases bench containers shop compose_loader"
 go_wanted=1.25.5
 images=localhost/oxpecker-tests
 
@@ -28,9 +28,11 @@ Builds each NAME into $cache unless it is there, and prints its folder.
   statsd_exporter  what StatsD lines are compared with (needs go)
   actionlint   what reads the workflows of .github (needs go)
   prometheus_parsers  what reads pages with Prometheus' own parsers (needs go)
+  compose_loader  what reads files of compose with the specification's own loader (needs go)
   containers   a bare Debian 12 and one that can build the agent, in a store of images (needs root, podman, debootstrap)
   bench        the yardstick programs, the load generator and the sink (needs go, cc, libisal-dev)
   node         the packages of tests/hosts/node (needs npm)
+  shop         the packages of tests/hosts/shop (needs npm)
   bulk_clients the clients of tests/hosts/bulk_clients (needs npm)
   old_tracers  the tracers of tests/hosts/old_tracers (needs npm)
   loggers      the programs of tests/hosts/loggers and their libraries (needs npm, go, a JDK 17 and maven)
@@ -62,6 +64,7 @@ folder_of() {
 	statsd_exporter) echo statsd_exporter-0.31.0 ;;
 	actionlint) echo actionlint-1.7.12 ;;
 	prometheus_parsers) echo "prometheus_parsers-$(sum_of "$here"/prometheus_parsers/*)" ;;
+	compose_loader) echo "compose_loader-$(sum_of "$here"/compose_loader/*)" ;;
 	opensearch) echo "opensearch-2.19.1-$(sum_of "$here/opensearch/pom.xml" "$here/opensearch/Main.java")" ;;
 	opensearch3) echo "opensearch-3.8.0-$(sum_of "$here"/opensearch3/* "$here/opensearch/Main.java")" ;;
 	elasticsearch) echo "elasticsearch-7.10.2-$(sum_of "$here"/elasticsearch/*)" ;;
@@ -69,6 +72,7 @@ folder_of() {
 	bench) echo "bench-$(cd "$tests/bench" && sum_of ./*.c go.mod go.sum gen/*.go sink/*.go)" ;;
 	otelcol) echo "otelcol-0.161.0-$(sum_of "$here/otelcol/manifest.yaml")" ;;
 	node) echo "node-$(sum_of "$tests/hosts/node/package.json" "$tests/hosts/node/package-lock.json")" ;;
+	shop) echo "shop-$(sum_of "$tests/hosts/shop/package.json" "$tests/hosts/shop/package-lock.json")" ;;
 	bulk_clients) echo "bulk_clients-$(python_tag)-$(sum_of "$tests"/hosts/bulk_clients/*.[jt]*)" ;;
 	old_tracers) echo "old_tracers-$(python_tag)-$(sum_of "$tests"/hosts/old_tracers/*.json \
 		"$tests"/hosts/old_tracers/*.txt)" ;;
@@ -171,11 +175,20 @@ build_databases() {
 		--auth-root-authentication-method=normal --user="$(id -un)" --innodb-log-file-size=4M
 }
 
-build_prometheus_parsers() {
+# A program of ours in Go, whose folder has its name.
+build_own() {
 	go=$(go_command)
 	into=$PWD
-	cd "$here/prometheus_parsers"
+	cd "$here/$1"
 	GOROOT='' GOTOOLCHAIN=local nice "$go" build -buildvcs=false -ldflags '-s -w' -o "$into/" .
+}
+
+build_prometheus_parsers() {
+	build_own prometheus_parsers
+}
+
+build_compose_loader() {
+	build_own compose_loader
 }
 
 # Without service discovery, which needs the libraries of a dozen clouds: tests name their targets.
@@ -241,9 +254,18 @@ build_otelcol() {
 	rm -rf out builder
 }
 
-build_node() {
-	cp "$tests"/hosts/node/package.json "$tests"/hosts/node/package-lock.json .
+# The packages of an app in Node, tests/hosts/NAME.
+fetch_packages() {
+	cp "$tests/hosts/$1/package.json" "$tests/hosts/$1/package-lock.json" .
 	npm ci --no-audit --no-fund --loglevel=error
+}
+
+build_node() {
+	fetch_packages node
+}
+
+build_shop() {
+	fetch_packages shop
 }
 
 build_bulk_clients() {
