@@ -9,8 +9,8 @@ tests=$(dirname "$here")
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/oxpecker-tests
 names='pytest python_sdk go_sdk java_sdk metric_clients node bulk_clients old_tracers loggers prometheus'
 names="$names prometheus_parsers prometheus3 opensearch opensearch3 elasticsearch jaeger statsd_exporter actionlint"
-names="$names databases bench containers shop compose_loader"
-go_wanted=1.25.5
+names="$names databases bench containers shop compose_loader kustomize helm manifests"
+go_wanted=1.26.8 # of Helm
 images=localhost/oxpecker-tests
 
 usage() {
@@ -27,6 +27,9 @@ Builds each NAME into $cache unless it is there, and prints its folder.
   databases    Debian's PostgreSQL, MariaDB and Redis, unpacked and not installed: no service is started
   statsd_exporter  what StatsD lines are compared with (needs go)
   actionlint   what reads the workflows of .github (needs go)
+  kustomize    what builds conf/kubernetes (needs go)
+  helm         what builds conf/helm (needs go; four minutes)
+  manifests    what reads manifests with the Go types of Kubernetes, and the Pod Security standard (needs go)
   prometheus_parsers  what reads pages with Prometheus' own parsers (needs go)
   compose_loader  what reads files of compose with the specification's own loader (needs go)
   containers   a bare Debian 12 and one that can build the agent, in a store of images (needs root, podman, debootstrap)
@@ -63,6 +66,9 @@ folder_of() {
 	databases) echo "databases-debian-$(cut -d. -f1 /etc/debian_version)" ;;
 	statsd_exporter) echo statsd_exporter-0.31.0 ;;
 	actionlint) echo actionlint-1.7.12 ;;
+	kustomize) echo kustomize-5.8.0 ;;
+	helm) echo helm-4.3.2 ;;
+	manifests) echo "manifests-$(sum_of "$here"/manifests/*)" ;;
 	prometheus_parsers) echo "prometheus_parsers-$(sum_of "$here"/prometheus_parsers/*)" ;;
 	compose_loader) echo "compose_loader-$(sum_of "$here"/compose_loader/*)" ;;
 	opensearch) echo "opensearch-2.19.1-$(sum_of "$here/opensearch/pom.xml" "$here/opensearch/Main.java")" ;;
@@ -175,7 +181,7 @@ build_databases() {
 		--auth-root-authentication-method=normal --user="$(id -un)" --innodb-log-file-size=4M
 }
 
-# A program of ours in Go, whose folder has its name.
+# build_own FOLDER: a Go program of ours.
 build_own() {
 	go=$(go_command)
 	into=$PWD
@@ -191,6 +197,10 @@ build_compose_loader() {
 	build_own compose_loader
 }
 
+build_manifests() {
+	build_own manifests
+}
+
 # Without service discovery, which needs the libraries of a dozen clouds: tests name their targets.
 build_prometheus3() {
 	go=$(go_command)
@@ -199,14 +209,26 @@ build_prometheus3() {
 		-ldflags '-s -w' -o prometheus github.com/prometheus/prometheus/cmd/prometheus
 }
 
-build_statsd_exporter() {
+# install_go MODULE@VERSION: a program as its authors publish it.
+install_go() {
 	go=$(go_command)
-	GOROOT='' GOTOOLCHAIN=local GOBIN=$PWD nice "$go" install github.com/prometheus/statsd_exporter@v0.31.0
+	GOROOT='' GOTOOLCHAIN=local GOBIN=$PWD nice "$go" install -ldflags '-s -w' "$1"
+}
+
+build_statsd_exporter() {
+	install_go github.com/prometheus/statsd_exporter@v0.31.0
 }
 
 build_actionlint() {
-	go=$(go_command)
-	GOROOT='' GOTOOLCHAIN=local GOBIN=$PWD nice "$go" install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+	install_go github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+}
+
+build_kustomize() {
+	install_go sigs.k8s.io/kustomize/kustomize/v5@v5.8.0
+}
+
+build_helm() {
+	install_go helm.sh/helm/v4/cmd/helm@v4.3.2
 }
 
 # Compilers that remember are put before the others: what the Dockerfile calls `cc` is as fast as here.
