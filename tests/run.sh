@@ -13,7 +13,7 @@ build=$cache/build-asan-$place
 release=$cache/build-release-$place
 backends='pytest python_sdk go_sdk java_sdk metric_clients node bulk_clients old_tracers loggers prometheus'
 backends="$backends prometheus_parsers prometheus3 statsd_exporter opensearch opensearch3 elasticsearch jaeger"
-backends="$backends databases actionlint containers kustomize helm manifests"
+backends="$backends databases actionlint containers shop compose_loader kustomize helm manifests"
 
 step() {
 	echo "== $*"
@@ -24,8 +24,8 @@ backends_for() {
 	case " $* " in
 	*' -L unit '* | *' -L fuzz '* | *' -L lint '*) ;;
 	*' -L conformance '*) echo pytest ;;
-	*' -L deploy '*) echo pytest containers databases prometheus actionlint opensearch jaeger kustomize helm \
-		manifests ;;
+	*' -L deploy '*) echo pytest containers databases prometheus actionlint opensearch jaeger shop \
+		compose_loader kustomize helm manifests ;;
 	*) echo "$backends" ;;
 	esac
 }

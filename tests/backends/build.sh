@@ -9,7 +9,7 @@ tests=$(dirname "$here")
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/oxpecker-tests
 names='pytest python_sdk go_sdk java_sdk metric_clients node bulk_clients old_tracers loggers prometheus'
 names="$names prometheus_parsers prometheus3 opensearch opensearch3 elasticsearch jaeger statsd_exporter actionlint"
-names="$names databases bench containers kustomize helm manifests"
+names="$names databases bench containers shop compose_loader kustomize helm manifests"
 go_wanted=1.26.8 # of Helm
 images=localhost/oxpecker-tests
 
@@ -31,9 +31,11 @@ Builds each NAME into $cache unless it is there, and prints its folder.
   helm         what builds conf/helm (needs go; four minutes)
   manifests    what reads manifests with the Go types of Kubernetes, and the Pod Security standard (needs go)
   prometheus_parsers  what reads pages with Prometheus' own parsers (needs go)
+  compose_loader  what reads files of compose with the specification's own loader (needs go)
   containers   a bare Debian 12 and one that can build the agent, in a store of images (needs root, podman, debootstrap)
   bench        the yardstick programs, the load generator and the sink (needs go, cc, libisal-dev)
   node         the packages of tests/hosts/node (needs npm)
+  shop         the packages of tests/hosts/shop (needs npm)
   bulk_clients the clients of tests/hosts/bulk_clients (needs npm)
   old_tracers  the tracers of tests/hosts/old_tracers (needs npm)
   loggers      the programs of tests/hosts/loggers and their libraries (needs npm, go, a JDK 17 and maven)
@@ -68,6 +70,7 @@ folder_of() {
 	helm) echo helm-4.3.2 ;;
 	manifests) echo "manifests-$(sum_of "$here"/manifests/*)" ;;
 	prometheus_parsers) echo "prometheus_parsers-$(sum_of "$here"/prometheus_parsers/*)" ;;
+	compose_loader) echo "compose_loader-$(sum_of "$here"/compose_loader/*)" ;;
 	opensearch) echo "opensearch-2.19.1-$(sum_of "$here/opensearch/pom.xml" "$here/opensearch/Main.java")" ;;
 	opensearch3) echo "opensearch-3.8.0-$(sum_of "$here"/opensearch3/* "$here/opensearch/Main.java")" ;;
 	elasticsearch) echo "elasticsearch-7.10.2-$(sum_of "$here"/elasticsearch/*)" ;;
@@ -75,6 +78,7 @@ folder_of() {
 	bench) echo "bench-$(cd "$tests/bench" && sum_of ./*.c go.mod go.sum gen/*.go sink/*.go)" ;;
 	otelcol) echo "otelcol-0.161.0-$(sum_of "$here/otelcol/manifest.yaml")" ;;
 	node) echo "node-$(sum_of "$tests/hosts/node/package.json" "$tests/hosts/node/package-lock.json")" ;;
+	shop) echo "shop-$(sum_of "$tests/hosts/shop/package.json" "$tests/hosts/shop/package-lock.json")" ;;
 	bulk_clients) echo "bulk_clients-$(python_tag)-$(sum_of "$tests"/hosts/bulk_clients/*.[jt]*)" ;;
 	old_tracers) echo "old_tracers-$(python_tag)-$(sum_of "$tests"/hosts/old_tracers/*.json \
 		"$tests"/hosts/old_tracers/*.txt)" ;;
@@ -189,6 +193,10 @@ build_prometheus_parsers() {
 	build_own prometheus_parsers
 }
 
+build_compose_loader() {
+	build_own compose_loader
+}
+
 build_manifests() {
 	build_own manifests
 }
@@ -268,9 +276,18 @@ build_otelcol() {
 	rm -rf out builder
 }
 
-build_node() {
-	cp "$tests"/hosts/node/package.json "$tests"/hosts/node/package-lock.json .
+# The packages of an app in Node, tests/hosts/NAME.
+fetch_packages() {
+	cp "$tests/hosts/$1/package.json" "$tests/hosts/$1/package-lock.json" .
 	npm ci --no-audit --no-fund --loglevel=error
+}
+
+build_node() {
+	fetch_packages node
+}
+
+build_shop() {
+	fetch_packages shop
 }
 
 build_bulk_clients() {

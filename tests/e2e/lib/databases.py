@@ -15,7 +15,7 @@ PASSWORD = "hunter2/of@the#test"  # a URL may have it as it is
 class Database:
     """A server at `port`; `cert` and `key` are of its TLS."""
 
-    name, scheme, user = "", "", ""
+    name, scheme, user, password = "", "", "", PASSWORD
 
     def __init__(self, folder, cert, key):
         self.home, self.folder, self.port = need.built("databases"), str(folder), free_port()
@@ -70,7 +70,7 @@ class Postgres(Database):
         self.bin = self.path("usr", "lib", "postgresql", "15", "bin")
         secret = os.path.join(self.folder, "password")
         with open(secret, "w", encoding="ascii") as file:
-            file.write(PASSWORD)
+            file.write(self.password)
         subprocess.run([*self.under, os.path.join(self.bin, "initdb"), "-D", os.path.join(self.folder, "pg"), "-U",
                         self.user, "--auth=scram-sha-256", "--pwfile=" + secret, "--no-sync", "-E", "UTF8",
                         "--locale=C"], check=True, capture_output=True)
