@@ -117,7 +117,8 @@ static bool widen_side(struct native_histogram *h, struct native_side *s, double
 	while (fine && gone < s->count && is_below(h, s->buckets[gone].index, threshold))
 		fine = add_count(&h->zero, s->buckets[gone++].whole);
 	s->count -= gone;
-	memmove(s->buckets, s->buckets + gone, s->count * sizeof *s->buckets);
+	if (gone > 0)
+		memmove(s->buckets, s->buckets + gone, s->count * sizeof *s->buckets);
 	return fine;
 }
 
@@ -145,7 +146,7 @@ static bool add_side(struct native_histogram *to, const struct native_histogram 
 	return fine;
 }
 
-static bool native_histogram_add(struct native_histogram *to, const struct native_histogram *from, unsigned *merged)
+bool native_histogram_add(struct native_histogram *to, const struct native_histogram *from, unsigned *merged)
 {
 	OXP_ASSERT(!from->floats && from->schema >= NATIVE_SCHEMA_MIN && from->schema <= NATIVE_SCHEMA_MAX);
 	while (to->schema > from->schema)

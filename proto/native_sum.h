@@ -45,5 +45,7 @@ bool native_histogram_put(struct native_histogram *, const struct native_put *, 
 /* Makes the bucket of zeros that wide, with all that is in it; no other bucket has the threshold in its middle. False:
  * it would have too much. */
 bool native_histogram_widen(struct native_histogram *, double threshold) MUST_CHECK;
+bool native_histogram_add(
+	struct native_histogram *to, const struct native_histogram *from, unsigned *merged) MUST_CHECK;
 
 #endif
