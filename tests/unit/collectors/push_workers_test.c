@@ -906,6 +906,86 @@ static void who_was_there_before_a_kill_has_time_to_come_back(void **state)
 	scratch_done(&scratch);
 }
 
+static struct push_link *connect_as(struct fixture *f, const char *process)
+{
+	struct push_link *link = connect_to(f);
+
+	snprintf(link->process, sizeof link->process, "%s", process);
+	return link;
+}
+
+/* Without a name the connection is the worker; but its process lives on if only the agent ends. */
+static void a_process_without_a_name_comes_back_after_a_kill(void **state)
+{
+	struct push_link *link;
+	struct scratch scratch;
+	struct fixture f;
+
+	(void)state;
+	scratch_init(&scratch, "push");
+	begin_saved(&f, NULL, &scratch);
+	link = connect_as(&f, "boot pidfd 7");
+	push(link, NULL, "a_total 5\nbusy 1\n");
+	for (int run = 0; run < 3; run++) {
+		begin_next_run(&f, link);
+		expect(&f, "a_total", 5 + run);
+		expect(&f, "busy", -1);
+		link = connect_as(&f, "boot pidfd 7");
+		push(link, NULL, run == 0 ? "a_total 6\nbusy 1\n" : run == 1 ? "a_total 7\n" : "a_total 8\n");
+		expect(&f, "a_total", 6 + run);
+	}
+	begin_next_run(&f, link);
+	link = connect_as(&f, "boot pidfd 8"); /* another one */
+	push(link, NULL, "a_total 10\n");
+	expect(&f, "a_total", 18);
+	push_link_closed(link); /* in this run that is its end */
+	link = connect_as(&f, "boot pidfd 8");
+	push(link, NULL, "a_total 11\n");
+	expect(&f, "a_total", 29);
+	push_link_closed(link);
+	while (fake_host_number(&f.host, "push_workers_folded_total") < 2)
+		turn(&f.world);
+	begin_next_run(&f, NULL);
+	link = connect_as(&f, "boot pidfd 8"); /* which was dead before */
+	push(link, NULL, "a_total 12\n");
+	expect(&f, "a_total", 41);
+	push_link_closed(link);
+	end(&f);
+	scratch_done(&scratch);
+}
+
+static void which_of_several_comes_back_nobody_knows(void **state)
+{
+	struct push_link *one, *two;
+	struct scratch scratch;
+	struct fixture f;
+
+	(void)state;
+	scratch_init(&scratch, "push");
+	begin_saved(&f, NULL, &scratch);
+	one = connect_as(&f, "boot pidfd 7");
+	two = connect_as(&f, "boot pidfd 7");
+	push(one, NULL, "a_total 100\n");
+	push(two, NULL, "a_total 1\n");
+	expect(&f, "a_total", 101);
+	free(one);
+	begin_next_run(&f, two);
+	one = connect_as(&f, "boot pidfd 7");
+	push(one, NULL, "a_total 2\n");
+	expect(&f, "a_total", 103);
+	begin_next_run(&f, one);
+	while (fake_host_number(&f.host, "push_workers_folded_total") < 3) {
+		f.world.ahead += DURATION_S(GRACE_S + 1).ns;
+		turn(&f.world);
+	}
+	one = connect_as(&f, "boot pidfd 7"); /* too late */
+	push(one, NULL, "a_total 5\n");
+	expect(&f, "a_total", 108);
+	push_link_closed(one);
+	end(&f);
+	scratch_done(&scratch);
+}
+
 static void push_once(struct fixture *f, const char *text)
 {
 	struct push_link *link = connect_to(f);
@@ -1255,6 +1335,8 @@ int main(void)
 		cmocka_unit_test(a_name_has_limits),
 		cmocka_unit_test(few_that_are_gone_are_remembered),
 		cmocka_unit_test(who_was_there_before_a_kill_has_time_to_come_back),
+		cmocka_unit_test(a_process_without_a_name_comes_back_after_a_kill),
+		cmocka_unit_test(which_of_several_comes_back_nobody_knows),
 		cmocka_unit_test(what_many_dead_have_left_is_saved_as_a_sum),
 		cmocka_unit_test(what_openmetrics_escapes_is_in_the_sum),
 		cmocka_unit_test(a_large_sum_is_saved_in_parts),
