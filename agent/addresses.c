@@ -71,9 +71,12 @@ static void add_component(struct gathering *g, enum part part, const struct conf
 const struct own_address *addresses_of(const struct agent_config *c)
 {
 	struct gathering g = { .config = c, .tail = &g.first };
-	const struct node *root = c->file->tree.root;
+	const struct node *root = c->file->tree.root, *health = node_get(root, "health");
+	const struct node *grpc = health ? node_get(health, "grpc") : NULL;
+	static const struct option listen = { .name = "listen", .main = true };
 
 	add_list(&g, c->listen, node_get(root, "listen"), (struct own_address){ .option = "listen" });
+	add_list(&g, c->grpc_probes, option_node(grpc, &listen), (struct own_address){ .option = "health.grpc" });
 	add(&g, &(struct own_address){
 			.text = c->control, .option = "control", .node = item_node(node_get(root, "control"), 0) });
 	for (size_t i = 0; i < COUNT_OF(doors); i++)

@@ -422,6 +422,7 @@ static void init_parts(struct agent *a)
 		&(struct metrics_options){ core, &a->pipeline.budget, &a->intakes,
 			assemble_wants_store(a->config) ? a->config->store.snapshot : (struct duration){ 0 } });
 	outgoing_init(&a->outgoing, &(struct outgoing_options){ core, &a->pipeline.budget, &a->metrics, &a->spool });
+	sampling_init(&a->sampling, core, &a->metrics);
 	a->destinations = (struct destinations){ &a->outlets, core->loop };
 	overview_init(&a->overview, core, &a->pipeline, a->config->state.max);
 	report_add(&a->overview.report, "sources", intakes_report, &a->intakes);
@@ -481,6 +482,7 @@ int agent_start(struct agent *a, const struct agent_config *config, struct log *
 	recorder_start(&a->recorder);
 	metrics_start(&a->metrics, a->servers.listen);
 	outgoing_start(&a->outgoing);
+	sampling_start(&a->sampling);
 	health_start(&a->health);
 	loop_timer_set(&a->tell_held, DURATION_S(TELL_HELD_S));
 	loop_timer_set(&a->settled_in, DURATION_MS(TRIM_AFTER_MS));
@@ -644,6 +646,7 @@ static void stop_collectors(struct agent *a)
 	servers_close(&a->servers);
 	metrics_stop(&a->metrics);
 	outgoing_stop(&a->outgoing);
+	sampling_stop(&a->sampling);
 	pipeline_end_waiting(&a->pipeline);
 	intakes_stop(&a->intakes);
 }

@@ -15,6 +15,7 @@
 #include "admin/metrics.h"
 #include "admin/outgoing.h"
 #include "admin/overview.h"
+#include "admin/sampling.h"
 #include "admin/servers.h"
 #include "admin/systemd.h"
 #include "agent_config.h"
@@ -50,6 +51,7 @@ struct agent {
 	struct overview overview;
 	struct metrics metrics;
 	struct outgoing outgoing;
+	struct sampling sampling;
 	struct servers servers;
 	struct systemd systemd;
 	struct loop_signal signals[AGENT_SIGNALS];

@@ -173,6 +173,12 @@ static const struct option metrics_export_rows[] = {
 static const struct option logs_export_rows[] = { EXPORT_ROWS("[tail]") };
 static const struct option traces_export_rows[] = { EXPORT_ROWS("[otlp]") };
 
+static const struct option grpc_probes_rows[] = {
+	{ OPT_ADDRESSES(struct agent_config, grpc_probes), .name = "listen", .main = true, .example = "[\":9465\"]",
+		.help = "Addresses that answer grpc.health.v1, for probes over gRPC; none, unless it is set." },
+	{ .name = NULL },
+};
+
 static const struct option delivery_rows[] = {
 	{ OPT_DURATION(struct agent_config, delivery.within), .name = "within", .text = "30s", .min = 100, .main = true,
 		.help = "How long a destination may take nothing while records wait for it, or refuse everything." },
@@ -286,6 +292,10 @@ static const struct {
 	{ { .path = "health.delivery",
 		  .options = delivery_rows,
 		  .help = "When /health/delivery answers 503. Liveness and readiness never depend on destinations." },
+		PARTS },
+	{ { .path = "health.grpc",
+		  .options = grpc_probes_rows,
+		  .help = "Probes over gRPC. The services are liveness, startup, readiness, app and delivery." },
 		PARTS },
 	{ { .path = "health.checks",
 		  .noun = "check",
@@ -631,6 +641,18 @@ static void check_collectors(struct agent_config *c, enum part in)
 	}
 }
 
+/* And for each check of health. */
+static void check_checks(struct agent_config *c)
+{
+	char why[256];
+
+	for (const struct config_component *k = c->components[PART_CHECKS]; k; k = k->next) {
+		const struct check_type *type = k->type->type;
+		if (type->check && !type->check(k->options, why, sizeof why))
+			agent_config_complain(c, k, PART_CHECKS, config_printf(c->file->arena, "%s", why));
+	}
+}
+
 /* A line that `memory` has no room for would be lost. */
 static void check_line_max(struct agent_config *c)
 {
@@ -734,6 +756,7 @@ int agent_config_load(struct agent_config *c, const struct config_input *input)
 	check_collectors(c, PART_RECEIVE);
 	check_collectors(c, PART_METRICS);
 	check_collectors(c, PART_LOGS);
+	check_checks(c);
 	check_line_max(c);
 	check_together(c, PART_METRICS_OUT);
 	check_together(c, PART_LOGS_OUT);

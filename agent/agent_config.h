@@ -57,7 +57,7 @@ struct agent_config {
 	struct {
 		const char *name, *version, *environment;
 	} service;
-	const struct option_list *listen, *origins;
+	const struct option_list *listen, *origins, *grpc_probes;
 	bool in_container; /* base/container.h */
 	const char *control;
 	struct {

@@ -53,6 +53,7 @@ struct pen;
 struct quota; /* base/quota.h */
 struct random;
 struct resolver;
+struct sampler; /* expression/sampler.h */
 struct series;
 struct series_counts;
 struct store;
@@ -124,6 +125,9 @@ struct batch *host_batch_new(struct host *, enum signal) MUST_CHECK;
 /* Whether it is others that leave no room, and will give it back: a destination has enough to do, or other batches hold
  * a good part of `memory`. */
 bool host_others_hold_room(const struct host *, enum signal);
+/* Whether a door reads no further for now: each destination that takes all it is given has enough to do. resume() is
+ * called when it is worth asking again, which is soon, whatever becomes of them. */
+bool host_has_enough(struct host *, enum signal);
 /* Memory of the batch for `size` bytes, with BATCH_PADDING readable bytes behind them. NULL as above. */
 char *batch_block(struct batch *, size_t size) MUST_CHECK;
 /* Makes the newest block larger, if no item is in it yet. Its bytes may move. NULL: no room, and it stays as it is. */
@@ -424,6 +428,8 @@ struct check_type {
 	const struct option *options;
 	size_t config_size;
 
+	/* As of a collector. May be NULL. */
+	bool (*check)(const void *config, char *why, size_t room);
 	/* As of a collector. */
 	int (*create)(const void *config, struct host *, struct check **ret) MUST_CHECK;
 	/* Begins one look. It ends with host_checked(), exactly once, from a later callback or from start() itself. */
@@ -442,6 +448,7 @@ struct http_client *host_http(struct host *);
 struct resolver *host_resolver(struct host *);
 struct random *host_random(struct host *);
 struct series *host_series(struct host *);
+struct sampler *host_sampler(struct host *);
 /* The embedded store: one file with one ceiling, shared by everything that is stored. NULL if it is not open: it is
  * opened then, and may be there when it is asked for again; if it cannot be opened, that is logged. */
 struct store *host_store(struct host *);

@@ -230,6 +230,7 @@ int core_open_disk(struct core *c, const struct core_options *o, bool with_store
 int core_open_series(struct core *c, const struct series_limits *limits)
 {
 	c->series = series_new(limits, random_next(&c->random));
+	sampler_init(&c->sampler, random_next(&c->random));
 	return c->series ? 0 : -ENOMEM;
 }
 

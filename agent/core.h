@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/quota.h"
 #include "base/random.h"
+#include "expression/sampler.h"
 #include "loop/loop.h"
 #include "status/counters.h"
 #include "status/ledger.h"
@@ -51,6 +52,7 @@ struct core {
 	struct loop_timer look; /* at the names of its files */
 	const char *state_path;
 	struct series *series;
+	struct sampler sampler;
 	struct store *store; /* NULL: it is not open */
 	struct core_store_opening *opening; /* NULL: none is under way */
 	struct store_limits store_limits;

@@ -107,6 +107,11 @@ struct series *host_series(struct host *h)
 	return h->core->series;
 }
 
+struct sampler *host_sampler(struct host *h)
+{
+	return &h->core->sampler;
+}
+
 struct store *host_store(struct host *h)
 {
 	return core_store(h->core);
@@ -264,6 +269,11 @@ struct batch *host_batch_new(struct host *h, enum signal signal)
 bool host_others_hold_room(const struct host *h, enum signal signal)
 {
 	return source_others_hold_room(source_of(h, signal));
+}
+
+bool host_has_enough(struct host *h, enum signal signal)
+{
+	return signal != SIGNAL_METRICS && source_has_enough(source_of(h, signal));
 }
 
 bool host_ends(const struct host *h)

@@ -512,6 +512,7 @@ static int bulk_create(const void *config, struct host *host, struct collector *
 			.body = any_body,
 			.complete = any_complete,
 			.gone = door_gone,
+			.enough = methods[i] == HTTP_GET || methods[i] == HTTP_DELETE ? NULL : door_enough,
 			.context = &c->door };
 	*ret = c;
 	return 0;
@@ -520,6 +521,11 @@ static int bulk_create(const void *config, struct host *host, struct collector *
 static int bulk_start(struct collector *c)
 {
 	return door_start(&c->door, c->config->http, c->config->connections, c->routes);
+}
+
+static void bulk_resume(struct collector *c)
+{
+	door_resume(&c->door);
 }
 
 static bool bulk_quiet(struct collector *c)
@@ -550,6 +556,7 @@ const struct collector_type collector_bulk = {
 	.check = bulk_check,
 	.create = bulk_create,
 	.start = bulk_start,
+	.resume = bulk_resume,
 	.quiet = bulk_quiet,
 	.stop = bulk_stop,
 	.destroy = bulk_destroy,

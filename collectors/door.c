@@ -603,6 +603,20 @@ static void inflate(struct door_request *r)
 		to_lane(r, DOOR_INFLATE);
 }
 
+bool door_enough(void *context)
+{
+	const struct door *door = context;
+
+	return host_has_enough(door->host, door->type->signal);
+}
+
+bool door_entry_enough(void *context)
+{
+	const struct door_entry *entry = context;
+
+	return host_has_enough(entry->door->host, entry->type->signal);
+}
+
 void door_complete(void *context, struct http_request *request)
 {
 	struct door_request *r = http_context(request);
@@ -729,6 +743,12 @@ bool door_quiet(const struct door *door)
 	for (size_t i = 0; i < door->memory.servers_count; i++)
 		connected |= http_server_totals(door->memory.servers[i]).connections > 0;
 	return door->open == 0 && (door->last.ns == 0 || since.ns > DURATION_S(connected ? LINGER_S : 1).ns);
+}
+
+void door_resume(struct door *door)
+{
+	for (size_t i = 0; i < door->memory.servers_count; i++)
+		http_server_go_on(door->memory.servers[i]);
 }
 
 void door_stop(struct door *door)

@@ -190,6 +190,8 @@ int door_start(struct door *, const struct option_list *addresses, size_t connec
 	const struct http_route *routes) MUST_CHECK;
 int door_start_grpc(struct door *, const struct option_list *addresses, size_t connections,
 	const struct http_route *routes) MUST_CHECK;
+/* resume() of the collector. */
+void door_resume(struct door *);
 /* Whether no request is under way, and no peer may have more to send while the process ends. */
 bool door_quiet(const struct door *);
 void door_stop(struct door *);
@@ -209,6 +211,8 @@ enum http_take door_begin(struct door *, struct http_request *, const char *want
 enum http_take door_begin_as(struct door *, const struct door_type *, struct http_request *, const char *wanted);
 enum http_take door_body(void *door, struct http_request *, struct bytes piece);
 char *door_into(void *door, struct http_request *, size_t *room);
+bool door_enough(void *door); /* `enough`, of a route whose context is the door; or a struct door_entry */
+bool door_entry_enough(void *entry);
 void door_complete(void *door, struct http_request *);
 void door_gone(void *door, struct http_request *);
 

@@ -215,6 +215,7 @@ struct http_route grpc_route(const struct door_entry *entry, const char *path)
 		.body = body,
 		.complete = complete,
 		.gone = door_gone,
+		.enough = door_entry_enough,
 		.context = (void *)entry };
 }
 

@@ -216,6 +216,7 @@ static int jaeger_create(const void *config, struct host *host, struct collector
 static void jaeger_resume(struct collector *c)
 {
 	patience_resume(&c->patience);
+	door_resume(&c->door.door);
 }
 
 /* Nobody says that the last datagram has come. */

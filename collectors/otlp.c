@@ -90,6 +90,7 @@ static void add_routes(struct collector *c, struct host *host)
 			.begin = begin,
 			.body = door_body,
 			.into = door_into,
+			.enough = door_entry_enough,
 			.complete = door_complete,
 			.gone = door_gone,
 			.context = &c->entries[n] };
@@ -161,6 +162,11 @@ static int otlp_door_start(struct collector *c)
 	return door_start_grpc(&c->otlp.door, c->config->grpc, c->config->connections, c->methods);
 }
 
+static void otlp_door_resume(struct collector *c)
+{
+	door_resume(&c->otlp.door);
+}
+
 static bool otlp_door_quiet(struct collector *c)
 {
 	return door_quiet(&c->otlp.door);
@@ -208,6 +214,7 @@ const struct collector_type collector_otlp = {
 	.collect = otlp_door_collect,
 	.has_series = otlp_door_any,
 	.report = otlp_door_report,
+	.resume = otlp_door_resume,
 	.quiet = otlp_door_quiet,
 	.stop = otlp_door_stop,
 	.destroy = otlp_door_destroy,

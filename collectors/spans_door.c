@@ -139,6 +139,7 @@ int spans_door_start(struct spans_door *d, const char *path, enum http_take (*be
 		.begin = begin,
 		.body = door_body,
 		.into = door_into,
+		.enough = door_enough,
 		.complete = door_complete,
 		.gone = door_gone,
 		.context = &d->door };

@@ -68,6 +68,11 @@ static int zipkin_start(struct collector *c)
 	return spans_door_start(&c->door, "/api/v2/spans", begin);
 }
 
+static void zipkin_resume(struct collector *c)
+{
+	door_resume(&c->door.door);
+}
+
 static bool zipkin_quiet(struct collector *c)
 {
 	return door_quiet(&c->door.door);
@@ -96,6 +101,7 @@ const struct collector_type collector_zipkin = {
 	.check = zipkin_check,
 	.create = zipkin_create,
 	.start = zipkin_start,
+	.resume = zipkin_resume,
 	.quiet = zipkin_quiet,
 	.stop = zipkin_stop,
 	.destroy = zipkin_destroy,

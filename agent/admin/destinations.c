@@ -94,7 +94,7 @@ static int write_health(const struct destinations *d, bool fine, struct buffer *
 	return json_writer_done(&w);
 }
 
-static bool all_fine(const struct destinations *d)
+bool destinations_are_fine(const struct destinations *d)
 {
 	for (const struct outlet *o = d->outlets->first; o; o = o->next)
 		if (verdict(o) != SENDER_DELIVERS)
@@ -105,7 +105,7 @@ static bool all_fine(const struct destinations *d)
 void destinations_health(void *context, struct http_request *request)
 {
 	const struct destinations *d = context;
-	bool fine = all_fine(d);
+	bool fine = destinations_are_fine(d);
 	unsigned status = fine ? 200 : 503;
 	struct buffer out;
 

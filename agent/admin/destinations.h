@@ -29,6 +29,7 @@ struct destinations {
 void destinations_count(struct counters *, struct outlet *);
 /* A section of the report; the context is the struct destinations. */
 void destinations_report(void *context, const char *name, struct json_writer *);
+bool destinations_are_fine(const struct destinations *); /* each takes what it is given */
 /* The handler of the route; its context is the same. */
 void destinations_health(void *context, struct http_request *);
 

@@ -17,6 +17,7 @@ enum {
 	PROBE_CONNECTIONS = 1024, /* a flood closes a probe's connection only after this many others */
 	PULLS_AT_ONCE = 64, /* answers of /metrics being sent; the kernel buffers up to 128 KiB of each */
 	CONTROL_CONNECTIONS = 16,
+	GRPC_CONNECTIONS = 256,
 	ANSWERS_MAX = 1 << 20, /* bytes of answers that peers have not read yet; a single answer may be larger */
 	BODY_MAX = 4096,
 	IDLE_S = 5,
@@ -132,6 +133,34 @@ static int open_listen(struct servers *s, const struct servers_options *o)
 	return failed;
 }
 
+static int new_grpc(struct servers *s, const struct servers_options *o)
+{
+	const struct http_server_options options = { .name = "health.grpc",
+		.body_max = BODY_MAX,
+		.connections_max = GRPC_CONNECTIONS,
+		.room = memory_of_listener(o->core->beside),
+		.answers_max = ANSWERS_MAX,
+		.idle = DURATION_S(IDLE_S),
+		.priority = LOOP_PROBES,
+		.socket_mode = 0660,
+		.engine = HTTP_2 };
+
+	s->grpc_probes.health = o->health;
+	grpc_probes_routes(&s->grpc_probes, s->grpc_routes);
+	return new_server(o->core, options, s->grpc_routes, &s->grpc);
+}
+
+static int open_grpc(struct servers *s, const struct servers_options *o)
+{
+	const struct option_list *at = o->config->grpc_probes;
+	int failed = at->count > 0 ? new_grpc(s, o) : 0;
+
+	s->grpc_probes.destinations = o->destinations;
+	for (size_t i = 0; i < at->count && !failed; i++)
+		failed = listen_at(o->core, s->grpc, at->items[i], "health.grpc");
+	return failed;
+}
+
 static int open_control(struct servers *s, const struct servers_options *o)
 {
 	const struct http_server_options options = { .name = "control",
@@ -161,14 +190,17 @@ int servers_open(struct servers *s, const struct servers_options *o)
 {
 	int failed = open_listen(s, o);
 
-	if (failed)
-		return failed;
-	return open_control(s, o);
+	if (!failed)
+		failed = open_grpc(s, o);
+	if (!failed)
+		failed = open_control(s, o);
+	return failed;
 }
 
 void servers_close(struct servers *s)
 {
 	http_server_free(s->listen);
 	http_server_free(s->control);
-	s->listen = s->control = NULL;
+	http_server_free(s->grpc);
+	s->listen = s->control = s->grpc = NULL;
 }

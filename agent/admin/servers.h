@@ -1,11 +1,12 @@
 /*
- * The agent's own two servers, which take no telemetry: `listen` serves /metrics and the probes to anyone who reaches
- * its addresses; `control` serves /status, parked records and dumps of the flight recorder on a socket that only its
- * owner may use.
+ * The agent's own servers, which take no telemetry: `listen` serves /metrics and the probes to anyone who reaches its
+ * addresses, `health.grpc` the probes over gRPC; `control` serves /status, parked records and dumps of the flight
+ * recorder on a socket that only its owner may use.
  */
 #ifndef OXP_SERVERS_H
 #define OXP_SERVERS_H
 
+#include "admin/grpc_probes.h"
 #include "http/server.h"
 #include "parked/parked.h"
 #include "recorder/recorder.h"
@@ -18,9 +19,11 @@ struct metrics;
 struct overview;
 
 struct servers {
-	struct http_server *listen, *control;
+	struct http_server *listen, *control, *grpc;
+	struct grpc_probes grpc_probes;
 	/* Each ends with a row without a path. */
-	struct http_route listen_routes[9], control_routes[2 + PARKED_ROUTES + RECORDER_ROUTES + 1];
+	struct http_route listen_routes[9], control_routes[2 + PARKED_ROUTES + RECORDER_ROUTES + 1],
+		grpc_routes[GRPC_PROBES_ROUTES + 1];
 };
 
 /* What they show. */

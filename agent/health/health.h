@@ -77,7 +77,7 @@ bool health_started_up(struct health *);
 /* Its name as people wrote it: "database" of "health.checks.database". */
 const char *health_short_name(const struct health_check *);
 
-extern const struct check_type check_exec, check_file, check_grpc, check_http, check_mysql, check_postgres,
-	check_process, check_redis, check_tcp, check_unix;
+extern const struct check_type check_exec, check_expression, check_file, check_grpc, check_http, check_mysql,
+	check_postgres, check_process, check_redis, check_tcp, check_unix;
 
 #endif

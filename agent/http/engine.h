@@ -85,6 +85,9 @@ struct http_connection {
 	uint64_t taken; /* of the answer by the peer, when it was last looked at (seats.c) */
 	void (*closed)(void *context); /* of who watches it; NULL: nobody does */
 	void *watcher;
+	const struct http_route *last; /* of the last request; NULL: none */
+	TAILQ_ENTRY(http_connection) pause; /* while it is paused (pause.c) */
+	bool paused;
 	int fd;
 };
 TAILQ_HEAD(http_connection_list, http_connection);
@@ -110,6 +113,8 @@ struct http_engine {
 	void (*retire)(struct http_connection *);
 	/* Closes every connection and frees what the engine has. Fine without start. */
 	void (*stop)(struct http_server *);
+	/* Reads on from a connection that was paused (pause.h). NULL if it asks nobody before it reads. */
+	void (*read_on)(struct http_connection *);
 	/* Takes over the answer, and sends it once the request's body has come to its end. */
 	void (*answer)(struct http_request *, const struct http_answer *);
 };
@@ -130,6 +135,12 @@ struct http_seats {
 	struct mono_time looked; /* when the sweep last looked what peers had taken */
 };
 
+/* Written by pause.c only. */
+struct http_pauses {
+	struct http_connection_list list;
+	struct loop_soon soon;
+};
+
 struct http_server {
 	struct loop *loop;
 	struct http_server_options options;
@@ -138,6 +149,7 @@ struct http_server {
 	void *engine_own; /* NULL before start() */
 	struct http_connection_list connections;
 	struct http_seats seats;
+	struct http_pauses pauses;
 	struct lingers lingers;
 	struct loop_timer sweep;
 	struct listening listening[HTTP_ADDRESSES_MAX];

@@ -27,6 +27,7 @@
 #include "http/chunked.h"
 #include "http/engine.h"
 #include "http/head.h"
+#include "http/pause.h"
 #include "http/seats.h"
 
 enum { READ_FIRST = 64 << 10, READ_MAX = 256 << 10, ANSWER_HEAD_MAX = 16 << 10, DATE_SIZE = 40 };
@@ -245,7 +246,7 @@ static void await(struct connection *c)
 	else if (c->step == STEP_ANSWER)
 		loop_watch_set(&c->watch, WATCH_WRITE);
 	else if (c->step != STEP_HANDLER)
-		loop_watch_set(&c->watch, WATCH_READ);
+		loop_watch_set(&c->watch, c->base.paused ? 0 : WATCH_READ);
 }
 
 static void respond(struct http_request *r, const struct http_answer *answer)
@@ -477,6 +478,20 @@ static void serve_reads(struct connection *c)
 			return;
 }
 
+/* A request that has begun is read to its end. */
+static bool pauses(struct connection *c)
+{
+	return c->step == STEP_HEAD && c->text.size == 0 && http_connection_pauses(&c->base);
+}
+
+static void end_turn(struct connection *c)
+{
+	if (c->step == STEP_OVER)
+		connection_close(c);
+	else
+		await(c);
+}
+
 static void on_ready(void *context, int fd, unsigned what)
 {
 	struct connection *c = context;
@@ -488,12 +503,14 @@ static void on_ready(void *context, int fd, unsigned what)
 		loop_watch_set(&c->watch, 0);
 	else if (c->step == STEP_ANSWER)
 		push(c);
-	else
+	else if (!pauses(c))
 		serve_reads(c);
-	if (c->step == STEP_OVER)
-		connection_close(c);
-	else
-		await(c);
+	end_turn(c);
+}
+
+static void read_on(struct http_connection *base)
+{
+	on_ready(CONTAINER_OF(base, struct connection, base), base->fd, WATCH_READ);
 }
 
 static void on_soon(void *context)
@@ -506,10 +523,7 @@ static void on_soon(void *context)
 	if (c->step == STEP_HEAD)
 		feed(c, buffer_bytes(&left));
 	buffer_done(&left);
-	if (c->step == STEP_OVER)
-		connection_close(c);
-	else
-		await(c);
+	end_turn(c);
 }
 
 static void take(struct http_server *s, int fd)
@@ -568,6 +582,7 @@ const struct http_engine http_engine_direct = {
 	.start = start,
 	.take = take,
 	.drop = drop,
+	.read_on = read_on,
 	.last_word = http_last_word,
 	.stop = stop,
 	.answer = respond,

@@ -31,6 +31,7 @@
 #include "http/h2_calm.h"
 #include "http/h2_head.h"
 #include "http/h2_room.h"
+#include "http/pause.h"
 #include "http/seats.h"
 #include "http/turn.h"
 
@@ -686,7 +687,7 @@ static void await(struct connection *c)
 		loop_watch_set(&c->watch, WATCH_WRITE);
 		return;
 	}
-	loop_watch_set(&c->watch, c->left.size > 0 ? 0 : WATCH_READ);
+	loop_watch_set(&c->watch, c->left.size > 0 || c->base.paused ? 0 : WATCH_READ);
 	if (c->left.size > 0)
 		loop_soon_run(&c->soon);
 }
@@ -749,6 +750,13 @@ static void see_cut(struct connection *c)
 		c->over = c->left_us = true;
 }
 
+static void end_turn(struct connection *c)
+{
+	see_cut(c);
+	flush(c);
+	await(c);
+}
+
 static void on_ready(void *context, int fd, unsigned what)
 {
 	struct connection *c = context;
@@ -756,11 +764,19 @@ static void on_ready(void *context, int fd, unsigned what)
 	(void)fd;
 	if (what & WATCH_WRITE)
 		push(c);
-	else if (c->base.pace.phase != PHASE_OVER)
+	else if (c->base.pace.phase != PHASE_OVER && !http_connection_pauses(&c->base))
 		serve_reads(c);
-	see_cut(c);
-	flush(c);
-	await(c);
+	end_turn(c);
+}
+
+static void read_on(struct http_connection *base)
+{
+	struct connection *c = CONTAINER_OF(base, struct connection, base);
+
+	if (c->out.size > 0 || c->left.size > 0)
+		end_turn(c); /* they come first */
+	else
+		on_ready(c, base->fd, WATCH_READ);
 }
 
 static void on_soon(void *context)
@@ -775,9 +791,7 @@ static void on_soon(void *context)
 		feed(c, left, &turn);
 	}
 	share_memory(c);
-	see_cut(c);
-	flush(c);
-	await(c);
+	end_turn(c);
 }
 
 static int greet(struct connection *c)
@@ -900,6 +914,7 @@ const struct http_engine http_engine_h2 = {
 	.take = take,
 	.drop = drop,
 	.reset = reset,
+	.read_on = read_on,
 	.last_word = last_word,
 	.retire = retire,
 	.stop = stop,

@@ -202,7 +202,9 @@ static enum step not_sent(struct exchange *x)
 /* Over HTTP/2. nghttp2 closes the stream of a malformed answer itself, once it has said so to the peer. */
 static enum step nothing_to_send(const struct exchange *x)
 {
-	return h2_client_is_over(h2_of(x)) || h2_client_reset(h2_of(x)) ? NOT_HTTP : WAITS;
+	if (h2_client_reset(h2_of(x)))
+		return is_bad(x);
+	return h2_client_is_over(h2_of(x)) || h2_client_is_malformed(h2_of(x)) ? NOT_HTTP : WAITS;
 }
 
 static enum step write_some(struct exchange *x)

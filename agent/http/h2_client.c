@@ -28,6 +28,7 @@ struct h2_client {
 	uint64_t given; /* of the body */
 	bool ended, closed; /* the stream: on the peer's side; on both */
 	bool stopped; /* by the answer's ceilings, or the caller */
+	bool malformed; /* the answer: nghttp2 resets such a stream */
 	uint32_t code; /* that it was closed with */
 	struct buffer late; /* a piece that was put off */
 	struct iovec pieces[H2_CLIENT_PIECES];
@@ -139,6 +140,25 @@ static int on_close(nghttp2_session *session, int32_t stream, uint32_t code, voi
 	return 0;
 }
 
+static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *context)
+{
+	struct h2_client *c = context;
+
+	(void)session;
+	c->malformed |= c->stream && frame->hd.stream_id == c->stream && frame->hd.type == NGHTTP2_RST_STREAM;
+	return 0;
+}
+
+/* Not of DATA: of these, on_sent() tells. */
+static int on_invalid(nghttp2_session *session, const nghttp2_frame *frame, int why, void *context)
+{
+	struct h2_client *c = context;
+
+	(void)session, (void)why;
+	c->malformed |= is_answer(c, frame->hd.stream_id);
+	return 0;
+}
+
 /* The piece that was put off. */
 static enum reading_verdict give_late(struct h2_client *c)
 {
@@ -153,7 +173,7 @@ static enum reading_verdict verdict_of(const struct h2_client *c, bool failed)
 {
 	if (c->stopped)
 		return READING_OVER;
-	if (failed)
+	if (failed || h2_client_is_malformed(c))
 		return READING_BAD;
 	if (c->late.size > 0)
 		return READING_LATER;
@@ -179,7 +199,12 @@ enum reading_verdict h2_client_take(struct h2_client *c, struct bytes *in, struc
 
 bool h2_client_reset(const struct h2_client *c)
 {
-	return c->closed && !c->ended;
+	return c->closed && !c->ended && !c->malformed;
+}
+
+bool h2_client_is_malformed(const struct h2_client *c)
+{
+	return c->malformed && !c->ended;
 }
 
 bool h2_client_refused(const struct h2_client *c)
@@ -370,7 +395,7 @@ int h2_client_begin(
 	c->reading = reading;
 	c->stream = stream;
 	c->given = 0;
-	c->ended = c->closed = c->stopped = false;
+	c->ended = c->closed = c->stopped = c->malformed = false;
 	return 0;
 }
 
@@ -403,6 +428,8 @@ static int session_new(struct h2_client *c)
 	nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
 	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_h2_data);
 	nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);
+	nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, on_invalid);
+	nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_sent);
 	nghttp2_session_callbacks_set_send_data_callback(callbacks, add_h2_body);
 	failed = nghttp2_session_client_new(&c->session, callbacks, c);
 	nghttp2_session_callbacks_del(callbacks);

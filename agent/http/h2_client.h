@@ -36,7 +36,9 @@ bool h2_client_end(struct h2_client *); /* whether both sides had ended it, so t
  * comes between calls. */
 enum reading_verdict h2_client_take(struct h2_client *, struct bytes *in, struct wall_time now) MUST_CHECK;
 bool h2_client_reset(const struct h2_client *);
-bool h2_client_refused(const struct h2_client *); /* the peer says that it has not looked at the request */
+/* The peer says that it has not looked at the request, or that it takes no more. */
+bool h2_client_refused(const struct h2_client *);
+bool h2_client_is_malformed(const struct h2_client *); /* the answer */
 
 /* What is to be written next; 0: nothing, for now. It stays until it was sent. */
 size_t h2_client_pieces(struct h2_client *, struct iovec to[H2_CLIENT_PIECES]) MUST_CHECK;

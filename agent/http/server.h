@@ -68,6 +68,10 @@ struct http_route {
 	 * *room becomes what there is room for. NULL: nowhere, and *room stays. body() gets pieces from elsewhere, too.
 	 * May be NULL. */
 	char *(*into)(void *route_context, struct http_request *, size_t *room);
+	/* Whether there is enough to do for now: a connection whose last request was of this route is not read before
+	 * http_server_go_on(). That comes within a fraction of a second, since nobody's patience takes account of it.
+	 * Not with libmicrohttpd. NULL: never. */
+	bool (*enough)(void *route_context);
 };
 
 /* The engines. */
@@ -114,6 +118,8 @@ int http_server_new(struct loop *, const struct http_server_options *, const str
 /* Adds one address (listen.h). 0 or -errno (-EADDRINUSE, -EINVAL for an invalid address). If ret_port is given, it gets
  * the TCP port, for tests that ask for port 0. */
 int http_server_listen(struct http_server *, const char *address, uint16_t *ret_port) MUST_CHECK;
+/* Whatever has enough may be asked again. */
+void http_server_go_on(struct http_server *);
 /* Accepts no new connections and removes the socket files. Requests under way are finished, and kept connections close
  * after their next answer. Returns how many requests are still open. May be called again. */
 size_t http_server_quiesce(struct http_server *);

@@ -17,6 +17,7 @@
 #include "http/cors.h"
 #include "http/decline.h"
 #include "http/engine.h"
+#include "http/pause.h"
 #include "http/seats.h"
 
 enum {
@@ -325,6 +326,7 @@ void http_connection_begin(struct http_connection *c, struct http_server *s, int
 void http_connection_end(struct http_connection *c)
 {
 	http_seats_hold(c, 0);
+	http_pause_end(c);
 	TAILQ_REMOVE(&c->server->connections, c, entry);
 	c->server->totals.connections--;
 	c->server->watched -= c->closed != NULL;
@@ -566,7 +568,7 @@ bool http_request_begin(struct http_connection *c, struct http_request *r, struc
 		http_refuse(c, r, refused);
 		return false;
 	}
-	r->route = route;
+	r->route = c->last = route;
 	route_request(s, r);
 	return true;
 }
@@ -626,6 +628,7 @@ int http_server_new(struct loop *loop, const struct http_server_options *options
 	s->engine = engines[options->engine];
 	TAILQ_INIT(&s->connections);
 	http_seats_init(s);
+	http_pauses_init(s);
 	lingers_init(&s->lingers, loop);
 	loop_timer_init(&s->sweep, loop, sweep, s);
 	*ret = s;
@@ -673,6 +676,7 @@ size_t http_server_quiesce(struct http_server *s)
 	for (; s->addresses > 0; s->addresses--)
 		listening_close(&s->listening[s->addresses - 1]);
 	s->quiesced = true;
+	http_server_go_on(s);
 	if (s->engine->retire)
 		TAILQ_FOREACH(c, &s->connections, entry)
 			s->engine->retire(c);
@@ -693,6 +697,7 @@ void http_server_free(struct http_server *s)
 	while (s->addresses > 0)
 		listening_close(&s->listening[--s->addresses]);
 	lingers_done(&s->lingers);
+	http_pauses_done(s);
 	loop_timer_done(&s->sweep);
 	free((char *)s->options.name);
 	free(s);

@@ -44,6 +44,14 @@ static void on_wait_over(void *context)
 	pump(s);
 }
 
+/* Somebody was told to wait: asks again. */
+static void tell_paced(void *context)
+{
+	struct sender *s = context;
+
+	loop_soon_run(s->world->room);
+}
+
 struct sender *sender_new(const struct sender_world *world, const char *name, const struct exporter_type *type,
 	const struct sender_limits *limits)
 {
@@ -57,6 +65,7 @@ struct sender *sender_new(const struct sender_world *world, const char *name, co
 	back_off_init(&s->back_off, limits->retry_first, limits->retry_last);
 	scout_init(&s->scout, world->loop, world->random, &scout_hooks, s);
 	loop_timer_init(&s->wait, world->loop, on_wait_over, s);
+	loop_timer_init(&s->paced, world->loop, tell_paced, s);
 	loop_soon_init(&s->pump, world->loop, pump, s);
 	return s;
 }
@@ -83,6 +92,7 @@ void sender_free(struct sender *s)
 	if (s->exporter)
 		s->type->destroy(s->exporter);
 	loop_timer_done(&s->wait);
+	loop_timer_done(&s->paced);
 	loop_soon_done(&s->pump);
 	free(s);
 }
@@ -150,6 +160,44 @@ static void tell_starved(struct sender *s)
 		return;
 	s->starved = false;
 	loop_soon_run(s->world->room);
+}
+
+static bool has_suspect(const struct sender *s)
+{
+	const struct send *send;
+
+	TAILQ_FOREACH(send, &s->queue, entry)
+		if (suspects_has(send))
+			return true;
+	return false;
+}
+
+enum pacing_verdict sender_pace(struct sender *s)
+{
+	struct mono_time now = loop_now(s->world->loop);
+	enum pacing_verdict verdict;
+
+	if (s->state != SENDER_FINE || window_part(&s->window) < 1)
+		return PACING_NOT;
+	verdict = pacing_ask(&s->pacing, now, s->queued_bytes);
+	if (verdict == PACING_ENOUGH && has_suspect(s))
+		return PACING_NOT;
+	if (verdict == PACING_ENOUGH && !loop_timer_pending(&s->paced))
+		loop_timer_set(&s->paced, pacing_patience(&s->pacing, now));
+	return verdict;
+}
+
+/* A try has ended. */
+static void pace(struct sender *s, const struct send *send, enum outcome rest)
+{
+	if (rest == DELIVERED && send->left == 0 && !send->refused_some && !send->failed_some)
+		pacing_took(&s->pacing, loop_now(s->world->loop));
+	else
+		pacing_failed(&s->pacing);
+	if (!loop_timer_pending(&s->paced))
+		return;
+	loop_timer_clear(&s->paced);
+	tell_paced(s);
 }
 
 static bool may_start(const struct sender *s)
@@ -604,6 +652,7 @@ void send_done(struct send *send, enum outcome rest, const char *reason)
 	s->under_way--;
 	tell_scout(s, send, rest);
 	suspects_ended(&s->suspects, send, rest);
+	pace(s, send, rest);
 	judge(s, send, rest);
 	loop_soon_run(&s->pump);
 	if (send->left > 0) {

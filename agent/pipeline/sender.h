@@ -17,6 +17,7 @@
 
 #include "base/random.h"
 #include "pipeline/back_off.h"
+#include "pipeline/pacing.h"
 #include "pipeline/scout.h"
 #include "pipeline/send.h"
 #include "pipeline/standing.h"
@@ -55,6 +56,8 @@ struct sender {
 	struct send_list queue; /* waiting and under way, oldest first */
 	size_t under_way;
 	struct window window;
+	struct pacing pacing;
+	struct loop_timer paced; /* somebody waits for it to settle something, no longer than until then */
 	struct scout scout;
 	struct suspects suspects;
 	struct standing standing;
@@ -80,6 +83,9 @@ void sender_push(struct sender *, struct delivery *, size_t route);
  * that is queued is suspect, and there is memory to `spare`, only `soon` counts: something else has to come to compare
  * it with. If it is backed up, the collectors are told when a send has ended, or there are only suspects. */
 bool sender_is_backed_up(struct sender *, uint64_t soon, uint64_t batch_bytes, bool spare);
+/* Whether what is queued is enough for a destination that takes all it is given. After PACING_ENOUGH the collectors are
+ * told when it is worth asking again. */
+enum pacing_verdict sender_pace(struct sender *);
 /* Forgets back-off: called when the process drains. */
 void sender_hurry(struct sender *);
 /* Ends what is under way. No send begins after that. */

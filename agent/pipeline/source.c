@@ -142,6 +142,20 @@ bool source_others_hold_room(const struct source *s)
 	return busy || is_backed_up(s) || budget_is_shared(s->world->budget);
 }
 
+/* The destination that is done first sets the pace: for the others it piles up, as for those that are away. */
+bool source_has_enough(struct source *s)
+{
+	bool enough = false;
+
+	for (size_t i = 0; i < source_routes(s); i++) {
+		enum pacing_verdict verdict = sender_pace(s->deliveries.routes[i].sender);
+		if (verdict == PACING_MORE)
+			return false;
+		enough |= verdict == PACING_ENOUGH;
+	}
+	return enough;
+}
+
 struct batch *source_leave_batch(struct source *s)
 {
 	return batch_new(s->world->budget, s->options.signal);

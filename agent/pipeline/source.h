@@ -73,6 +73,7 @@ uint64_t source_lost_records(const struct source *);
 enum admit source_offer(struct source *, struct batch **) MUST_CHECK;
 struct batch *source_batch_new(struct source *) MUST_CHECK;
 bool source_others_hold_room(const struct source *); /* host_others_hold_room() */
+bool source_has_enough(struct source *); /* host_has_enough() */
 struct batch *source_leave_batch(struct source *) MUST_CHECK; /* host_leave_batch() */
 /*
  * An offer in two halves, for what has to be on disk in between. The first gives places and runs the steps; then the

@@ -21,6 +21,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from typing import NamedTuple
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -164,6 +165,52 @@ class SpansBench(Bench):
                 "export_p50_ms": said["ms_p50"], "export_p99_ms": said["ms_p99"], "slice_p999_ms": slices * 1e3,
                 "bytes_on_disk_per_span": disk / said["accepted"]}
 
+    def mapped(self, pid):
+        """Bytes of files without a name that the process has mapped: what waits stands in them (pipeline/shelf.h)."""
+        with open(f"/proc/{pid}/maps", encoding="utf-8") as file:
+            areas = [line.split()[0].split("-") for line in file if line.endswith("(deleted)\n")]
+        return sum(int(end, 16) - int(start, 16) for start, end in areas)
+
+    def absence(self, memory):
+        """The destination is away until nothing more is taken; then the agent is killed and starts again, twice; then the
+        destination is back. 100 spans a request, as fast as they are taken, `ack: disk`."""
+        door = free_port()
+        files = tempfile.mkdtemp(prefix="state-", dir=self.folder)
+        config = traces_config(door, self.sink.otlp, True)
+        config["receive"]["otlp"]["ack"], config["memory"] = "disk", memory
+        config["state"] = {"path": files, "max": "1GiB"}
+        away = {**config, "traces": traces_config(door, free_port(), True)["traces"]}
+        self.sink.reset()
+        url = f"http://127.0.0.1:{door}/v1/traces"
+        words = ["-url", url, "-count", 1 << 40, "-per", 100, "-conns", 4]
+        agent = Agent(self.options.oxpecker, away)
+        began, anonymous, taken, full = time.monotonic(), 0, 0, False
+        while not full:
+            said = json.loads(self.run("gen", "spans", *words, "-seconds", 2))
+            taken, full = taken + said["accepted"], said["accepted"] == 0
+            anonymous = max(anonymous, memory_of(agent.process.pid)["Anonymous"])
+        found = {"spans_taken": taken, "filled_s": time.monotonic() - began - 2,
+                 "anonymous_mib_full": anonymous / 1024,
+                 "spool_bytes_per_span": sum(os.path.getsize(os.path.join(files, name)) for name in os.listdir(files)) / taken,
+                 "shelf_bytes_per_span": self.mapped(agent.process.pid) / taken}
+        agent.process.kill9()
+        began = time.monotonic()
+        agent = Agent(self.options.oxpecker, away)
+        found["restart_s"] = time.monotonic() - began
+        wait_until(lambda: agent.held() >= taken, 120, "what is on disk is held again")
+        found["all_held_again_s"] = time.monotonic() - began
+        found["restart_cpu_s"] = agent.cpu()
+        found["anonymous_mib_restarted"] = memory_of(agent.process.pid)["Anonymous"] / 1024
+        agent.process.kill9()
+        agent = Agent(self.options.oxpecker, config)
+        began, seen = time.monotonic(), []
+        wait_until(lambda: seen.append(memory_of(agent.process.pid)["Anonymous"]) or agent.held() == 0, 300, "all is delivered")
+        found.update({"delivered_s": time.monotonic() - began, "deliver_cpu_s_per_million": agent.cpu() / taken * 1e6,
+                      "anonymous_mib_delivering": max(seen) / 1024,
+                      "spans_came": self.sink.ask(self.sink.otlp, "GET", "/stats")["Units"]})
+        agent.close()
+        return found
+
     def collector(self, folder, ports, case):
         path = f"{folder}/otelcol.yaml"
         exporter = {"traces_endpoint": f"http://127.0.0.1:{self.sink.otlp}/v1/traces",
@@ -220,7 +267,7 @@ def table(result):
 
 def away_table(result):
     names = list(result)
-    return aligned([("ack", *names), *((what, *(f"{result[name][what]:.2f}" for name in names))
+    return aligned([("", *names), *((what, *(f"{result[name][what]:.2f}" for name in names))
                                        for what in result[names[0]])])
 
 
@@ -236,13 +283,20 @@ def main():
     parser.add_argument("--only", default="", help="cases whose name has this pattern")
     parser.add_argument("--away", type=float, metavar="SECONDS",
                         help="instead, what it costs to be sent spans for so long while nobody takes them")
+    parser.add_argument("--absence", action="append", metavar="MEMORY",
+                        help="instead, what it costs if nobody takes them until the spool, or `memory` of that size, is full")
     parser.add_argument("--json", help="write the figures there instead of after the table")
     bench = SpansBench(parser.parse_args())
     try:
-        result = {ack: bench.away(ack) for ack in ("memory", "disk")} if bench.options.away else measure(bench)
+        if bench.options.absence:
+            result = {memory: bench.absence(memory) for memory in bench.options.absence}
+        elif bench.options.away:
+            result = {ack: bench.away(ack) for ack in ("memory", "disk")}
+        else:
+            result = measure(bench)
     finally:
         bench.close()
-    print(away_table(result) if bench.options.away else table(result))
+    print(away_table(result) if bench.options.away or bench.options.absence else table(result))
     write_json(result, bench.options.json)
 
 

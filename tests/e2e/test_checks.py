@@ -458,3 +458,92 @@ def test_readiness_has_the_shape_of_an_express_apps_own(oxpecker, databases, tmp
         assert (own.status_code, own.content) == (ours.status_code, ours.content)
     finally:
         app.stop()
+
+
+def test_conditions_follow_the_metrics_of_the_app(oxpecker, fault_server):
+    """A gauge, and a part of what was counted lately; before there is any, and when the target is gone."""
+    app, seen = fault_server(), {"lag": None, "errors": 0, "all": 0}
+    conditions = {"lag": "max(lag) < 0.2", "none_yet": "max(lag) < 0.2",
+                  "errors": 'sum(rate(answers_total{code=~"5.."}[10s])) / sum(rate(answers_total[10s])) < 0.5'}
+    checks = {name: {"type": "expression", "expression": text, **SOON} for name, text in conditions.items()}
+    checks["none_yet"]["no_data"] = "failed"
+
+    def tick(errors, lag):
+        """The app goes on, and /metrics says so."""
+        seen.update(all=seen["all"] + 10, errors=seen["errors"] + errors, lag=lag)
+        app.plan(fault.ok((
+            f'answers_total{{code="200"}} {seen["all"]}\nanswers_total{{code="500"}} {seen["errors"]}\n'
+            + (f"lag {lag}\n" if lag is not None else "")).encode(), "text/plain; version=0.0.4"))
+
+    def follows(errors, lag, expected):
+        wait_until(lambda: tick(errors, lag) or fine(agent) == expected, 120, f"{expected} to be fine")
+
+    tick(0, None)
+    agent = oxpecker({"metrics": {"collect": {"scrape": app.url.removeprefix("http://")}},
+                      "health": {"checks": checks}})
+    follows(0, None, {"lag", "errors"})
+    assert "nothing to compare" in why(agent, "none_yet")
+    follows(0, 0.1, set(checks))
+    follows(0, 0.3, {"errors"})
+    assert why(agent, "lag") == "it is 0.3"
+    follows(30, 0.1, {"lag", "none_yet"})
+    assert why(agent, "errors").startswith("it is 0.")
+    app.plan(fault.status(500))
+    wait_until(lambda: fine(agent) == {"lag", "errors"}, 120, "a target that is gone to be nothing to compare")
+
+
+def test_what_is_no_condition_is_refused(tmp_path):
+    """Where it stands, what is wrong, and at which character of it."""
+    path = tmp_path / "oxpecker.yaml"
+    path.write_text("health: { checks: { lag: { type: expression, expression: rate(lag) < 1 } } }\n")
+    found = agents.run("check", path)
+    assert found.returncode == 1
+    assert "health.checks.lag.expression: at character 6: expected a range" in found.stdout + found.stderr
+
+
+def test_probes_are_answered_over_grpc(oxpecker, tmp_path):
+    """By a real client, by name, and by another agent's check. What is malformed ends its call alone."""
+    port = free_port()
+    agent = oxpecker({"health": {"grpc": f"127.0.0.1:{port}", "checks": {
+        "file": {"type": "file", "path": str(tmp_path / "ready"), **SOON},
+        "app": {"type": "file", "path": str(tmp_path / "app"), "probes": ["app"], **SOON}}}})
+    serving, not_serving = (health_pb2.HealthCheckResponse.ServingStatus.Value(name)
+                            for name in ("SERVING", "NOT_SERVING"))
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        client = health_pb2_grpc.HealthStub(channel)
+
+        def says(service):
+            return client.Check(health_pb2.HealthCheckRequest(service=service), timeout=60, wait_for_ready=True).status
+
+        wait_until(lambda: says("startup") == serving, 120, "the start to be over")
+        assert [says(name) for name in ("", "liveness", "delivery")] == [serving] * 3
+        assert [says(name) for name in ("readiness", "app")] == [not_serving] * 2
+        (tmp_path / "ready").touch()
+        wait_until(lambda: says("readiness") == serving, 120, "readiness")
+        (tmp_path / "app").touch()
+        wait_until(lambda: says("app") == serving, 120, "the app")
+        with pytest.raises(grpc.RpcError) as refused:
+            says("nobody")
+        assert refused.value.code() == grpc.StatusCode.NOT_FOUND and "readiness" in refused.value.details()
+        with pytest.raises(grpc.RpcError) as refused:
+            list(client.Watch(health_pb2.HealthCheckRequest(), timeout=60))
+        assert refused.value.code() == grpc.StatusCode.UNIMPLEMENTED
+        everything = call(channel, "List", b"")
+        assert everything.count(b"\x12\x02\x08\x01") == 6 and b"\n\x08liveness" in everything
+        for message, code in ((b"\xff", "INVALID_ARGUMENT"), (b"\x0a\x04a", "INVALID_ARGUMENT"),
+                              (b"\x0a\xff\x0f" + b"x" * 2047, "RESOURCE_EXHAUSTED"),
+                              (b"\x0a\x04\xff\xfe\x00\x01", "NOT_FOUND")):
+            with pytest.raises(grpc.RpcError) as refused:
+                call(channel, "Check", message)
+            assert refused.value.code().name == code
+        assert says("") == serving
+    other = oxpecker({"health": {"checks": {
+        "beside": {"url": f"grpc://127.0.0.1:{port}", "service": "readiness", **SOON}}}})
+    wait_until(lambda: fine(other) == {"beside"}, 120, "the agent to be fine for another one")
+    (tmp_path / "ready").unlink()
+    wait_until(lambda: not fine(other), 120, "it not to be")
+
+
+def call(channel, method, message):
+    """The bytes of the answer to these bytes."""
+    return channel.unary_unary(f"/grpc.health.v1.Health/{method}")(message, timeout=60)

@@ -67,6 +67,25 @@ def failed(agent, number, *checks):
     return min(looks) >= number
 
 
+def test_while_all_three_run(oxpecker, fault_server, tmp_path):
+    agent = oxpecker(all_three(tmp_path, fault_server().url, fault_server().url))
+    prober, writer = Prober(agent), Writer(tmp_path / "app.log")
+    assert work(agent, writer, rounds=100) == 100
+    assert_prompt(prober)
+
+
+def test_while_strangers_hold_connections(oxpecker, fault_server, tmp_path):
+    """Half of a head each, and a new one for each that is closed."""
+    agent = oxpecker(all_three(tmp_path, fault_server().url, fault_server().url))
+    flood = Flood("half heads that reconnect", agent.port, 500)
+    try:
+        prober = Prober(agent)
+        assert work(agent, Writer(tmp_path / "app.log")) == 30
+        assert_prompt(prober)
+    finally:
+        flood.stop()
+
+
 def test_while_names_backends_and_databases_hang(oxpecker, silent_names, silent, tmp_path):
     at = f"127.0.0.1:{silent}"
     checks = {"web": "http://web.test/", "port": "tcp://port.test:1", "database": "postgresql://u:p@database.test/x",

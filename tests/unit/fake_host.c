@@ -149,6 +149,12 @@ bool host_others_hold_room(const struct host *h, enum signal signal)
 	return h->backed_up || budget_is_shared(&h->budget);
 }
 
+bool host_has_enough(struct host *h, enum signal signal)
+{
+	h->enough_asked++;
+	return h->enough & signal;
+}
+
 static void keep_left(struct host *h, struct batch *b)
 {
 	for (size_t i = 0; i < batch_items(b); i++)

@@ -81,6 +81,8 @@ struct host {
 	} preparing;
 	size_t prepares; /* calls of host_prepare() */
 	bool backed_up; /* a destination has enough to do: there are no batches */
+	unsigned enough; /* the signals whose destinations have enough to do */
+	size_t enough_asked;
 	uint64_t not_left; /* told by host_not_left() */
 	bool left; /* told by host_left() */
 	struct loop_soon settling, room;

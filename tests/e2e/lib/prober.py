@@ -35,7 +35,11 @@ class Prober:
 
     def ended(self):
         told, _ = self.child.communicate("end\n", timeout=300)
-        return json.loads(told)
+        figures = json.loads(told)
+        if "OXPECKER_FIGURES" in os.environ:  # bench/probes.py wants them, too
+            with open(os.environ["OXPECKER_FIGURES"], "a", encoding="utf-8") as file:
+                print(json.dumps({"test": os.environ["PYTEST_CURRENT_TEST"], **figures}), file=file)
+        return figures["seconds"]
 
     def close(self):
         if self.child.poll() is None:
@@ -92,10 +96,12 @@ def probe(clock, port, request):
 
 def main(port, pid, path):
     request = f"GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode()
-    seconds, clock = [], Clock(pid)
+    seconds, wall, clock = [], [], Clock(pid)
     while not select.select([sys.stdin], [], [], PAUSE)[0]:
+        began = time.monotonic()
         seconds.append(probe(clock, port, request))
-    print(json.dumps(seconds))
+        wall.append(time.monotonic() - began)
+    print(json.dumps({"seconds": seconds, "wall": wall}))
 
 
 if __name__ == "__main__":

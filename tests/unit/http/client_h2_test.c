@@ -3,6 +3,8 @@
  */
 #include "http/client.h"
 
+#include "http/exchange.h"
+
 #include "unit/http/raw.h"
 
 enum { PEERS_MAX = 16, FRAME_HEAD = 9, DATA = 0, HEADERS = 1, END_STREAM = 1, PREFACE = 24 };
@@ -518,6 +520,116 @@ static void a_malformed_answer_ends_the_call(void **state)
 	assert_int_equal(f->end, HTTP_END_ANSWER);
 }
 
+/* One exchange after another over the same links, without the client around them. */
+struct bare {
+	struct links links;
+	struct turn turn;
+	struct answers all;
+	struct answer answer;
+	struct exchange exchange;
+	bool ended;
+	enum exchange_end end;
+};
+
+static void ignore(void *context)
+{
+	(void)context;
+}
+
+static void note_end(void *context, enum exchange_end end, int error, const char *why)
+{
+	struct bare *b = context;
+
+	(void)error, (void)why;
+	b->ended = true;
+	b->end = end;
+}
+
+static void begin_bare(struct fixture *f, struct bare *b)
+{
+	const struct exchange_options o = { .links = &b->links,
+		.turn = &b->turn,
+		.answer = &b->answer,
+		.call = &f->options,
+		.connects = ignore,
+		.connected = ignore,
+		.ended = note_end,
+		.context = b };
+	struct sockaddr_storage at;
+	struct link_to to;
+	socklen_t size = sizeof at;
+
+	f->given = 0;
+	b->ended = false;
+	answer_init(&b->answer, &b->all, &f->options);
+	assert_true(exchange_init(&b->exchange, &o));
+	assert_int_equal(getsockname(f->listening.fd, (struct sockaddr *)&at, &size), 0);
+	link_to_address(&to, &at, ntohs(((struct sockaddr_in *)(void *)&at)->sin_port));
+	exchange_start(&b->exchange, &to);
+}
+
+static void end_bare(struct fixture *f, struct bare *b)
+{
+	while (!b->ended)
+		turn(&f->world);
+	assert_int_equal(b->end, EXCHANGE_ANSWERED);
+	exchange_done(&b->exchange);
+	answer_done(&b->answer);
+}
+
+/* A kept connection was taken for it, and ends before it is written there: it goes on a new one. */
+static void a_connection_that_ends_before_the_request_is_written(void **state)
+{
+	struct fixture *f = *state;
+	struct bare *b = oxp_new(sizeof *b);
+
+	f->answer = cases[0].answer;
+	b->turn.clock = loop_clock(f->world.loop);
+	b->all.turn = &b->turn;
+	f->options.line = NULL;
+	links_init(&b->links, f->world.loop, 4);
+	begin_bare(f, b);
+	end_bare(f, b);
+	begin_bare(f, b);
+	loop_soon_done(&b->exchange.soon); /* what has come is seen first */
+	peer_send(f, (struct bytes)BYTES(GOAWAY));
+	end_bare(f, b);
+	assert_int_equal(f->accepted, 2);
+	assert_int_equal(f->requests, 2);
+	links_done(&b->links);
+	free(b);
+}
+
+/* The word to the peer that its answer is malformed cannot be written, and the call does not wait for that. */
+static void a_malformed_answer_of_a_peer_that_reads_nothing(void **state)
+{
+	static const struct bytes open = BYTES(OPENS("\0") OPENS("\1"));
+	static const struct bytes malformed = BYTES(FRAME("\6", "\1", "\4") "\x88\0\1X\1y");
+	struct fixture *f = *state;
+	size_t given = 0;
+	int still = 0;
+
+	f->options.body_size = 64 << 20;
+	f->done = false;
+	assert_int_equal(http_call_start(f->client, &f->options, &f->call), 0);
+	while (f->accepted == 0 || f->in[0].size == 0)
+		turn(&f->world);
+	loop_watch_set(&f->peers[0], 0);
+	peer_send(f, (struct bytes)BYTES(SETTINGS));
+	for (int i = 0; i < 60; i++)
+		peer_send(f, open);
+	for (; still < 100; still = f->given == given ? still + 1 : 0) {
+		given = f->given;
+		turn(&f->world);
+	}
+	assert_true(f->given < f->options.body_size);
+	peer_send(f, malformed);
+	while (!f->done)
+		turn(&f->world);
+	assert_int_equal(f->end, HTTP_END_BROKEN);
+	assert_string_equal(f->error, "the answer is not HTTP");
+}
+
 /* A server that has had enough answers, and resets the stream without an error (RFC 9113, 8.1). */
 static void an_answer_before_the_body_is_out(void **state)
 {
@@ -601,6 +713,8 @@ int main(void)
 		OURS(a_kept_connection_that_is_ended_is_not_used),
 		OURS(a_refused_stream),
 		OURS(a_malformed_answer_ends_the_call),
+		OURS(a_connection_that_ends_before_the_request_is_written),
+		OURS(a_malformed_answer_of_a_peer_that_reads_nothing),
 		OURS(an_answer_before_the_body_is_out),
 		OURS(what_is_put_off_comes_once),
 	};
