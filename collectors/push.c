@@ -213,6 +213,8 @@ static struct push_link *link_of(struct collector *c, struct http_request *reque
 		return link;
 	link = oxp_new(sizeof *link);
 	link->all = &c->workers;
+	if (!http_request_process(request, link->process))
+		link->process[0] = '\0';
 	if (http_request_watch(request, push_link_closed, link))
 		return link;
 	free(link);

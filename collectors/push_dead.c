@@ -5,8 +5,9 @@
 
 #include "base/writer.h"
 #include "proto/exposition_write.h"
+#include "proto/native_histogram.h"
 
-enum { AT_ONCE = 200 /* series, in a callback */, AGAIN_S = 2, HELP_MAX = 2048 };
+enum { AT_ONCE = 200 /* series, in a callback */, NATIVE_COST = 10 /* series */, AGAIN_S = 2, HELP_MAX = 2048 };
 
 struct push_kept {
 	struct push_kept *next;
@@ -165,6 +166,25 @@ static int put_total(struct push_dead *d, const struct push_total *t)
 	return failed;
 }
 
+/* With no sum: that is one of the totals. */
+static int put_native(struct push_dead *d, const struct push_native *n)
+{
+	char made[NATIVE_WRITTEN_MAX];
+	struct otlp_build b = { made, sizeof made, 0 };
+	struct exposition_line line = { .value = 0 };
+	int failed = d->family == n->family ? 0 : put_family(d, n->family);
+
+	native_histogram_write(&n->all, &b);
+	OXP_ASSERT(b.size <= sizeof made);
+	if (!failed)
+		failed = put_head(&d->head, n->key);
+	line.head = buffer_bytes(&d->head);
+	line.native = (struct bytes){ made, b.size };
+	if (!failed)
+		failed = exposition_write_native(&d->part, &line);
+	return failed;
+}
+
 /* Writing the sum. */
 
 static void clear_part(struct push_dead *d)
@@ -180,6 +200,8 @@ static bool is_over(struct push_dead *d)
 	buffer_give_back(&d->head, 0);
 	d->making = NULL;
 	d->at = NULL;
+	d->native = NULL;
+	d->totals_done = false;
 	return false;
 }
 
@@ -231,11 +253,40 @@ static int put_part(struct push_dead *d, bool last)
 	return failed;
 }
 
+/* What is written next: a total, or behind them a native histogram. */
+struct next {
+	const struct push_total *total;
+	const struct push_native *native;
+};
+
+/* False: that was all. */
+static bool find_next(const struct push_dead *d, struct next *ret)
+{
+	const struct push_native *n = d->native ? d->native->next : d->sum.native;
+
+	*ret = (struct next){ .total = d->totals_done ? NULL : push_sum_next(&d->sum, d->at) };
+	if (ret->total)
+		return true;
+	while (n && (n->broken || !n->family->first))
+		n = n->next;
+	ret->native = n;
+	return n;
+}
+
+static void be_behind(struct push_dead *d, const struct next *next)
+{
+	if (next->total)
+		d->at = next->total;
+	else
+		d->native = next->native;
+	d->totals_done = next->native;
+}
+
 /* 0; -ENOSPC: the part is full; -errno. One that is larger than a part is left out. */
-static int put_next(struct push_dead *d, const struct push_total *t)
+static int put_next(struct push_dead *d, const struct next *next)
 {
 	size_t before = d->part.size;
-	int failed = put_total(d, t);
+	int failed = next->total ? put_total(d, next->total) : put_native(d, next->native);
 
 	if (failed) {
 		d->part.size = before;
@@ -244,10 +295,10 @@ static int put_next(struct push_dead *d, const struct push_total *t)
 			failed = 0;
 		}
 	} else {
-		d->family = t->family;
+		d->family = next->total ? next->total->family : next->native->family;
 	}
 	if (!failed)
-		d->at = t;
+		be_behind(d, next);
 	return failed;
 }
 
@@ -255,6 +306,8 @@ static bool begin(struct push_dead *d)
 {
 	d->losses = d->file ? d->file->losses : 0;
 	d->at = NULL;
+	d->native = NULL;
+	d->totals_done = false;
 	if (d->sum.series > 0)
 		d->making = push_file_sum(d->file);
 	return d->making;
@@ -262,14 +315,16 @@ static bool begin(struct push_dead *d)
 
 bool push_dead_some(struct push_dead *d, struct mono_time now)
 {
+	struct next next;
+
 	if (!d->making && !begin(d))
 		return end(d);
 	if (is_lost(d))
 		return give_up(d, -ESTALE, now);
-	for (int i = 0; i < AT_ONCE; i++) {
-		const struct push_total *t = push_sum_next(&d->sum, d->at);
-		int failed = t ? put_next(d, t) : put_part(d, true);
-		if (!t)
+	for (int i = 0; i < AT_ONCE; i += next.native ? NATIVE_COST : 1) {
+		bool more = find_next(d, &next);
+		int failed = more ? put_next(d, &next) : put_part(d, true);
+		if (!more)
 			return failed ? give_up(d, failed, now) : end(d);
 		if (failed == -ENOSPC) {
 			failed = put_part(d, false);
@@ -287,7 +342,7 @@ static void on_point(void *context, const struct push_point *p)
 {
 	struct push_dead *d = context;
 
-	if (p->lasting && push_sum_add(&d->sum, p) == PUSH_NO_MEMORY)
+	if (p->lasting && (p->native ? push_sum_add_native(&d->sum, p) : push_sum_add(&d->sum, p)) == PUSH_NO_MEMORY)
 		push_file_left_out(d->file, -ENOMEM);
 }
 

@@ -33,6 +33,8 @@ struct push_dead {
 	struct push_saved *saved, *making; /* NULL: none */
 	uint64_t losses; /* of the file, that are made good or were when `making` began */
 	const struct push_total *at; /* of `making` */
+	const struct push_native *native; /* behind them */
+	bool totals_done;
 	const struct push_family_total *family; /* that was named last in `part` */
 	struct buffer part, head;
 };

@@ -1,12 +1,13 @@
 #include "collectors/push_fold.h"
 
-enum { PIECE = 8 << 10 /* of a page, in a callback */, AT_ONCE = 500 /* series */ };
+enum { PIECE = 8 << 10 /* of a page, in a callback */, AT_ONCE = 500 /* series */, NATIVES_AT_ONCE = 10 };
 
 void push_fold_begin(struct push_fold *f)
 {
 	f->stage = f->ended ? FOLD_READ_OLD : FOLD_READ_NEW;
 	f->walking = f->failed = f->partial = false;
 	f->at = NULL;
+	f->native = NULL;
 	f->kept = f->lost = 0;
 	push_sum_init(&f->fresh, f->host, f->seed);
 	push_sum_init(&f->before, f->host, f->seed);
@@ -22,7 +23,9 @@ static void on_point(void *context, const struct push_point *p)
 {
 	struct push_fold *f = context;
 
-	enum push_added added = p->lasting ? push_sum_add(read_to(f), p) : PUSH_ADDED;
+	enum push_added added = !p->lasting ? PUSH_ADDED
+				: p->native ? push_sum_add_native(read_to(f), p)
+					    : push_sum_add(read_to(f), p);
 
 	f->failed |= added == PUSH_NO_MEMORY;
 	f->partial |= f->stage == FOLD_READ_NEW && (added == PUSH_CEILING || added == PUSH_CLASH);
@@ -61,9 +64,9 @@ static void compare(struct push_fold *f, const struct push_total *old)
 		f->failed = true;
 }
 
-static bool is_kept(const struct push_fold *f, const struct push_total *old)
+static bool is_kept(const struct push_fold *f, uint64_t group)
 {
-	return f->ended || push_sum_marked(&f->before, old->group);
+	return f->ended || push_sum_marked(&f->before, group);
 }
 
 static void reserve(struct push_fold *f, const struct push_total *old)
@@ -71,7 +74,7 @@ static void reserve(struct push_fold *f, const struct push_total *old)
 	struct push_point p = push_total_point(old, 0);
 	enum push_added added;
 
-	if (!is_kept(f, old))
+	if (!is_kept(f, old->group))
 		return;
 	p.value = p.rest = 0;
 	added = push_sum_add(f->dead, &p);
@@ -85,12 +88,44 @@ static void add(struct push_fold *f, const struct push_total *old)
 	struct push_point p = push_total_point(old, 0);
 	const struct push_family_total *family = old->family;
 
-	if (!is_kept(f, old))
+	if (!is_kept(f, old->group))
 		return;
 	OXP_ASSERT(push_sum_add(f->dead, &p) != PUSH_NO_MEMORY);
 	f->kept++;
 	if (family->format)
 		push_sum_help(f->dead, family->name, family->help, family->format);
+}
+
+static void reserve_native(struct push_fold *f, const struct push_native *old)
+{
+	struct push_point p = push_native_point(old, 0);
+	enum push_added added = push_sum_reserve_native(f->dead, &p);
+
+	if (added == PUSH_NO_MEMORY)
+		f->failed = true;
+	f->lost += added == PUSH_CLASH || added == PUSH_CEILING;
+}
+
+static void add_native(struct push_fold *f, const struct push_native *old)
+{
+	struct push_point p = push_native_point(old, 0);
+
+	OXP_ASSERT(push_sum_add_native(f->dead, &p) != PUSH_NO_MEMORY);
+	f->kept++;
+}
+
+/* Native histograms go with their group, which says whether the process began anew. */
+static void go_through_natives(struct push_fold *f, void (*see)(struct push_fold *, const struct push_native *))
+{
+	for (int i = 0; i < NATIVES_AT_ONCE && !f->failed; i++) {
+		f->native = f->native ? f->native->next : f->before.native;
+		if (!f->native) {
+			f->stage++;
+			return;
+		}
+		if (!f->native->broken && is_kept(f, f->native->group))
+			see(f, f->native);
+	}
 }
 
 static void go_through_some(struct push_fold *f, void (*see)(struct push_fold *, const struct push_total *))
@@ -112,6 +147,8 @@ enum push_progress push_fold_some(struct push_fold *f)
 
 	if (f->stage < FOLD_COMPARE)
 		read_some(f);
+	else if (f->stage == FOLD_RESERVE_NATIVES || f->stage == FOLD_ADD_NATIVES)
+		go_through_natives(f, f->stage == FOLD_ADD_NATIVES ? add_native : reserve_native);
 	else if (f->stage < FOLD_DONE)
 		go_through_some(f, sees[f->stage]);
 	if (f->failed)

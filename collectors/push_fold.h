@@ -21,8 +21,10 @@ enum push_fold_stage {
 	FOLD_READ_NEW,
 	FOLD_READ_OLD,
 	FOLD_COMPARE,
+	FOLD_RESERVE_NATIVES,
 	FOLD_RESERVE,
-	FOLD_ADD,
+	FOLD_ADD, /* from here on a part of it is with the dead */
+	FOLD_ADD_NATIVES,
 	FOLD_DONE,
 };
 
@@ -41,6 +43,7 @@ struct push_fold {
 	struct push_walk walk;
 	struct push_sum fresh, before; /* what lasts of both pages */
 	const struct push_total *at;
+	const struct push_native *native;
 	uint64_t kept; /* series that are in `dead` now */
 	uint64_t lost; /* that found no place there */
 };

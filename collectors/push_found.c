@@ -175,7 +175,7 @@ static void take_sum(struct reading *r, struct run *run)
 
 	for (size_t i = 0; i < run->count; i++) {
 		if (read_part(r, &run->first[i], &text) &&
-			push_page_check(text, (enum exposition_format)run->first[i].key.format, why, sizeof why))
+			push_page_check_own(text, (enum exposition_format)run->first[i].key.format, why, sizeof why))
 			v->sum(v->context, text);
 		else
 			r->damaged++;
@@ -209,7 +209,7 @@ static size_t read_sums(struct reading *r)
 /* Pages. */
 
 /* A page in memory of its own. 0; -ENOMEM; -EBADMSG: it is none. */
-static int read_page(struct reading *r, const struct run *run, struct push_found *found)
+static int read_page(struct reading *r, const struct run *run, bool of_worker, struct push_found *found)
 {
 	size_t size = run->first->key.total, at = 0;
 	char why[EXPOSITION_WHAT_MAX], *to;
@@ -226,7 +226,10 @@ static int read_page(struct reading *r, const struct run *run, struct push_found
 		at += part.size;
 	}
 	found->text = (struct bytes){ to, size };
-	return push_page_check(found->text, found->format, why, sizeof why) ? 0 : -EBADMSG;
+	if (of_worker ? push_page_check_own(found->text, found->format, why, sizeof why)
+		      : push_page_check(found->text, found->format, why, sizeof why))
+		return 0;
+	return -EBADMSG;
 }
 
 /* What a group had is there for the next start: later pages of it are applied behind this one. A worker may be dead by
@@ -246,7 +249,7 @@ static void take_page(struct reading *r, const struct run *run, const struct pus
 	struct push_found found = { .format = (enum exposition_format)run->first->key.format,
 		.replaces = run->first->key.replaces,
 		.marked = run->first->value.marked > 0 };
-	int failed = read_page(r, run, &found);
+	int failed = read_page(r, run, v == r->by_kind[PUSH_WORKER], &found);
 	struct push_saved *saved = NULL;
 
 	if (!failed) {

@@ -1,6 +1,7 @@
 #include "collectors/push_point.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <xxhash.h>
 
@@ -240,6 +241,33 @@ static int on_meta(void *context, const struct exposition_meta *m)
 	return 0;
 }
 
+/* It is summed up beside its classic form, which follows. What is no sum of counts is left out: floats, say. */
+static void on_native(struct push_walk *w, const struct exposition_sample *s)
+{
+	struct push_point p = { .quoted = s->quoted, .lasting = true, .mode = PUSH_SUM, .page = w->page };
+
+	push_family_sample(&w->family, s);
+	p.family = (struct bytes){ s->name.data, w->family.size };
+	p.type = w->family.type;
+	if (!w->native)
+		w->native = native_histogram_new();
+	if (!w->native) {
+		w->failed = true;
+		return;
+	}
+	if (s->bad_native || p.type != EXPOSITION_HISTOGRAM || p.family.size != s->name.size ||
+		!native_histogram_read_written(w->native, s->native) || w->native->floats ||
+		!native_histogram_reduce(w->native)) {
+		w->left_out[PUSH_LEFT_NATIVE]++;
+		return;
+	}
+	p.native = w->native;
+	if (!make_key(w, s, &p))
+		w->failed = true;
+	else
+		w->point(w->context, &p);
+}
+
 static int on_sample(void *context, const struct exposition_sample *s)
 {
 	struct push_walk *w = context;
@@ -255,8 +283,8 @@ static int on_sample(void *context, const struct exposition_sample *s)
 		w->left_out[PUSH_LEFT_CREATED]++;
 		return 0;
 	}
-	if (s->native.size > 0 || s->bad_native) { /* its classic form is summed up */
-		w->left_out[PUSH_LEFT_NATIVE]++;
+	if (s->native.size > 0 || s->bad_native) {
+		on_native(w, s);
 		return 0;
 	}
 	push_family_sample(&w->family, s);
@@ -290,6 +318,8 @@ void push_walk_begin(struct push_walk *w, struct bytes text, enum exposition_for
 	buffer_init(&w->group, KEY_MAX);
 	exposition_read_begin(&w->reader, format, &events, w);
 	exposition_read_in_slices(&w->reader);
+	exposition_read_natives(&w->reader);
+	w->native = NULL;
 }
 
 bool push_walk_some(struct push_walk *w, size_t bytes)
@@ -314,4 +344,6 @@ void push_walk_done(struct push_walk *w)
 	exposition_read_done(&w->reader);
 	buffer_done(&w->key);
 	buffer_done(&w->group);
+	free(w->native);
+	w->native = NULL;
 }

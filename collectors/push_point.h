@@ -3,14 +3,15 @@
  * whether what it counted stays there when the worker is dead.
  *
  * What stays: counters (of an untyped page what is named so: _total), and buckets, sums and counts of histograms and
- * summaries. All else is a gauge, and goes with its worker. Quantiles of summaries cannot be summed, and the time when
- * a part of a sum was created says nothing about the sum: these are left out.
+ * summaries, native ones among them. All else is a gauge, and goes with its worker. Quantiles of summaries cannot be
+ * summed, and the time when a part of a sum was created says nothing about the sum: these are left out.
  */
 #ifndef OXP_PUSH_POINT_H
 #define OXP_PUSH_POINT_H
 
 #include "collectors/push_families.h"
 #include "proto/exposition_read.h"
+#include "proto/native_histogram.h"
 
 /* What the gauges of one name become. */
 enum push_mode { PUSH_SUM, PUSH_MIN, PUSH_MAX, PUSH_LATEST, PUSH_ALL /* one for each worker, by a label */ };
@@ -36,6 +37,9 @@ struct push_point {
 	uint64_t group; /* the same for all that a process counts as one: the series of a histogram, say */
 	struct bytes key; /* its name and labels, in one text that push_key_sample() reads */
 	double value, rest; /* their sum, which one number may not hold */
+	/* NULL: it is a number. A native histogram of whole numbers has the name of its family, and the group of its
+	 * classic form. */
+	const struct native_histogram *native;
 	uint64_t page; /* a number that grows */
 };
 
@@ -59,6 +63,7 @@ struct push_walk {
 	size_t at;
 	bool failed; /* there was no memory: what was seen is not all */
 	struct buffer key, group;
+	struct native_histogram *native; /* NULL: there was none yet */
 	uint64_t left_out[PUSH_LEFT_KINDS];
 };
 

@@ -2,8 +2,9 @@
 
 #include "base/json_writer.h"
 #include "component.h"
+#include "proto/native_histogram.h"
 
-enum { PIECE = 8 << 10 /* of a page, in a callback */, AT_ONCE = 300 /* series */ };
+enum { PIECE = 8 << 10 /* of a page, in a callback */, AT_ONCE = 300 /* series */, NATIVES_AT_ONCE = 10 };
 
 static void stop(struct push_show *s)
 {
@@ -27,12 +28,13 @@ void push_show_begin(struct push_show *s)
 	push_sum_init(&s->sum, s->host, s->seed);
 	s->counts = (struct push_show_counts){ 0 };
 	s->at = NULL;
+	s->native = NULL;
 	s->stage = SHOW_DEAD;
 }
 
 static bool add_point(struct push_show *s, const struct push_point *p)
 {
-	enum push_added added = push_sum_add(&s->sum, p);
+	enum push_added added = p->native ? push_sum_add_native(&s->sum, p) : push_sum_add(&s->sum, p);
 
 	s->counts.clashes += added == PUSH_CLASH || added == PUSH_ADDED_BEFORE;
 	s->counts.over_ceiling += added == PUSH_CEILING;
@@ -53,10 +55,26 @@ static enum push_progress sum_dead_some(struct push_show *s)
 	for (int i = 0; i < AT_ONCE; i++) {
 		s->at = push_sum_next(s->options.dead, s->at);
 		if (!s->at) {
-			s->stage = SHOW_PAGES;
+			s->stage = SHOW_DEAD_NATIVES;
 			return PUSH_MORE;
 		}
 		if (!add_dead(s, s->at))
+			return give_up(s);
+	}
+	return PUSH_MORE;
+}
+
+static enum push_progress sum_dead_natives(struct push_show *s)
+{
+	for (int i = 0; i < NATIVES_AT_ONCE; i++) {
+		struct push_point p;
+		s->native = s->native ? s->native->next : s->options.dead->native;
+		if (!s->native) {
+			s->stage = SHOW_PAGES;
+			return PUSH_MORE;
+		}
+		p = push_native_point(s->native, 0);
+		if (!s->native->broken && !add_point(s, &p))
 			return give_up(s);
 	}
 	return PUSH_MORE;
@@ -140,19 +158,49 @@ static void stage_family(struct push_show *s, const struct push_family_total *f)
 	series_events.meta(s->target, &meta);
 }
 
-static void stage(struct push_show *s, const struct push_total *t)
+static void stage_sample(struct push_show *s, const struct exposition_sample *sample)
+{
+	if (s->relabel.rules)
+		relabelling_events.sample(&s->relabel, sample);
+	else
+		series_events.sample(s->target, sample);
+}
+
+/* The native form of what a total is of, before the first of its classic series. Returns what it costs, in series. */
+static int stage_native(struct push_show *s, const struct push_total *t)
+{
+	bool may = t->lasting && t->family->type == EXPOSITION_HISTOGRAM;
+	struct push_native *n = may ? push_sum_native(&s->sum, t->group) : NULL;
+	struct exposition_label labels[EXPOSITION_LABELS_MAX + 1];
+	char made[NATIVE_WRITTEN_MAX];
+	struct otlp_build b = { made, sizeof made, 0 };
+	struct exposition_sample sample;
+
+	if (!n || n->broken || n->shown)
+		return 0;
+	n->shown = true;
+	native_histogram_write(&n->all, &b);
+	OXP_ASSERT(b.size <= sizeof made);
+	push_key_sample(n->key, labels, &sample);
+	sample.native = (struct bytes){ made, b.size };
+	stage_sample(s, &sample);
+	return AT_ONCE / NATIVES_AT_ONCE / 4;
+}
+
+/* Returns what it costs, in series. */
+static int stage(struct push_show *s, const struct push_total *t)
 {
 	struct exposition_label labels[EXPOSITION_LABELS_MAX + 1];
 	struct exposition_sample sample;
+	int cost;
 
 	if (t->family->first == t)
 		stage_family(s, t->family);
+	cost = stage_native(s, t);
 	push_key_sample(t->item.key, labels, &sample);
 	sample.value = push_total_value(t);
-	if (s->relabel.rules)
-		relabelling_events.sample(&s->relabel, &sample);
-	else
-		series_events.sample(s->target, &sample);
+	stage_sample(s, &sample);
+	return cost + 1;
 }
 
 static enum push_progress commit(struct push_show *s)
@@ -173,11 +221,11 @@ static enum push_progress commit(struct push_show *s)
 
 static enum push_progress stage_some(struct push_show *s)
 {
-	for (int i = 0; i < AT_ONCE; i++) {
+	for (int done = 0; done < AT_ONCE;) {
 		s->at = push_sum_next(&s->sum, s->at);
 		if (!s->at)
 			return commit(s);
-		stage(s, s->at);
+		done += stage(s, s->at);
 	}
 	return PUSH_MORE;
 }
@@ -189,6 +237,8 @@ enum push_progress push_show_some(struct push_show *s)
 		return PUSH_DONE;
 	case SHOW_DEAD:
 		return sum_dead_some(s);
+	case SHOW_DEAD_NATIVES:
+		return sum_dead_natives(s);
 	case SHOW_PAGES:
 		return sum_some(s);
 	default:

@@ -30,6 +30,7 @@ struct push_show_options {
 enum push_show_stage {
 	SHOW_RESTS,
 	SHOW_DEAD, /* begins the sum with what the dead have left */
+	SHOW_DEAD_NATIVES,
 	SHOW_PAGES,
 	SHOW_STAGES, /* the sum becomes a scrape of `target` */
 };
@@ -51,6 +52,7 @@ struct push_show {
 	struct push_show_page page; /* that is being walked through */
 	bool walking;
 	const struct push_total *at;
+	const struct push_native *native;
 	struct push_show_counts counts, last; /* of this sum; of the last one that is shown */
 	struct series_target *target; /* NULL before the first page */
 	struct refusals refusals;

@@ -13,12 +13,12 @@ enum {
 	MOVES = 8 /* places, for each new item */
 };
 
-/* The first character of a key says what it is of: '0' to '3' are those of push_point.c. */
+/* The first character of a key says what it is of: '0' to '3' are those of push_point.c, 'N' is push_native.c's. */
 enum { FAMILY = 'F', LONG_FAMILY = 'L', MARK = 'M' };
 
 /* Memory. */
 
-static void *allocate(struct push_sum *s, size_t size)
+void *push_sum_allocate(struct push_sum *s, size_t size)
 {
 	void *found;
 
@@ -40,9 +40,9 @@ static void *allocate(struct push_sum *s, size_t size)
 	return found;
 }
 
-static struct bytes copy(struct push_sum *s, struct bytes text)
+struct bytes push_sum_copy(struct push_sum *s, struct bytes text)
 {
-	char *to = allocate(s, text.size + 1);
+	char *to = push_sum_allocate(s, text.size + 1);
 
 	if (!to)
 		return (struct bytes){ NULL, 0 };
@@ -68,7 +68,7 @@ static struct push_item **slot_of(const struct push_slots *slots, uint64_t hash,
 	return &all[at];
 }
 
-static struct push_item *find(const struct push_sum *s, struct bytes key)
+void *push_sum_item(const struct push_sum *s, struct bytes key)
 {
 	uint64_t hash = hash_of(s, key);
 	struct push_item *found = s->wide.room ? *slot_of(&s->wide, hash, &key) : NULL;
@@ -109,14 +109,14 @@ static bool grow(struct push_sum *s)
 }
 
 /* A new item, which is not there. NULL: no memory, and nothing has changed. */
-static void *make(struct push_sum *s, struct bytes key, size_t size)
+void *push_sum_make(struct push_sum *s, struct bytes key, size_t size)
 {
 	struct push_item *item;
 
 	if (2 * (s->count + 1) > s->wide.room && !grow(s))
 		return NULL;
-	key = copy(s, key);
-	item = key.data ? allocate(s, size) : NULL;
+	key = push_sum_copy(s, key);
+	item = key.data ? push_sum_allocate(s, size) : NULL;
 	if (!item)
 		return NULL;
 	item->hash = hash_of(s, key);
@@ -144,16 +144,16 @@ static struct bytes family_key(const struct push_sum *s, struct bytes name, char
 	return (struct bytes){ text, 1 + sizeof hash };
 }
 
-static struct push_family_total *family_of(struct push_sum *s, struct bytes name)
+struct push_family_total *push_sum_family(struct push_sum *s, struct bytes name)
 {
 	char text[NAME_SHORT];
 	struct bytes key = family_key(s, name, text);
-	struct push_family_total *f = (void *)find(s, key);
+	struct push_family_total *f = push_sum_item(s, key);
 
 	if (f)
 		return f;
-	name = copy(s, name);
-	f = name.data ? make(s, key, sizeof *f) : NULL;
+	name = push_sum_copy(s, name);
+	f = name.data ? push_sum_make(s, key, sizeof *f) : NULL;
 	if (!f)
 		return NULL;
 	f->name = name;
@@ -166,11 +166,11 @@ static struct push_family_total *family_of(struct push_sum *s, struct bytes name
 
 void push_sum_help(struct push_sum *s, struct bytes family, struct bytes text, enum exposition_format format)
 {
-	struct push_family_total *f = s->families < PUSH_SERIES_MAX ? family_of(s, family) : NULL;
+	struct push_family_total *f = s->families < PUSH_SERIES_MAX ? push_sum_family(s, family) : NULL;
 
 	if (!f || f->format)
 		return;
-	text = copy(s, text);
+	text = push_sum_copy(s, text);
 	f->help = text;
 	f->format = text.data ? format : EXPOSITION_UNKNOWN;
 }
@@ -208,7 +208,7 @@ static void put(struct push_total *t, const struct push_point *p, bool first)
 
 static struct push_total *total_new(struct push_sum *s, const struct push_point *p, struct push_family_total *f)
 {
-	struct push_total *t = make(s, p->key, sizeof *t);
+	struct push_total *t = push_sum_make(s, p->key, sizeof *t);
 
 	if (!t)
 		return NULL;
@@ -228,13 +228,13 @@ static struct push_total *total_new(struct push_sum *s, const struct push_point 
 
 enum push_added push_sum_add(struct push_sum *s, const struct push_point *p)
 {
-	struct push_total *t = (void *)find(s, p->key);
+	struct push_total *t = push_sum_item(s, p->key);
 	struct push_family_total *f;
 	bool first = !t;
 
 	if (!t && s->series >= PUSH_SERIES_MAX)
 		return PUSH_CEILING;
-	f = t ? t->family : family_of(s, p->family);
+	f = t ? t->family : push_sum_family(s, p->family);
 	if (f && f->first && (f->type != p->type || (t && t->mode != p->mode)))
 		return PUSH_CLASH;
 	if (t && p->page && t->page == p->page)
@@ -251,7 +251,7 @@ enum push_added push_sum_add(struct push_sum *s, const struct push_point *p)
 
 const struct push_total *push_sum_find(const struct push_sum *s, struct bytes key)
 {
-	return (void *)find(s, key);
+	return push_sum_item(s, key);
 }
 
 double push_total_value(const struct push_total *t)
@@ -298,20 +298,21 @@ bool push_sum_marked(const struct push_sum *s, uint64_t number)
 {
 	char text[1 + sizeof number];
 
-	return find(s, mark_key(number, text));
+	return push_sum_item(s, mark_key(number, text));
 }
 
 bool push_sum_mark(struct push_sum *s, uint64_t number)
 {
 	char text[1 + sizeof number];
 
-	return push_sum_marked(s, number) || make(s, mark_key(number, text), sizeof(struct push_item));
+	return push_sum_marked(s, number) || push_sum_make(s, mark_key(number, text), sizeof(struct push_item));
 }
 
 void push_sum_init(struct push_sum *s, struct host *host, uint64_t seed)
 {
 	*s = (struct push_sum){ .host = host, .seed = seed, .block = BLOCK_FIRST };
 	s->last = &s->first;
+	s->native_last = &s->native;
 }
 
 void push_sum_done(struct push_sum *s)

@@ -31,6 +31,19 @@ struct push_total {
 	enum push_mode mode;
 };
 
+/* The sum of native histograms whose classic form is the totals of that group. It has no value if it could not be made:
+ * counts beyond NATIVE_COUNT_MAX, say. */
+struct push_native {
+	struct push_item item;
+	struct push_native *next; /* in the order in which they came */
+	struct push_family_total *family;
+	uint64_t group;
+	struct bytes key; /* of the sample, as push_point.key */
+	uint64_t page; /* that was added last */
+	bool quoted, broken, shown; /* the latter is its user's */
+	struct native_histogram all;
+};
+
 struct push_family_total {
 	struct push_item item;
 	struct push_family_total *next;
@@ -61,6 +74,7 @@ struct push_sum {
 	char *free; /* the rest of a block */
 	size_t left, block;
 	struct push_family_total *first, **last;
+	struct push_native *native, **native_last;
 };
 
 enum push_added {
@@ -80,11 +94,25 @@ const struct push_total *push_sum_find(const struct push_sum *, struct bytes key
 double push_total_value(const struct push_total *);
 /* It, as one more page with that number has it. */
 struct push_point push_total_point(const struct push_total *, uint64_t page);
+/* The same of native histograms, in push_native.c. */
+enum push_added push_sum_add_native(struct push_sum *, const struct push_point *) MUST_CHECK;
+/* As that, without adding: then there is memory to add it. */
+enum push_added push_sum_reserve_native(struct push_sum *, const struct push_point *) MUST_CHECK;
+struct push_point push_native_point(const struct push_native *, uint64_t page);
+/* That of a group; NULL: there is none. */
+struct push_native *push_sum_native(const struct push_sum *, uint64_t group);
 /* Remembers a number, which is no series. False: no memory. */
 bool push_sum_mark(struct push_sum *, uint64_t number) MUST_CHECK;
 bool push_sum_marked(const struct push_sum *, uint64_t number);
 /* The total behind that one, family by family; NULL: the first, or none any more. */
 const struct push_total *push_sum_next(const struct push_sum *, const struct push_total *);
+/* For push_native.c: zeroed memory that lasts as long as the table, a copy in it, and an item with that key, or its
+ * memory; NULL: none. */
+void *push_sum_allocate(struct push_sum *, size_t size);
+struct bytes push_sum_copy(struct push_sum *, struct bytes text);
+void *push_sum_make(struct push_sum *, struct bytes key, size_t size);
+void *push_sum_item(const struct push_sum *, struct bytes key);
+struct push_family_total *push_sum_family(struct push_sum *, struct bytes name);
 void push_sum_done(struct push_sum *); /* fine on zeroed memory; it may be init'ed again */
 
 #endif

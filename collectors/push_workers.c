@@ -22,10 +22,13 @@ enum push_life {
 	LIFE_OVER, /* its death stands in the line */
 };
 
-/* As the file knows it; that may be for longer than it is here. */
+#define PROCESS_MARK '\1' /* before a process, where a name would be: it is in none */
+
+/* As the file knows it; that may be for longer than it is here. Its identity is the name, or the process. */
 struct worker_owner {
 	struct push_owner base; /* in front */
 	char name[PUSH_WORKER_NAME_MAX + 1]; /* "": none */
+	char process[1 + PEER_PROCESS_ROOM]; /* behind PROCESS_MARK, of one without a name; "": unknown */
 };
 
 /* Invariant: it is in the list until it is folded; `link` is there while it is LIFE_LIVE. */
@@ -154,15 +157,23 @@ static void write_label(struct push_worker *w, uint64_t number)
 	}
 }
 
-static struct push_worker *worker_new(struct push_workers *all, const char *name)
+static struct bytes identity_of(const struct worker_owner *o)
+{
+	return bytes_of(o->name[0] ? o->name : o->process);
+}
+
+/* Without a name, a process may be known. */
+static struct push_worker *worker_new(struct push_workers *all, const char *name, const char *process)
 {
 	struct push_worker *w = oxp_new(sizeof *w);
 
 	w->owner = oxp_new(sizeof *w->owner);
-	snprintf(w->owner->name, sizeof w->owner->name, "%s", name ? name : "");
+	snprintf(w->owner->name, sizeof w->owner->name, "%s", name);
+	if (!*name && *process)
+		snprintf(w->owner->process, sizeof w->owner->process, "%c%s", PROCESS_MARK, process);
 	w->owner->base.kind = PUSH_WORKER;
 	w->owner->base.id = push_file_number(all->file);
-	w->owner->base.identity = bytes_of(w->owner->name);
+	w->owner->base.identity = identity_of(w->owner);
 	write_label(w, ++all->numbers);
 	*all->last = w;
 	all->last = &w->next;
@@ -182,6 +193,20 @@ static struct push_worker *find(const struct push_workers *all, const char *name
 	while (w && (strcmp(w->owner->name, name) != 0 || !may_come_back(all, w)))
 		w = w->next;
 	return w;
+}
+
+/* The one of the last run whose process that is; NULL: none, or it had several. */
+static struct push_worker *find_process(const struct push_workers *all, const char *process)
+{
+	struct push_worker *found = NULL;
+	unsigned count = 0;
+
+	for (struct push_worker *w = all->first; w && *process; w = w->next)
+		if (w->life == LIFE_GONE && w->owner->process[0] && strcmp(w->owner->process + 1, process) == 0) {
+			found = w;
+			count++;
+		}
+	return count == 1 ? found : NULL;
 }
 
 static void page_free(struct push_workers *all, struct push_worker_page *p)
@@ -239,12 +264,18 @@ static void on_ends(void *context)
 	}
 }
 
+/* Without a name the connection was the worker; but if it ended with the last run, its process may live on. */
+static bool may_be_back(const struct push_workers *all, const struct push_worker *w)
+{
+	return has_name(w) || (w == all->restored && w->owner->process[0]);
+}
+
 /* It has no connection: its gauges go. */
 static void go(struct push_workers *all, struct push_worker *w)
 {
 	w->since = loop_now(loop_of(all));
 	live(all, w, LIFE_GONE);
-	if (!has_name(w))
+	if (!may_be_back(all, w))
 		die(all, w);
 	else if (all->gone > all->gone_max)
 		die(all, gone_longest(all));
@@ -293,8 +324,8 @@ static struct push_worker *worker_of(struct push_link *link, const char *name)
 		return w;
 	if (w)
 		part(all, w);
-	w = name ? find(all, name) : NULL;
-	return w ? w : worker_new(all, name);
+	w = name ? find(all, name) : find_process(all, link->process);
+	return w ? w : worker_new(all, name ? name : "", link->process);
 }
 
 bool push_workers_full(const struct push_workers *all, const struct push_link *link)
@@ -624,6 +655,7 @@ static bool on_owner(void *context, const struct push_owner *found)
 {
 	struct push_workers *all = context;
 	char name[PUSH_WORKER_NAME_MAX + 1];
+	bool is_process = found->identity.size > 0 && found->identity.data[0] == PROCESS_MARK;
 	const char *why;
 	struct push_worker *w;
 
@@ -631,10 +663,10 @@ static bool on_owner(void *context, const struct push_owner *found)
 		return false;
 	memcpy(name, found->identity.data, found->identity.size);
 	name[found->identity.size] = '\0';
-	if (name[0] && !push_worker_name_fine(name, &why))
+	if (name[0] && !push_worker_name_fine(name + is_process, &why))
 		return false;
-	w = worker_new(all, name);
-	push_file_adopt(all->file, &w->owner->base, found, bytes_of(w->owner->name));
+	w = is_process ? worker_new(all, "", name + 1) : worker_new(all, name, "");
+	push_file_adopt(all->file, &w->owner->base, found, identity_of(w->owner));
 	all->restored = w;
 	return true;
 }

@@ -10,7 +10,9 @@
  *     ↑──────pushes again───────┘
  *
  * A page is saved before it counts (push_file.h), so what was shown does not fall in the next run. That begins with all
- * workers gone: those with a name have `grace` to come back, and what they push then replaces what they had before.
+ * workers gone: those with a name have `grace` to come back, and what they push then replaces what they had before. So
+ * it is with those that have no name, but whose process is known (base/peer_process.h): it was not they who ended the
+ * connection. If a process had several such connections, nobody knows which one comes back, and none does.
  *
  * Pages and deaths wait in one line and are worked on in slices, as is the sum, which is made when somebody asks for
  * it and something has changed. What is asked for has whatever stood in the line before.
@@ -18,6 +20,7 @@
 #ifndef OXP_PUSH_WORKERS_H
 #define OXP_PUSH_WORKERS_H
 
+#include "base/peer_process.h"
 #include "collectors/push_dead.h"
 #include "collectors/push_fold.h"
 #include "collectors/push_found.h"
@@ -37,6 +40,7 @@ struct push_worker;
 struct push_link {
 	struct push_workers *all;
 	struct push_worker *worker;
+	char process[PEER_PROCESS_ROOM]; /* who made it; "": unknown */
 };
 
 /* A page as it was pushed: its text is in the batch, which is never offered and counts as `memory`. */

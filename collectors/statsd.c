@@ -22,6 +22,7 @@
 #include "collectors/pace.h"
 #include "collectors/relabelling.h"
 #include "collectors/saving.h"
+#include "collectors/statsd_config.h"
 #include "collectors/statsd_events.h"
 #include "collectors/statsd_stream.h"
 #include "component.h"
@@ -30,7 +31,6 @@
 #include "proto/exposition_number.h"
 
 enum {
-	LISTENERS_MAX = 8,
 	DATAGRAM_MAX = 64 << 10,
 	DATAGRAM_COST = 100, /* reading one costs as much as so many bytes of it */
 	PIECE = 2 << 10, /* bytes of one that are taken before the clock is looked at */
@@ -43,60 +43,6 @@ enum {
 	AGAIN_MS = 100, /* then descriptors may be had again */
 	LOOK_MS = 2000, /* how often it looks for removed socket files, and for meters whose time is over */
 	AGED_AT_ONCE = 4000, /* meters that are looked at then: less than a millisecond */
-};
-
-enum { KIND_DATAGRAM, KIND_STREAM };
-static const char *const kinds[] = { "datagram", "stream", NULL };
-
-struct statsd_config {
-	const struct option_list *listen, *buckets;
-	unsigned kind;
-	const char *mode, *mapping;
-	uint64_t connections, buffer, series, family;
-	struct duration ttl, set_window;
-	bool gauge_deltas, container_label;
-	const struct option_map *labels;
-	const struct option_items *relabel;
-};
-
-static const struct option statsd_options[] = {
-	{ OPT_ADDRESSES(struct statsd_config, listen), .name = "listen", .main = true, .text = "127.0.0.1:8125",
-		.help = "Addresses to listen on: unix:/path, host:port or :port." },
-	{ OPT_CHOICE(struct statsd_config, kind, kinds), .name = "kind", .text = "datagram",
-		.help = "datagram: UDP, Unix datagrams; stream: TCP, Unix streams, with lines or DogStatsD's "
-			"lengths." },
-	{ OPT_TEXTS(struct statsd_config, buckets), .name = "buckets",
-		.text = "0.005 0.01 0.025 0.05 0.1 0.25 0.5 1 2.5 5 10",
-		.help = "Upper bounds of the histograms that ms (in seconds), h and d become." },
-	{ OPT_PATH(struct statsd_config, mapping), .name = "mapping", .example = "/etc/app/statsd_mapping.yml",
-		.help = "Mapping rules of statsd_exporter: its YAML file, as it is. Read at the start." },
-	{ OPT_DURATION(struct statsd_config, ttl), .name = "ttl", .text = "never", .zero = "never", .min = 1000,
-		.help = "A series that nothing was sent for in that time ends; it begins at 0 if it comes again." },
-	{ OPT_DURATION(struct statsd_config, set_window), .name = "set_window", .text = "10s", .min = 1000,
-		.max = 86400000,
-		.help = "A set is shown as how many different values it had in the last such time that is over." },
-	{ OPT_COUNT(struct statsd_config, series), .name = "series", .text = "20000", .min = 1, .max = 10000000,
-		.help = "Most series; a histogram is one for each bucket, sum and count. Beyond it values count in a "
-			"series with overflow=\"true\"." },
-	{ OPT_COUNT(struct statsd_config, family), .name = "family", .text = "10000", .min = 1, .max = 10000000,
-		.help = "The same for each metric." },
-	{ OPT_BOOL(struct statsd_config, gauge_deltas), .name = "gauge_deltas", .text = "true",
-		.help = "Whether +1 and -1 change a gauge, as in StatsD. DogStatsD clients set it to -1: false for "
-			"them." },
-	{ OPT_BOOL(struct statsd_config, container_label), .name = "container_label", .text = "false",
-		.help = "Whether a container id becomes the label container_id." },
-	{ OPT_MAP(struct statsd_config, labels), .name = "labels", .example = "{part: worker}",
-		.help = "Labels added to each series." },
-	RELABELLING_ROW(struct statsd_config, relabel),
-	{ OPT_COUNT(struct statsd_config, connections), .name = "connections", .text = "64", .min = 1, .max = 1024,
-		.help = "Most connections at a time. A further one replaces the one that has been silent for "
-			"longest, if that is for 5 s; otherwise it waits." },
-	{ OPT_SIZE(struct statsd_config, buffer), .name = "buffer", .zero = "auto", .text = "auto", .min = 4096,
-		.max = 1 << 30,
-		.help = "Unread bytes that the kernel is asked to hold for each socket; at most net.core.rmem_max." },
-	{ OPT_TEXT(struct statsd_config, mode), .name = "mode", .text = "0660",
-		.help = "Permissions of a Unix socket's file, in octal." },
-	{ .name = NULL },
 };
 
 struct connection {
@@ -143,7 +89,7 @@ struct collector {
 	struct meters *meters;
 	struct statsd_mapping mapping;
 	struct statsd_events events;
-	struct listener listeners[LISTENERS_MAX];
+	struct listener listeners[STATSD_LISTENERS_MAX];
 	size_t listener_count;
 	struct pace pace;
 	TAILQ_HEAD(connection_list, connection) connections;
@@ -282,7 +228,7 @@ static void watch_listeners(struct collector *c)
 		c->full_told = true;
 	}
 	c->full = full;
-	for (size_t i = 0; i < c->listener_count && c->config->kind == KIND_STREAM; i++)
+	for (size_t i = 0; i < c->listener_count && c->config->kind == STATSD_STREAM; i++)
 		loop_watch_set(&c->listeners[i].watch, room ? WATCH_READ : 0);
 }
 
@@ -375,13 +321,13 @@ static void on_again(void *context)
 
 static int type_of(const struct collector *c)
 {
-	return c->config->kind == KIND_STREAM ? SOCK_STREAM : SOCK_DGRAM;
+	return c->config->kind == STATSD_STREAM ? SOCK_STREAM : SOCK_DGRAM;
 }
 
 static int open_listening(const struct collector *c, const char *address, struct listening *ret)
 {
-	return c->config->kind == KIND_STREAM ? listening_open(ret, address, c->mode)
-					      : listening_open_datagrams(ret, address, c->mode);
+	return c->config->kind == STATSD_STREAM ? listening_open(ret, address, c->mode)
+						: listening_open_datagrams(ret, address, c->mode);
 }
 
 static void start_listener(struct listener *l)
@@ -389,7 +335,7 @@ static void start_listener(struct listener *l)
 	struct collector *c = l->collector;
 	int fd = l->listening.fd;
 
-	if (c->config->kind == KIND_STREAM) {
+	if (c->config->kind == STATSD_STREAM) {
 		loop_watch_init(&l->watch, c->loop, fd, on_peer, l);
 		return;
 	}
@@ -494,7 +440,7 @@ static void open_anew(struct listener *l)
 	l->trouble = failed;
 	if (failed)
 		return;
-	if (l->collector->config->kind == KIND_STREAM) {
+	if (l->collector->config->kind == STATSD_STREAM) {
 		finish(l);
 		stop_listener(l);
 	} else {
@@ -532,79 +478,10 @@ static int statsd_start(struct collector *c)
 	return failed;
 }
 
-/* False, with the reason. */
-static bool read_bounds(const struct option_list *buckets, double *ret, char *why, size_t room)
-{
-	if (buckets->count > METER_BOUNDS_MAX) {
-		snprintf(why, room, "buckets: %zu bounds, and %d are the most", buckets->count, METER_BOUNDS_MAX);
-		return false;
-	}
-	for (size_t i = 0; i < buckets->count; i++) {
-		const char *text = buckets->items[i];
-		bool relative;
-		if (!statsd_number(bytes_of(text), &ret[i], &relative)) {
-			snprintf(why, room, "buckets: \"%s\" is not a number", text);
-			return false;
-		}
-		if (i > 0 && ret[i] <= ret[i - 1]) {
-			snprintf(why, room, "buckets: %s is not above %s; expected ascending bounds", text,
-				buckets->items[i - 1]);
-			return false;
-		}
-	}
-	return true;
-}
-
-static bool check_labels(const struct option_map *labels, char *why, size_t room)
-{
-	if (labels->count > SERIES_TARGET_LABELS_MAX) {
-		snprintf(
-			why, room, "labels: %zu of them, and %d are the most", labels->count, SERIES_TARGET_LABELS_MAX);
-		return false;
-	}
-	for (size_t i = 0; i < labels->count; i++)
-		if (!exposition_name_valid(bytes_of(labels->pairs[i].key), true)) {
-			snprintf(why, room,
-				"labels: \"%s\" is not the name of a label; expected letters, digits and _, not "
-				"beginning with a digit",
-				labels->pairs[i].key);
-			return false;
-		}
-	return true;
-}
-
-static bool check_mapping(const char *path, char *why, size_t room)
-{
-	struct statsd_mapping mapping;
-	bool fine;
-
-	if (!path)
-		return true;
-	fine = statsd_mapping_read(&mapping, path, why, room);
-	statsd_mapping_done(&mapping);
-	return fine;
-}
-
-static bool statsd_check(const void *config, char *why, size_t room)
-{
-	const struct statsd_config *s = config;
-	double bounds[METER_BOUNDS_MAX];
-	unsigned mode;
-
-	if (!mode_parse(s->mode, &mode))
-		snprintf(why, room, "mode: \"%s\" is not an octal number up to 0777", s->mode);
-	else if (s->listen->count > LISTENERS_MAX)
-		snprintf(why, room, "listen: %zu addresses, and %d are the most", s->listen->count, LISTENERS_MAX);
-	else
-		return read_bounds(s->buckets, bounds, why, room) && check_labels(s->labels, why, room) &&
-		       check_mapping(s->mapping, why, room);
-	return false;
-}
-
 static bool statsd_datagrams(const void *config, const char *option)
 {
 	(void)option;
-	return ((const struct statsd_config *)config)->kind == KIND_DATAGRAM;
+	return ((const struct statsd_config *)config)->kind == STATSD_DATAGRAM;
 }
 
 static void statsd_destroy(struct collector *);
@@ -653,14 +530,14 @@ static void count_in(struct collector *c, struct host *host)
 static int statsd_create(const void *config, struct host *host, struct collector **ret)
 {
 	struct collector *c = oxp_new(sizeof *c);
-	char why[256];
+	struct statsd_histogram histogram;
 	int failed;
 
 	c->config = config;
 	c->host = host;
 	c->loop = host_loop(host);
 	(void)mode_parse(c->config->mode, &c->mode);
-	(void)read_bounds(c->config->buckets, c->bounds, why, sizeof why); /* which check() found fine */
+	histogram = statsd_config_histogram(c->config, c->bounds); /* check() found it fine */
 	TAILQ_INIT(&c->connections);
 	c->pace = (struct pace){ .most = PACE_MOST / 4, .least = PACE_LEAST, .ceiling = PACE_MOST };
 	loop_timer_init(&c->again, c->loop, on_again, c);
@@ -677,8 +554,7 @@ static int statsd_create(const void *config, struct host *host, struct collector
 	c->round.end = on_shown;
 	c->round.context = c;
 	statsd_events_init(&c->events, host, c->meters,
-		&(struct statsd_options){ .bounds = c->bounds,
-			.bound_count = c->config->buckets->count,
+		&(struct statsd_options){ .histogram = histogram,
 			.ttl = c->config->ttl,
 			.gauge_deltas = c->config->gauge_deltas,
 			.container_label = c->config->container_label,
@@ -745,7 +621,7 @@ const struct collector_type collector_statsd = {
 	.rewind = REWIND_NONE,
 	.options = statsd_options,
 	.config_size = sizeof(struct statsd_config),
-	.check = statsd_check,
+	.check = statsd_config_check,
 	.datagrams = statsd_datagrams,
 	.create = statsd_create,
 	.start = statsd_start,

@@ -157,35 +157,49 @@ static struct duration ttl_of(const struct statsd_events *e, const struct statsd
 	return mapping && mapping->rules.ttl.ns > 0 ? mapping->rules.ttl : e->options.ttl;
 }
 
-static struct statsd_bounds bounds_of(const struct statsd_events *e, const struct statsd_rule *rule)
+static struct statsd_histogram histogram_of(const struct statsd_events *e, const struct statsd_rule *rule)
 {
 	const struct statsd_mapping *mapping = e->options.mapping;
-	struct statsd_bounds own = { e->options.bounds, e->options.bound_count };
 
-	if (rule && rule->bounds.count > 0)
-		return rule->bounds;
-	return mapping && mapping->rules.bounds.count > 0 ? mapping->rules.bounds : own;
+	if (!mapping)
+		return e->options.histogram;
+	return statsd_histogram_or(rule ? &rule->histogram : &mapping->rules.histogram, &e->options.histogram);
 }
 
-/* What made a meter. If other bounds are asked for anywhere, all histograms begin anew: which of them share a family is
- * known only as they come. */
+static void want_histogram(struct meter_wanted *w, const struct statsd_histogram *h)
+{
+	w->bounds = h->bounds;
+	w->bound_count = h->count;
+	if (h->factor > 1)
+		w->native = (struct meter_native_wanted){ native_schema(h->factor), h->most };
+}
+
+/* What made a meter. If other bounds or native ones are asked for anywhere, all histograms begin anew: which of them
+ * share a family is known only as they come. */
 static uint64_t origin_of(const struct statsd_events *e, const struct statsd_rule *rule, enum meter_kind kind)
 {
-	return (rule ? rule->digest : 0) ^ (kind == METER_HISTOGRAM ? e->bounds : 0);
+	return (rule ? rule->digest : 0) ^ (kind == METER_HISTOGRAM ? e->histograms : 0);
 }
 
-static uint64_t digest_bounds(const struct statsd_options *o)
+static uint64_t digest_histogram(const struct statsd_histogram *h, uint64_t before)
 {
-	uint64_t made = XXH3_64bits(o->bounds, o->bound_count * sizeof *o->bounds);
+	uint64_t made = XXH3_64bits_withSeed(h->bounds, h->count * sizeof *h->bounds, before);
+
+	if (h->factor > 1)
+		made = XXH3_64bits_withSeed(&h->factor, sizeof h->factor, made + h->most);
+	return made;
+}
+
+static uint64_t digest_histograms(const struct statsd_options *o)
+{
+	uint64_t made = digest_histogram(&o->histogram, 0);
 	const struct statsd_rules *rules = o->mapping ? &o->mapping->rules : NULL;
 
 	if (!rules)
 		return made;
-	made = XXH3_64bits_withSeed(rules->bounds.values, rules->bounds.count * sizeof(double), made);
-	for (size_t i = 0; i < rules->count; i++) {
-		const struct statsd_bounds *b = &rules->rules[i].bounds;
-		made = XXH3_64bits_withSeed(b->values, b->count * sizeof(double), made);
-	}
+	made = digest_histogram(&rules->histogram, made);
+	for (size_t i = 0; i < rules->count; i++)
+		made = digest_histogram(&rules->rules[i].histogram, made);
 	return made;
 }
 
@@ -228,21 +242,21 @@ static struct meter *make(struct statsd_events *e, const struct statsd_line *l, 
 {
 	struct meter_wanted w = { .kind = kind_of(s->type), .labels = e->labels, .raw = raw };
 	struct statsd_mapped mapped;
-	struct statsd_bounds bounds;
+	struct statsd_histogram histogram;
 
 	buffer_clear(&e->names);
 	if (!buffer_reserve(&e->names, 2 * l->head.size + 2 * s->tags.size + STATSD_MADE_MAX + 4) ||
 		!map_name(e, l, w.kind, join(e, l), &mapped))
 		return NULL;
-	bounds = bounds_of(e, mapped.rule);
+	histogram = histogram_of(e, mapped.rule);
 	w.name = escape(e, mapped.name);
 	if (w.name.size > EXPOSITION_NAME_MAX) {
 		statsd_events_refuse(e, STATSD_REFUSED_SIZE, l->head);
 		return NULL;
 	}
 	w.help = mapped.rule && mapped.rule->help ? mapped.rule->help : help;
-	w.bounds = bounds.values;
-	w.bound_count = w.kind == METER_HISTOGRAM ? bounds.count : 0;
+	if (w.kind == METER_HISTOGRAM)
+		want_histogram(&w, &histogram);
 	w.ttl = ttl_of(e, mapped.rule);
 	w.saved = w.kind != METER_SET;
 	w.origin = origin_of(e, mapped.rule, w.kind);
@@ -397,7 +411,7 @@ void statsd_events_init(
 	struct statsd_events *e, struct host *host, struct meters *meters, const struct statsd_options *options)
 {
 	*e = (struct statsd_events){ .host = host, .meters = meters, .options = *options };
-	e->bounds = digest_bounds(options);
+	e->histograms = digest_histograms(options);
 	buffer_init(&e->names, NAMES_MAX);
 	e->lines = host_counter(host, "statsd_lines_total", "Lines of StatsD read.");
 	e->values = host_counter(host, "statsd_values_total", "Values that were counted in a series.");

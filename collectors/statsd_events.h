@@ -29,8 +29,7 @@ enum statsd_refusal {
 enum { STATSD_NAME_SHOWN = 80 };
 
 struct statsd_options {
-	const double *bounds; /* of histograms */
-	size_t bound_count;
+	struct statsd_histogram histogram;
 	struct duration ttl;
 	bool gauge_deltas; /* a sign before the value of a gauge makes it a change */
 	bool container_label;
@@ -42,7 +41,7 @@ struct statsd_events {
 	struct host *host;
 	struct meters *meters;
 	struct statsd_options options;
-	uint64_t bounds; /* a digest of all that may be asked for */
+	uint64_t histograms; /* a digest of all that may be asked for of them */
 	struct buffer names; /* those of the meter that is looked for */
 	struct meter_label labels[METER_LABELS_MAX + STATSD_RULE_LABELS_MAX + 2];
 	size_t label_count;

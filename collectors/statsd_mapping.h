@@ -2,8 +2,9 @@
  * Mapping rules of statsd_exporter, read from its YAML file as it is: which metric a StatsD name becomes.
  *
  * The first rule that fits counts: of those by glob, then of those by regex. Rules that this program cannot follow are
- * refused when the file is read, with their line: summaries, native histograms, `glob_disable_ordering: true`, and any
- * key that statsd_exporter does not know either. A rule without an observer_type is a histogram.
+ * refused when the file is read, with their line: summaries, `glob_disable_ordering: true`, and any key that
+ * statsd_exporter does not know either. A rule without an observer_type is a histogram. It is a native one, too, if the
+ * file, or else the collector, says by which factor.
  *
  * Sources: statsd_exporter 0.31, README "Metric Mapping and Configuration" and pkg/mapper.
  */

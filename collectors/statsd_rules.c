@@ -133,7 +133,7 @@ static void refuse_key(struct statsd_rules *r, const struct node *map, const cha
 		key_complain(&r->file.errors, n, "%s", why);
 }
 
-static void read_buckets(struct statsd_rules *r, const struct node *list, struct statsd_bounds *ret)
+static void read_buckets(struct statsd_rules *r, const struct node *list, struct statsd_histogram *ret)
 {
 	double *values;
 
@@ -144,7 +144,7 @@ static void read_buckets(struct statsd_rules *r, const struct node *list, struct
 		return;
 	}
 	values = config_alloc(r->file.arena, list->count * sizeof *values);
-	ret->values = values;
+	ret->bounds = values;
 	for (const struct node *n = list->first; n; n = n->next, ret->count++) {
 		values[ret->count] = number_of(r, n, 0);
 		if (ret->count > 0 && values[ret->count] <= values[ret->count - 1])
@@ -152,24 +152,48 @@ static void read_buckets(struct statsd_rules *r, const struct node *list, struct
 	}
 }
 
-/* Bounds of a rule or of the defaults, by their name, or by that of older files, `buckets` beside it. */
-static void read_bounds(struct statsd_rules *r, const struct node *map, struct statsd_bounds *ret)
+/* More buckets than readers are given here are not made. */
+static uint32_t most_of(struct statsd_rules *r, const struct node *n)
+{
+	double number = number_of(r, n, 0);
+
+	if (number < 0 || number > UINT32_MAX || number != (double)(uint32_t)number) {
+		node_complain(&r->file.errors, n, "expected a whole number of buckets");
+		return 0;
+	}
+	return number < NATIVE_BUCKETS_MAX ? (uint32_t)number : NATIVE_BUCKETS_MAX;
+}
+
+/* A factor that is not above 0 says nothing. */
+static double factor_of(struct statsd_rules *r, const struct node *n)
+{
+	double number = number_of(r, n, 0);
+
+	return number > 0 ? number : 0;
+}
+
+struct statsd_histogram statsd_histogram_or(const struct statsd_histogram *a, const struct statsd_histogram *b)
+{
+	return (struct statsd_histogram){ a->count > 0 ? a->bounds : b->bounds, a->count > 0 ? a->count : b->count,
+		a->factor > 0 ? a->factor : b->factor, a->most > 0 ? a->most : b->most };
+}
+
+/* What a rule or the defaults say of histograms; older files have `buckets` beside it. */
+static void read_histogram(struct statsd_rules *r, const struct node *map, struct statsd_histogram *ret)
 {
 	static const char *const known[] = { "buckets", "native_histogram_bucket_factor",
 		"native_histogram_max_buckets" };
-	static const char native[] = "native histograms are not made here; expected buckets";
 	const struct node *options = node_get(map, "histogram_options");
-	struct statsd_bounds old = { 0 };
+	struct statsd_histogram old = { 0 };
 
 	if (options) {
 		check_keys(r, options, known, COUNT_OF(known));
-		refuse_key(r, options, known[1], native);
-		refuse_key(r, options, known[2], native);
+		ret->factor = factor_of(r, node_get(options, known[1]));
+		ret->most = most_of(r, node_get(options, known[2]));
 		read_buckets(r, node_get(options, "buckets"), ret);
 	}
 	read_buckets(r, node_get(map, "buckets"), &old);
-	if (ret->count == 0)
-		*ret = old;
+	*ret = statsd_histogram_or(ret, &old);
 }
 
 /* What observers become. Older files call them timers. */
@@ -205,7 +229,7 @@ static void read_defaults(struct statsd_rules *r, const struct node *map)
 	check_observer(r, map);
 	r->regex = is_regex(r, map);
 	r->ttl = duration_of(r, map, "ttl");
-	read_bounds(r, map, &r->bounds);
+	read_histogram(r, map, &r->histogram);
 	if (flag_of(r, map, "glob_disable_ordering"))
 		key_complain(&r->file.errors, node_get(map, "glob_disable_ordering"),
 			"rules are tried in their order here; expected false");
@@ -316,7 +340,7 @@ static void read_rule(struct statsd_rules *r, const struct node *map, struct sta
 		"help", "action", "match_metric_type", "ttl", "summary_options", "histogram_options", "scale",
 		"timer_type", "buckets", "quantiles" };
 	static const char *const actions[] = { "map", "drop" };
-	struct statsd_bounds own = { 0 };
+	struct statsd_histogram own = { 0 };
 	unsigned drops = 0;
 
 	check_keys(r, map, known, COUNT_OF(known));
@@ -333,8 +357,8 @@ static void read_rule(struct statsd_rules *r, const struct node *map, struct sta
 	rule->help = text_of(r, map, "help");
 	rule->ttl = duration_of(r, map, "ttl");
 	rule->scale = number_of(r, node_get(map, "scale"), 1);
-	read_bounds(r, map, &own);
-	rule->bounds = own.count > 0 ? own : r->bounds;
+	read_histogram(r, map, &own);
+	rule->histogram = statsd_histogram_or(&own, &r->histogram);
 }
 
 static uint64_t digest_text(uint64_t before, const char *text)

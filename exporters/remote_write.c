@@ -124,7 +124,7 @@ static void remote_ended(void *exporter, struct send *send, void *reader, const 
 	bool says = e->how.version == REMOTE_WRITE_2;
 	struct remote_verdict v;
 
-	remote_judge(reply, ask->counts.samples, says ? &ask->written : NULL, e->retry_429, &v);
+	remote_judge(reply, &ask->counts, says ? &ask->written : NULL, e->retry_429, &v);
 	if (ask->unreadable && v.outcome == DELIVERED) {
 		v.outcome = REJECTED;
 		snprintf(v.reason, sizeof v.reason, "samples that were kept on disk cannot be read any more");

@@ -7,7 +7,8 @@
 #include "proto/exposition_number.h"
 
 static const char written[] = "X-Prometheus-Remote-Write-",
-		  samples_written[] = "X-Prometheus-Remote-Write-Samples-Written:";
+		  samples_written[] = "X-Prometheus-Remote-Write-Samples-Written:",
+		  histograms_written[] = "X-Prometheus-Remote-Write-Histograms-Written:";
 
 static bool begins_with(struct bytes line, const char *name)
 {
@@ -16,11 +17,20 @@ static bool begins_with(struct bytes line, const char *name)
 	return line.size >= n && strncasecmp(line.data, name, n) == 0;
 }
 
-void remote_written_line(struct remote_written *w, struct bytes line)
+/* What the line says, if it is that header. */
+static void read_count(struct bytes line, const char *name, uint64_t *ret)
 {
-	struct bytes value;
+	size_t size = strlen(name);
 	int64_t count;
 
+	if (begins_with(line, name) &&
+		exposition_integer_parse(bytes_trimmed((struct bytes){ line.data + size, line.size - size }), &count) &&
+		count > 0)
+		*ret = (uint64_t)count;
+}
+
+void remote_written_line(struct remote_written *w, struct bytes line)
+{
 	while (line.size > 0 && (line.data[line.size - 1] == '\n' || line.data[line.size - 1] == '\r'))
 		line.size--;
 	if (begins_with(line, "HTTP/")) /* of the answer behind one of 1xx */
@@ -28,12 +38,8 @@ void remote_written_line(struct remote_written *w, struct bytes line)
 	if (!begins_with(line, written) || !memmem(line.data, line.size, "ritten:", 7))
 		return;
 	w->said = true;
-	if (!begins_with(line, samples_written))
-		return;
-	value = bytes_trimmed(
-		(struct bytes){ line.data + sizeof samples_written - 1, line.size - (sizeof samples_written - 1) });
-	if (exposition_integer_parse(value, &count) && count > 0)
-		w->samples = (uint64_t)count;
+	read_count(line, samples_written, &w->samples);
+	read_count(line, histograms_written, &w->histograms);
 }
 
 /* The body of an answer is not looked at, but for what to tell people. */
@@ -54,9 +60,11 @@ static enum outcome outcome_of(const struct http_reply *reply, bool retry_429)
 }
 
 /* By what the receiver says that it has written. */
-static void judge_written(struct remote_verdict *v, uint64_t samples, const struct remote_written *headers)
+static void judge_written(
+	struct remote_verdict *v, const struct remote_write_counts *sent, const struct remote_written *headers)
 {
-	uint64_t has = headers->samples < samples ? headers->samples : samples;
+	uint64_t has = (headers->samples < sent->samples ? headers->samples : sent->samples) +
+		       (headers->histograms < sent->histograms ? headers->histograms : sent->histograms);
 
 	if (v->outcome == DELIVERED && !headers->said) {
 		v->outcome = REJECTED;
@@ -65,14 +73,14 @@ static void judge_written(struct remote_verdict *v, uint64_t samples, const stru
 			"1.0");
 	} else if (v->outcome == DELIVERED || (v->outcome == REJECTED && has > 0)) {
 		v->outcome = DELIVERED;
-		v->refused = samples - has;
+		v->refused = sent->samples + sent->histograms - has;
 		if (v->refused > 0 && !*v->reason)
 			snprintf(v->reason, sizeof v->reason, "it says that it has written fewer samples");
 	}
 }
 
-void remote_judge(const struct http_reply *reply, uint64_t samples, const struct remote_written *headers,
-	bool retry_429, struct remote_verdict *ret)
+void remote_judge(const struct http_reply *reply, const struct remote_write_counts *sent,
+	const struct remote_written *headers, bool retry_429, struct remote_verdict *ret)
 {
 	*ret = (struct remote_verdict){ .outcome = outcome_of(reply, retry_429), .not_before_ms = -1 };
 	if (ret->outcome == RETRY)
@@ -85,5 +93,5 @@ void remote_judge(const struct http_reply *reply, uint64_t samples, const struct
 	else if (ret->outcome != DELIVERED)
 		post_reason(reply, ret->reason, sizeof ret->reason);
 	if (headers)
-		judge_written(ret, samples, headers);
+		judge_written(ret, sent, headers);
 }

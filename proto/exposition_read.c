@@ -21,6 +21,11 @@ void exposition_read_in_slices(struct exposition_reader *r)
 		family_reader_in_slices(&r->families);
 }
 
+void exposition_read_natives(struct exposition_reader *r)
+{
+	r->text.natives = true;
+}
+
 bool exposition_read_go_on(struct exposition_reader *r)
 {
 	return !is_text(r) && family_reader_go_on(&r->families);

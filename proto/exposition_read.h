@@ -20,6 +20,8 @@ void exposition_read_begin(
 	struct exposition_reader *, enum exposition_format, const struct exposition_events *, void *context);
 /* As those of family_reader: a large metric is told in slices. Of text, nothing ever is. */
 void exposition_read_in_slices(struct exposition_reader *);
+/* Text may have native histograms, as exposition_write_native() has them. */
+void exposition_read_natives(struct exposition_reader *);
 bool exposition_read_go_on(struct exposition_reader *);
 bool exposition_read_is_behind(const struct exposition_reader *);
 /* These answer the first fault. */

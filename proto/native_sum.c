@@ -2,12 +2,7 @@
 
 #include <float.h>
 
-enum {
-	EXPONENT_LEAST = -1074, /* of doubles; below, powers of two are 0 */
-	EXPONENT_MIN = -1022, /* of normal ones */
-	EXPONENT_MAX = 1023, /* above, they are infinite */
-	LEVELS_MAX = 62, /* that many halves leave only the sign of an index */
-};
+enum { LEVELS_MAX = 62 /* that many halves leave only the sign of an index */ };
 
 void native_sum_init(struct native_sum *s)
 {
@@ -45,62 +40,36 @@ static int64_t in_schema(int64_t index, int64_t levels)
 	return ((index - 1) >> (levels < LEVELS_MAX ? levels : LEVELS_MAX)) + 1;
 }
 
-bool native_sum_put(struct native_sum *s, bool negative, int64_t schema, int64_t index, uint64_t count)
+bool native_histogram_put(struct native_histogram *h, const struct native_put *p, unsigned *merged)
 {
-	struct native_side *side = negative ? &s->all.negative : &s->all.positive;
+	struct native_side *side = p->negative ? &h->negative : &h->positive;
 
-	OXP_ASSERT(schema >= NATIVE_SCHEMA_MIN);
-	while (s->all.schema > schema)
-		native_histogram_halve(&s->all);
+	OXP_ASSERT(p->schema >= NATIVE_SCHEMA_MIN);
+	while (h->schema > p->schema)
+		native_histogram_halve(h);
 	for (;;) {
-		int64_t wanted = in_schema(index, schema - s->all.schema);
+		int64_t wanted = in_schema(p->index, p->schema - h->schema);
 		size_t at = place_of(side, wanted);
 		if (at < side->count && side->buckets[at].index == wanted)
-			return add_count(&side->buckets[at].whole, count);
-		if (count > NATIVE_COUNT_MAX)
+			return add_count(&side->buckets[at].whole, p->count);
+		if (p->count > NATIVE_COUNT_MAX)
 			return false;
 		if (side->count < side->room) {
 			memmove(side->buckets + at + 1, side->buckets + at, (side->count - at) * sizeof *side->buckets);
-			side->buckets[at] = (struct native_bucket){ .index = wanted, .whole = count };
+			side->buckets[at] = (struct native_bucket){ .index = wanted, .whole = p->count };
 			side->count++;
 			return true;
 		}
-		if (s->all.schema == NATIVE_SCHEMA_MIN)
+		if (h->schema == NATIVE_SCHEMA_MIN)
 			return false;
-		native_histogram_halve(&s->all);
-		s->merged++;
+		native_histogram_halve(h);
+		++*merged;
 	}
 }
 
-/* 2^exponent; 0 or infinite where doubles end. */
-static double power(int64_t exponent)
+bool native_sum_put(struct native_sum *s, bool negative, int64_t schema, int64_t index, uint64_t count)
 {
-	uint64_t bits;
-	double value;
-
-	if (exponent < EXPONENT_MIN)
-		return exponent < EXPONENT_LEAST ? 0 : power(exponent + 100) * 0x1p-100;
-	bits = (uint64_t)(exponent > EXPONENT_MAX ? EXPONENT_MAX + 1 : exponent) + EXPONENT_MAX;
-	bits <<= 52;
-	memcpy(&value, &bits, sizeof value);
-	return value;
-}
-
-double native_bound(int64_t schema, int64_t index)
-{
-	/* 2^(1/2), 2^(1/4) … 2^(1/256) */
-	static const double roots[NATIVE_SCHEMA_MAX] = { 0x1.6a09e667f3bcdp+0, 0x1.306fe0a31b715p+0,
-		0x1.172b83c7d517bp+0, 0x1.0b5586cf9890fp+0, 0x1.059b0d3158574p+0, 0x1.02c9a3e778061p+0,
-		0x1.0163da9fb3335p+0, 0x1.00b1afa5abcbfp+0 };
-	double part = 1;
-
-	OXP_ASSERT(schema >= NATIVE_SCHEMA_MIN && schema <= NATIVE_SCHEMA_MAX);
-	if (schema <= 0)
-		return power(index * (INT64_C(1) << -schema));
-	for (int64_t i = 0; i < schema; i++)
-		if (index >> (schema - 1 - i) & 1)
-			part *= roots[i];
-	return power(index >> schema) * part;
+	return native_histogram_put(&s->all, &(struct native_put){ negative, schema, index, count }, &s->merged);
 }
 
 /* A threshold that is not in the middle of a bucket of the side: this one, or the next that is. */
@@ -148,11 +117,12 @@ static bool widen_side(struct native_histogram *h, struct native_side *s, double
 	while (fine && gone < s->count && is_below(h, s->buckets[gone].index, threshold))
 		fine = add_count(&h->zero, s->buckets[gone++].whole);
 	s->count -= gone;
-	memmove(s->buckets, s->buckets + gone, s->count * sizeof *s->buckets);
+	if (gone > 0)
+		memmove(s->buckets, s->buckets + gone, s->count * sizeof *s->buckets);
 	return fine;
 }
 
-static bool widen(struct native_histogram *h, double threshold)
+bool native_histogram_widen(struct native_histogram *h, double threshold)
 {
 	bool fine = widen_side(h, &h->positive, threshold) && widen_side(h, &h->negative, threshold);
 
@@ -160,28 +130,34 @@ static bool widen(struct native_histogram *h, double threshold)
 	return fine;
 }
 
-static bool add_side(struct native_sum *s, const struct native_histogram *from, bool negative)
+static bool add_side(struct native_histogram *to, const struct native_histogram *from, bool negative, unsigned *merged)
 {
 	const struct native_side *side = negative ? &from->negative : &from->positive;
 	bool fine = true;
 
 	for (size_t i = 0; i < side->count && fine; i++) {
 		const struct native_bucket *b = &side->buckets[i];
-		if (is_below(from, b->index, s->all.zero_threshold))
-			fine = add_count(&s->all.zero, b->whole);
+		const struct native_put p = { negative, from->schema, b->index, b->whole };
+		if (is_below(from, b->index, to->zero_threshold))
+			fine = add_count(&to->zero, b->whole);
 		else
-			fine = native_sum_put(s, negative, from->schema, b->index, b->whole);
+			fine = native_histogram_put(to, &p, merged);
 	}
 	return fine;
 }
 
-bool native_sum_add(struct native_sum *s, const struct native_histogram *from)
+bool native_histogram_add(struct native_histogram *to, const struct native_histogram *from, unsigned *merged)
 {
 	OXP_ASSERT(!from->floats && from->schema >= NATIVE_SCHEMA_MIN && from->schema <= NATIVE_SCHEMA_MAX);
-	while (s->all.schema > from->schema)
-		native_histogram_halve(&s->all);
-	return widen(&s->all, common_threshold(&s->all, from)) && add_count(&s->all.zero, from->zero) &&
-	       add_side(s, from, false) && add_side(s, from, true);
+	while (to->schema > from->schema)
+		native_histogram_halve(to);
+	return native_histogram_widen(to, common_threshold(to, from)) && add_count(&to->zero, from->zero) &&
+	       add_side(to, from, false, merged) && add_side(to, from, true, merged);
+}
+
+bool native_sum_add(struct native_sum *s, const struct native_histogram *from)
+{
+	return native_histogram_add(&s->all, from, &s->merged);
 }
 
 bool native_sum_total(const struct native_histogram *h, uint64_t *ret)

@@ -12,6 +12,7 @@
 #ifndef OXP_NATIVE_SUM_H
 #define OXP_NATIVE_SUM_H
 
+#include "proto/native_bounds.h"
 #include "proto/native_histogram.h"
 
 enum { NATIVE_SUM_MAX = 160 /* as many as SDKs of OpenTelemetry have by default */ };
@@ -33,8 +34,18 @@ bool native_sum_add(struct native_sum *, const struct native_histogram *) MUST_C
 /* What is in its buckets. False: more than NATIVE_COUNT_MAX. */
 bool native_sum_total(const struct native_histogram *, uint64_t *ret) MUST_CHECK;
 
-/* The upper bound of a bucket, which is the lower one of the next: 2^(2^-schema * index), in a schema up to
- * NATIVE_SCHEMA_MAX; 0 or infinite where doubles end. */
-double native_bound(int64_t schema, int64_t index);
+/* The same in other memory: what has no room for a bucket is merged, which is counted in *merged. Beside that the count
+ * of the whole is not kept either. */
+struct native_put {
+	bool negative;
+	int64_t schema, index;
+	uint64_t count;
+};
+bool native_histogram_put(struct native_histogram *, const struct native_put *, unsigned *merged) MUST_CHECK;
+/* Makes the bucket of zeros that wide, with all that is in it; no other bucket has the threshold in its middle. False:
+ * it would have too much. */
+bool native_histogram_widen(struct native_histogram *, double threshold) MUST_CHECK;
+bool native_histogram_add(
+	struct native_histogram *to, const struct native_histogram *from, unsigned *merged) MUST_CHECK;
 
 #endif

@@ -26,6 +26,7 @@
 #define OXP_HTTP_SERVER_H
 
 #include "base/bytes.h"
+#include "base/peer_process.h"
 #include "http/origin.h"
 #include "http/page.h"
 #include "loop/loop.h"
@@ -150,6 +151,8 @@ void *http_context(const struct http_request *);
  * seats. With the direct engine only. closed() is called within the engine, as the callbacks of a route are.
  */
 bool http_request_watch(struct http_request *, void (*closed)(void *context), void *context) MUST_CHECK;
+/* The process that made the connection: base/peer_process.h. */
+bool http_request_process(const struct http_request *, char to[PEER_PROCESS_ROOM]) MUST_CHECK;
 void *http_request_watcher(const struct http_request *); /* that context; NULL if nobody watches */
 
 /* An answer. Its body is a buffer, whose memory moves to the server and is freed after sending; a page, which other

@@ -361,6 +361,11 @@ bool http_request_watch(struct http_request *r, void (*closed)(void *context), v
 	return true;
 }
 
+bool http_request_process(const struct http_request *r, char to[PEER_PROCESS_ROOM])
+{
+	return peer_process(r->connection->fd, to);
+}
+
 void *http_request_watcher(const struct http_request *r)
 {
 	return r->connection->closed ? r->connection->watcher : NULL;

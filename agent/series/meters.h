@@ -32,7 +32,7 @@ struct meter;
 enum meter_kind {
 	METER_COUNTER,
 	METER_GAUGE,
-	METER_HISTOGRAM, /* with buckets of its own bounds */
+	METER_HISTOGRAM, /* with buckets of its own bounds; it may be a native one, too */
 	METER_SUMMARY,
 	METER_SET,
 	METER_NATIVE, /* a native histogram */
@@ -48,7 +48,8 @@ enum {
 };
 
 struct meters_limits {
-	size_t series; /* on the page: a histogram is one for each bucket, its sum and its count; a native one is 4 */
+	size_t series; /* on the page: a histogram is one for each bucket, its sum and its count, and one
+			* more if it is native, too; a native one without bounds is 4 */
 	size_t family_series; /* of one family */
 	size_t label; /* bytes of a label's value, or of its name */
 	struct duration window; /* of sets */
@@ -89,6 +90,12 @@ struct meter_label {
 	struct bytes name, value; /* the name is classic (exposition_name_valid()), the value any UTF-8 */
 };
 
+/* How a histogram with bounds is a native one, too, as client_golang makes them. */
+struct meter_native_wanted {
+	int64_t schema; /* in which it begins: NATIVE_SCHEMA_MIN to NATIVE_SCHEMA_MAX */
+	uint32_t most; /* buckets, up to NATIVE_BUCKETS_MAX, beyond which they are merged; 0: it is none */
+};
+
 struct meter_wanted {
 	struct bytes name; /* classic */
 	enum meter_kind kind;
@@ -97,6 +104,7 @@ struct meter_wanted {
 	 * count; but each meter of an owner has its own, and one that comes with others ends, and begins anew. */
 	const double *bounds;
 	size_t bound_count;
+	struct meter_native_wanted native; /* of a histogram */
 	const struct meter_label
 		*labels; /* in any order; of two with one name the last counts; empty ones count as none */
 	size_t label_count;
@@ -153,7 +161,8 @@ struct meter_sent *meter_sent(struct meter *);
 void meter_add(struct meter *, double by, struct mono_time now); /* to a counter, not below 0; or to a gauge */
 void meter_set(struct meter *, double value, struct mono_time now); /* a gauge; or a counter, not below 0 */
 /* Into a histogram: one that stands for `weight` observations, which is 1 or more. What is no whole number of them is
- * kept for the next, so that the sum over many is right. */
+ * kept for the next, so that the sum over many is right. If a native one needs another bucket and there is no memory
+ * for it, it gets coarser. Beyond NATIVE_COUNT_MAX observations it begins anew. */
 void meter_observe(struct meter *, double value, double weight, struct mono_time now);
 
 /* A histogram or a summary is like that from now on; a histogram has got that, too. */

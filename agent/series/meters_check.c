@@ -17,13 +17,14 @@ static void check_native(const struct meter *meter)
 	uint64_t counted = n ? n->zero : 0;
 
 	if (n) {
-		OXP_ASSERT(n->positive <= NATIVE_SUM_MAX && n->negative <= NATIVE_SUM_MAX);
+		OXP_ASSERT(n->most > 0 || (n->positive <= NATIVE_SUM_MAX && n->negative <= NATIVE_SUM_MAX));
 		OXP_ASSERT(n->positive + n->negative <= n->room && n->room <= 2 * NATIVE_SUM_MAX);
 		OXP_ASSERT(n->schema >= NATIVE_SCHEMA_MIN && n->schema <= NATIVE_SCHEMA_MAX);
 		check_side(n->buckets, n->positive, &counted);
 		check_side(n->buckets + n->positive, n->negative, &counted);
 	}
 	OXP_ASSERT(counted <= meter->whole && meter->whole <= NATIVE_COUNT_MAX);
+	OXP_ASSERT(meter->kind == METER_NATIVE || (n->most > 0 && counted == meter->whole));
 }
 
 static void check_meter(const struct meter *meter)
@@ -39,10 +40,10 @@ static void check_meter(const struct meter *meter)
 	OXP_ASSERT(!meter->unsaved || (meter->saved && *meter->unsaved_at == meter));
 	OXP_ASSERT(meter->family->kind == meter_family_kind(meter->kind));
 	OXP_ASSERT(!meter->scale == !meter_has_scale(meter->kind));
-	OXP_ASSERT(!meter->native || meter->kind == METER_NATIVE);
+	OXP_ASSERT(!meter->native || meter->kind == METER_NATIVE || meter->kind == METER_HISTOGRAM);
 	OXP_ASSERT(!meter->members || (meter->kind == METER_SET && meter->members->count <= METER_MEMBERS_MAX &&
 					      meter->members->count <= meter->members->mask));
-	if (meter->kind == METER_NATIVE)
+	if (meter->kind == METER_NATIVE || meter->native)
 		check_native(meter);
 	if (meter->kind != METER_HISTOGRAM)
 		return;

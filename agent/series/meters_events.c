@@ -98,6 +98,16 @@ static size_t bucket_of(const struct meter_scale *f, double value)
 	return from;
 }
 
+/* A counter that has to begin at 0 again, which readers know how to take. */
+static void begin_anew(struct meter *meter)
+{
+	memset(meter->counts, 0, (meter_bounds(meter) + 1) * sizeof *meter->counts);
+	meter->whole = 0;
+	meter->part = 0;
+	if (meter->native)
+		meter->native->zero = meter->native->positive = meter->native->negative = 0;
+}
+
 void meter_observe(struct meter *meter, double value, double weight, struct mono_time now)
 {
 	double wanted = weight + meter->carry;
@@ -107,7 +117,11 @@ void meter_observe(struct meter *meter, double value, double weight, struct mono
 	meter->touched = now;
 	meter_changed(meter);
 	meter->carry = wanted - (double)counted;
+	if (meter->whole > NATIVE_COUNT_MAX - counted)
+		begin_anew(meter);
 	meter->counts[bucket_of(meter->scale, value)] += counted;
 	meter->whole += counted;
+	if (meter->native)
+		meter_native_observe(meter, value, counted);
 	meter->part += value * (double)counted;
 }

@@ -1,6 +1,10 @@
 /*
  * Native histograms among the meters: kept with no more memory than their buckets need, added up as native_sum.h says,
  * written for the page.
+ *
+ * A classic histogram may be a native one, too. Then values come one by one, and fall where those of client_golang do:
+ * the bucket of zeros has what is up to ZERO_THRESHOLD, and if there are more buckets than `most`, all are merged, two
+ * by two. (client_golang 1.24, prometheus/histogram.go: observe(), limitBuckets() with no reset)
  */
 #include <errno.h>
 #include <float.h>
@@ -9,7 +13,15 @@
 #include "proto/metric_family_write.h"
 #include "series/meters_table.h"
 
+#define ZERO_THRESHOLD 0x1p-128 /* DefNativeHistogramZeroThreshold */
+
 enum { ROOM_MIN = 8 /* buckets */ };
+
+/* In memory that is wide enough for any. */
+struct wide {
+	struct native_histogram all;
+	struct native_bucket buckets[2 * NATIVE_BUCKETS_MAX];
+};
 
 void meter_native_free(struct meters *m, struct meter *meter)
 {
@@ -22,8 +34,8 @@ void meter_native_free(struct meters *m, struct meter *meter)
 static bool make_room(struct meter *meter, size_t buckets)
 {
 	struct meters *m = meter->family->all;
-	uint32_t room = ROOM_MIN, saved = meter->native ? meter->native->saved_room : 0;
-	struct meter_native *wider;
+	uint32_t room = ROOM_MIN;
+	struct meter_native *wider, *old = meter->native;
 
 	OXP_ASSERT(buckets <= 2 * NATIVE_SUM_MAX);
 	if (meter->native && buckets <= meter->native->room)
@@ -34,9 +46,10 @@ static bool make_room(struct meter *meter, size_t buckets)
 	wider = series_alloc(m->series, meter_native_size(room), 0);
 	if (!wider)
 		return false;
-	meter_native_free(m, meter);
 	wider->room = room;
-	wider->saved_room = saved;
+	wider->saved_room = old ? old->saved_room : 0;
+	wider->most = old ? old->most : 0;
+	meter_native_free(m, meter);
 	meter->native = wider;
 	return true;
 }
@@ -48,19 +61,18 @@ static void get_side(struct native_side *to, const struct meter_native_bucket *f
 		to->buckets[i] = (struct native_bucket){ .index = from[i].index, .whole = from[i].count };
 }
 
-void meter_native_get(const struct meter *meter, struct native_sum *to)
+void meter_native_get(const struct meter *meter, struct native_histogram *to)
 {
 	const struct meter_native *n = meter->native;
 
-	native_sum_init(to);
-	to->all.count = meter->whole;
+	to->count = meter->whole;
 	if (!n)
 		return;
-	to->all.schema = n->schema;
-	to->all.zero_threshold = n->zero_threshold;
-	to->all.zero = n->zero;
-	get_side(&to->all.positive, n->buckets, n->positive);
-	get_side(&to->all.negative, n->buckets + n->positive, n->negative);
+	to->schema = n->schema;
+	to->zero_threshold = n->zero_threshold;
+	to->zero = n->zero;
+	get_side(&to->positive, n->buckets, n->positive);
+	get_side(&to->negative, n->buckets + n->positive, n->negative);
 }
 
 static uint32_t put_side(struct meter_native_bucket *to, const struct native_side *from)
@@ -77,7 +89,7 @@ static bool put(struct meter *meter, const struct native_histogram *h, uint64_t 
 	if (!make_room(meter, h->positive.count + h->negative.count))
 		return false;
 	n = meter->native;
-	n->schema = h->schema;
+	n->schema = (int32_t)h->schema;
 	n->zero_threshold = h->zero_threshold;
 	n->zero = h->zero;
 	n->created_ns = created_ns;
@@ -109,7 +121,8 @@ int meter_add_native(struct meter *meter, const struct meter_state *s, struct mo
 	*ret_merged = 0;
 	if (!meter->native)
 		return meter_set_native(meter, s, now);
-	meter_native_get(meter, &sum);
+	native_sum_init(&sum);
+	meter_native_get(meter, &sum.all);
 	if (s->native->count > NATIVE_COUNT_MAX - counted || !native_sum_add(&sum, s->native))
 		return -ERANGE;
 	sum.all.count += s->native->count;
@@ -121,6 +134,89 @@ int meter_add_native(struct meter *meter, const struct meter_state *s, struct mo
 	meter->touched = now;
 	meter_changed(meter);
 	return 0;
+}
+
+/* Values of a classic histogram. */
+
+bool meter_native_begin(struct meter *meter, const struct meter_native_wanted *w)
+{
+	OXP_ASSERT(meter->kind == METER_HISTOGRAM && w->most <= NATIVE_BUCKETS_MAX);
+	if (!make_room(meter, 0))
+		return false;
+	meter->native->schema = (int32_t)w->schema;
+	meter->native->most = w->most;
+	meter->native->zero_threshold = ZERO_THRESHOLD;
+	return true;
+}
+
+/* NULL: there is no such bucket yet. */
+static struct meter_native_bucket *find(struct meter_native *n, bool negative, int64_t index)
+{
+	size_t from = negative ? n->positive : 0, end = negative ? n->positive + n->negative : n->positive, to = end;
+
+	while (from < to) {
+		size_t middle = (from + to) / 2;
+		if (n->buckets[middle].index < index)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return from < end && n->buckets[from].index == index ? &n->buckets[from] : NULL;
+}
+
+/* Those nearest to 0 become zeros: there are no coarser ones. */
+static void lose_smallest(struct native_histogram *h)
+{
+	const struct native_side *p = &h->positive, *n = &h->negative;
+	int64_t index = p->count > 0 ? p->buckets[0].index : n->buckets[0].index;
+	double bound;
+
+	if (n->count > 0 && n->buckets[0].index < index)
+		index = n->buckets[0].index;
+	bound = native_bound(h->schema, index);
+	OXP_ASSERT(native_histogram_widen(h, bound <= DBL_MAX ? bound : DBL_MAX)); /* all is NATIVE_COUNT_MAX at most */
+}
+
+static size_t buckets_of(const struct native_histogram *h)
+{
+	return h->positive.count + h->negative.count;
+}
+
+/* The slow way: a bucket is missing. */
+static void observe_anew(struct meter *meter, const struct native_put *p)
+{
+	struct wide w;
+	unsigned merged = 0;
+
+	native_histogram_init(&w.all, w.buckets, NATIVE_BUCKETS_MAX);
+	meter_native_get(meter, &w.all);
+	OXP_ASSERT(native_histogram_put(&w.all, p, &merged)); /* doubles have fewer buckets in the coarsest schema */
+	while (buckets_of(&w.all) > meter->native->most && w.all.schema > NATIVE_SCHEMA_MIN)
+		native_histogram_halve(&w.all);
+	while (!put(meter, &w.all, meter->native->created_ns)) /* no memory */
+		if (w.all.schema > NATIVE_SCHEMA_MIN)
+			native_histogram_halve(&w.all);
+		else
+			lose_smallest(&w.all);
+}
+
+void meter_native_observe(struct meter *meter, double value, uint64_t count)
+{
+	struct meter_native *n = meter->native;
+	struct native_put p = { .negative = value < 0, .schema = n->schema, .count = count };
+	double size = p.negative ? -value : value;
+	struct meter_native_bucket *b;
+
+	if (size <= n->zero_threshold) {
+		n->zero += count;
+		return;
+	}
+	p.index = native_index(n->schema, size);
+	b = find(n, p.negative, p.index);
+	if (b)
+		b->count += count;
+	else
+		observe_anew(meter, &p);
 }
 
 /* To the page. */
@@ -136,13 +232,14 @@ static void put_created(struct otlp_build *b, uint64_t ns)
 
 void meter_native_write(const struct meter *meter, struct otlp_build *to)
 {
-	struct native_sum sum;
+	struct wide w;
 
-	meter_native_get(meter, &sum);
-	native_histogram_write(&sum.all, to);
+	native_histogram_init(&w.all, w.buckets, NATIVE_BUCKETS_MAX);
+	meter_native_get(meter, &w.all);
+	native_histogram_write(&w.all, to);
 	if (meter->native && meter->native->created_ns > 0)
 		put_created(to, meter->native->created_ns);
-	for (size_t i = 0; i < NATIVE_EXEMPLARS_MAX && meter->exemplars; i++)
+	for (size_t i = 0; i < NATIVE_EXEMPLARS_MAX && meter->kind == METER_NATIVE && meter->exemplars; i++)
 		family_write_exemplar(to, HISTOGRAM_EXEMPLARS, meter_exemplar_at(meter, i));
 }
 
@@ -157,40 +254,52 @@ static bool add_saved(const struct meter_native_bucket *b, size_t count, uint64_
 	return true;
 }
 
-bool meter_native_is_possible(struct bytes saved, uint64_t counted)
+/* Runs before this one wrote a schema in 64 bits: the upper half of one below 0 is no number of buckets. */
+static uint32_t most_of(const struct meter_native *n)
+{
+	return n->most <= NATIVE_BUCKETS_MAX ? n->most : 0;
+}
+
+bool meter_native_is_possible(struct bytes saved, struct meter_native_saved *ret)
 {
 	struct meter_native_bucket buckets[2 * NATIVE_SUM_MAX];
 	struct meter_native n;
-	uint64_t sum;
+	uint32_t side;
 
+	*ret = (struct meter_native_saved){ 0 };
 	if (saved.size == 0)
-		return counted == 0;
+		return true;
 	if (saved.size < sizeof n)
 		return false;
 	memcpy(&n, saved.data, sizeof n);
-	if (n.room > 2 * NATIVE_SUM_MAX || saved.size != meter_native_size(n.room) || n.positive > NATIVE_SUM_MAX ||
-		n.negative > NATIVE_SUM_MAX || n.positive + n.negative > n.room || n.schema < NATIVE_SCHEMA_MIN ||
+	side = most_of(&n) > 0 ? NATIVE_BUCKETS_MAX : NATIVE_SUM_MAX;
+	ret->most = most_of(&n);
+	if (n.room > 2 * NATIVE_SUM_MAX || saved.size != meter_native_size(n.room) || n.positive > side ||
+		n.negative > side || n.positive + n.negative > n.room || n.schema < NATIVE_SCHEMA_MIN ||
 		n.schema > NATIVE_SCHEMA_MAX || !(n.zero_threshold >= 0 && n.zero_threshold <= DBL_MAX))
 		return false;
 	memcpy(buckets, saved.data + sizeof n, n.room * sizeof *buckets);
-	sum = n.zero;
-	return add_saved(buckets, n.positive, &sum) && add_saved(buckets + n.positive, n.negative, &sum) &&
-	       sum <= counted && counted <= NATIVE_COUNT_MAX;
+	ret->counted = n.zero;
+	return add_saved(buckets, n.positive, &ret->counted) &&
+	       add_saved(buckets + n.positive, n.negative, &ret->counted);
 }
 
 bool meter_native_restore(struct meter *meter, struct bytes saved)
 {
 	struct meters *m = meter->family->all;
-	struct meter_native n;
+	struct meter_native *n;
 
-	meter_native_free(m, meter);
-	if (saved.size == 0)
+	if (saved.size == 0) {
+		meter_native_free(m, meter);
 		return true;
-	memcpy(&n, saved.data, sizeof n);
-	meter->native = series_alloc(m->series, saved.size, 0);
-	if (!meter->native)
+	}
+	n = series_alloc(m->series, saved.size, 0);
+	if (!n)
 		return false;
-	memcpy(meter->native, saved.data, saved.size);
-	meter->native->saved_room = n.room;
+	meter_native_free(m, meter);
+	memcpy(n, saved.data, saved.size);
+	n->saved_room = n->room;
+	n->most = most_of(n);
+	meter->native = n;
 	return true;
 }

@@ -15,8 +15,7 @@ enum {
 	HELP_MAX = 2048,
 	IS_OVERFLOW = 1,
 	IS_AS_OWNER = 2,
-	/* More than 513 counts of a classic histogram take. */
-	VALUE_MAX = sizeof(struct meter_value) + sizeof(struct meter_native) +
+	VALUE_MAX = sizeof(struct meter_value) + (BOUNDS_MAX + 1) * sizeof(uint64_t) + sizeof(struct meter_native) +
 		    2 * NATIVE_SUM_MAX * sizeof(struct meter_native_bucket),
 };
 
@@ -139,13 +138,15 @@ void meter_save(struct meters *m, struct meter *meter)
 		meter->no_sum };
 	char data[VALUE_MAX];
 	struct bytes value = { data, meter_value_size(meter, true) };
-	const void *counts = meter->native ? (const void *)meter->native : (const void *)meter->counts;
+	size_t counts = meter_counts_of(meter->kind, meter_bounds(meter)) * sizeof *meter->counts;
 	int failed;
 
 	meter_take_unsaved(m, meter);
 	if (value.size <= sizeof data) {
 		memcpy(data, &v, sizeof v);
-		memcpy(data + sizeof v, counts, value.size - sizeof v);
+		memcpy(data + sizeof v, meter->counts, counts);
+		if (meter->native)
+			memcpy(data + sizeof v + counts, meter->native, value.size - sizeof v - counts);
 		failed = put_value(m, meter, value);
 	} else {
 		failed = -E2BIG;
@@ -301,15 +302,28 @@ static bool read_key(struct restoring *r, struct bytes from)
 	       read_labels(r, from, k.labels);
 }
 
+/* Whether a native one can; a histogram with bounds may be one, too. */
+static bool is_possible_native(struct meter_wanted *w, const struct meter_value *v, struct bytes native)
+{
+	struct meter_native_saved saved;
+
+	if (!meter_native_is_possible(native, &saved) || v->whole > NATIVE_COUNT_MAX)
+		return false;
+	if (w->kind == METER_NATIVE)
+		return native.size > 0 ? saved.counted <= v->whole : v->whole == 0;
+	w->native.most = saved.most;
+	return w->kind == METER_HISTOGRAM && saved.most > 0 && saved.counted == v->whole;
+}
+
 /* Whether a meter of that kind can have come to that. */
-static bool is_possible(const struct meter_wanted *w, const struct meter_value *v, struct bytes counts)
+static bool is_possible(struct meter_wanted *w, const struct meter_value *v, struct bytes counts, struct bytes native)
 {
 	uint64_t sum = 0, count;
 
-	if (w->kind == METER_NATIVE)
-		return v->carry >= -0.5 && v->carry <= 0.5 && meter_native_is_possible(counts, v->whole);
-	if (counts.size != meter_counts_of(w->kind, w->bound_count) * sizeof count)
+	if ((w->kind == METER_NATIVE || native.size > 0) && !is_possible_native(w, v, native))
 		return false;
+	if (w->kind == METER_NATIVE)
+		return v->carry >= -0.5 && v->carry <= 0.5;
 	if (w->kind == METER_COUNTER)
 		return isfinite(v->part) && v->part >= 0;
 	if (w->kind == METER_GAUGE)
@@ -323,16 +337,16 @@ static bool is_possible(const struct meter_wanted *w, const struct meter_value *
 }
 
 /* False: no memory. */
-static bool set(struct meter *meter, const struct meter_value *v, struct bytes counts)
+static bool set(struct meter *meter, const struct meter_value *v, struct bytes counts, struct bytes native)
 {
-	if (meter->kind == METER_NATIVE && !meter_native_restore(meter, counts))
+	if (!meter_native_restore(meter, native))
 		return false;
 	meter->whole = v->whole;
 	meter->part = v->part;
 	meter->carry = v->carry;
 	meter->sent = (struct meter_sent){ v->start, v->time };
 	meter->no_sum = v->no_sum != 0;
-	if (meter->kind != METER_NATIVE && counts.size > 0)
+	if (counts.size > 0)
 		memcpy(meter->counts, counts.data, counts.size);
 	return true;
 }
@@ -341,7 +355,8 @@ static bool has_bounds(const struct meter *meter, const struct meter_wanted *w)
 {
 	size_t i = 0;
 
-	if (meter->kind != w->kind || meter_bounds(meter) != w->bound_count)
+	if (meter->kind != w->kind || meter_bounds(meter) != w->bound_count ||
+		(meter->kind == METER_HISTOGRAM && !meter->native != !w->native.most))
 		return false;
 	while (i < w->bound_count && meter->scale->bounds[i].value == w->bounds[i])
 		i++;
@@ -385,15 +400,17 @@ static bool on_record(void *context, const struct sums_record *record)
 {
 	struct restoring *r = context;
 	struct meter_value v;
-	struct bytes value = record->value, part;
+	struct bytes native = record->value, part, counts;
 	struct meter *meter;
 
-	if (!take_part(&value, sizeof v, &part) || !read_key(r, record->key)) {
+	if (!take_part(&native, sizeof v, &part) || !read_key(r, record->key) ||
+		!take_part(
+			&native, meter_counts_of(r->wanted.kind, r->wanted.bound_count) * sizeof(uint64_t), &counts)) {
 		r->ret->damaged++;
 		return false;
 	}
 	memcpy(&v, part.data, sizeof v);
-	if (!is_possible(&r->wanted, &v, value)) {
+	if (!is_possible(&r->wanted, &v, counts, native)) {
 		r->ret->damaged++;
 		return false;
 	}
@@ -402,7 +419,7 @@ static bool on_record(void *context, const struct sums_record *record)
 		r->ret->unwanted++;
 		return false;
 	}
-	if (!set(meter, &v, value)) {
+	if (!set(meter, &v, counts, native)) {
 		meters_end(r->meters, meter);
 		r->ret->unwanted++;
 		return false;

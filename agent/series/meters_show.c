@@ -85,9 +85,8 @@ static void stage(struct meters *m, struct bytes name, const struct labels *l, b
 	(void)m->events->sample(m->context, &sample);
 }
 
-/* For readers of protobuf, then as a classic one for others, as it is for those that are scraped. A sum that is not
- * known is NaN: if it were missing, readers of protobuf would take it for 0. */
-static void stage_native(struct meters *m, const struct meter *meter, struct labels *l)
+/* For readers of protobuf. What it is as a classic one follows. */
+static void stage_native(struct meters *m, const struct meter *meter, const struct labels *l)
 {
 	const struct meter_family *f = meter->family;
 	char made[METER_NATIVE_WRITTEN_MAX];
@@ -100,6 +99,14 @@ static void stage_native(struct meters *m, const struct meter *meter, struct lab
 	OXP_ASSERT(b.size <= sizeof made);
 	sample.native = (struct bytes){ made, b.size };
 	(void)m->events->sample(m->context, &sample);
+}
+
+/* As a classic one for others, as it is for those that are scraped. A sum that is not known is NaN: if it were missing,
+ * readers of protobuf would take it for 0. */
+static void stage_alone(struct meters *m, const struct meter *meter, struct labels *l)
+{
+	const struct meter_family *f = meter->family;
+
 	l->buckets[l->le].value = bytes_of("+Inf");
 	stage(m, f->lines[METER_BUCKET], l, true, (double)meter->whole);
 	stage(m, f->lines[METER_SUM], l, false, meter->no_sum ? (double)NAN : meter->part);
@@ -142,8 +149,10 @@ static void stage_meter(struct meters *m, const struct meter *meter)
 	list_labels(meter, &l);
 	if (meter->kind == METER_COUNTER)
 		l.exemplar = meter_exemplar_at(meter, 0);
-	if (meter->kind == METER_NATIVE)
+	if (meter->kind == METER_NATIVE || meter->native)
 		stage_native(m, meter, &l);
+	if (meter->kind == METER_NATIVE)
+		stage_alone(m, meter, &l);
 	else if (meter->scale)
 		stage_scale(m, meter, &l);
 	else if (meter->kind == METER_SET)

@@ -186,6 +186,17 @@ static size_t meter_size(enum meter_kind kind, size_t bounds, size_t labels)
 	return sizeof(struct meter) + meter_counts_of(kind, bounds) * sizeof(uint64_t) + labels;
 }
 
+/* Its memory. */
+static void meter_release(struct meters *m, struct meter *meter)
+{
+	struct meter_family *f = meter->family;
+	struct meter_scale *scale = meter->scale;
+
+	meter_native_free(m, meter);
+	series_release(m->series, meter, meter_size(meter->kind, meter_bounds(meter), meter->size), 0);
+	scale_give(m, f, scale);
+}
+
 /* With the labels that are in m->labels. */
 static struct meter *meter_make(
 	struct meters *m, struct meter_family *f, const struct meter_wanted *w, unsigned label_count)
@@ -204,6 +215,10 @@ static struct meter *meter_make(
 	meter->scale = scale;
 	meter->size = m->labels.size;
 	meter->label_count = label_count;
+	if (w->native.most > 0 && !meter_native_begin(meter, &w->native)) {
+		meter_release(m, meter);
+		return NULL;
+	}
 	meter->saved = w->saved && m->sums;
 	meter->origin = w->origin;
 	f->live++;
@@ -259,13 +274,11 @@ static void unsave(struct meters *m, struct meter *meter)
 static void meter_end(struct meters *m, struct meter *meter)
 {
 	struct meter_family *f = meter->family;
-	struct meter_scale *scale = meter->scale;
 
 	meter_forget_raws(m, meter);
 	disown(meter);
 	meter_members_free(m, meter);
 	unsave(m, meter);
-	meter_native_free(m, meter);
 	f->live -= !meter->restored;
 	meter_exemplars_free(m, meter);
 	if (meter == f->overflow) {
@@ -281,8 +294,7 @@ static void meter_end(struct meters *m, struct meter *meter)
 		m->weight -= meter_series(meter);
 		map_remove(&m->meters, &meter->node);
 	}
-	series_release(m->series, meter, meter_size(meter->kind, meter_bounds(meter), meter->size), 0);
-	scale_give(m, f, scale);
+	meter_release(m, meter);
 }
 
 void meters_end(struct meters *m, struct meter *meter)
@@ -322,7 +334,7 @@ static struct meter *overflow(struct meters *m, struct meter_family *f, const st
 static enum meter_refusal has_room(const struct meters *m, const struct meter_family *f, const struct meter_wanted *w)
 {
 	size_t bounds = f && f->scales && !w->owner ? f->scales->count : w->bound_count;
-	size_t series = meter_series_of(w->kind, bounds), weight = f ? f->weight : 0;
+	size_t series = meter_series_of(w->kind, bounds) + (w->native.most > 0), weight = f ? f->weight : 0;
 
 	if (m->weight + series > m->limits.series)
 		return METER_SERIES_CEILING;

@@ -56,9 +56,10 @@ struct meter_members {
 };
 
 /* Of a native histogram: buckets of positive values by ascending index, then those of negative ones. It grows as they
- * become more. */
+ * become more. It is saved as it is. */
 struct meter_native {
-	int64_t schema;
+	int32_t schema;
+	uint32_t most; /* buckets in all of what is a classic histogram, too; 0: NATIVE_SUM_MAX of a sign */
 	double zero_threshold;
 	uint64_t zero, created_ns;
 	uint32_t positive, negative, room; /* buckets */
@@ -89,7 +90,8 @@ struct meter {
 	double part; /* the rest of a counter; the value of a gauge; the sum of a histogram, a summary */
 	double carry; /* of a histogram's weights, from -0.5 to 0.5 */
 	struct meter_members *members; /* of a set; NULL: none yet */
-	struct meter_native *native; /* of a native histogram; NULL: nothing was counted yet */
+	/* Of a native histogram; NULL: nothing was counted yet. Of a classic one: from its beginning, or never. */
+	struct meter_native *native;
 	struct meter *unsaved_next, **unsaved_at;
 	struct sums_place place;
 	uint64_t origin;
@@ -169,15 +171,23 @@ void meter_forget_raws(struct meters *, struct meter *);
 struct meter *meters_refused(struct meters *, enum meter_refusal, struct bytes name, struct meter *ret);
 void meter_members_free(struct meters *, struct meter *);
 void meter_native_free(struct meters *, struct meter *);
-/* What it has come to, in memory that stays: empty, if it has nothing. */
-void meter_native_get(const struct meter *, struct native_sum *);
+/* A histogram that was just made is a native one, too. False: no memory. */
+bool meter_native_begin(struct meter *, const struct meter_native_wanted *);
+/* Counts that value so often; the meter's own numbers are the caller's. */
+void meter_native_observe(struct meter *, double value, uint64_t count);
+/* What it has come to, in a histogram that was empty and has the room. */
+void meter_native_get(const struct meter *, struct native_histogram *);
 /* As fields of a Histogram of metrics.proto but for the sum, with its exemplars. Appends to `to`, which has room for
  * METER_NATIVE_WRITTEN_MAX bytes. */
 void meter_native_write(const struct meter *, struct otlp_build *to);
 enum { METER_NATIVE_WRITTEN_MAX = NATIVE_WRITTEN_MAX + 64 + NATIVE_EXEMPLARS_MAX * 3 * EXPOSITION_EXEMPLAR_MAX };
-/* The value of a record, without its struct meter_value: whether it can be that of a meter that has counted so many;
- * and makes it one. False: no memory. */
-bool meter_native_is_possible(struct bytes saved, uint64_t counted);
+/* The value of a record behind its counts: whether it can be that of a meter, and which; and makes it one. False: no
+ * memory. */
+struct meter_native_saved {
+	uint64_t counted; /* in its buckets */
+	uint32_t most; /* as in struct meter_native */
+};
+bool meter_native_is_possible(struct bytes saved, struct meter_native_saved *ret);
 bool meter_native_restore(struct meter *, struct bytes saved);
 
 /* Of a meter that has changed: it is to be saved. */
@@ -239,10 +249,10 @@ static inline size_t meter_bounds(const struct meter *m)
 
 static inline size_t meter_series(const struct meter *m)
 {
-	return meter_series_of(m->kind, meter_bounds(m));
+	return meter_series_of(m->kind, meter_bounds(m)) + (m->kind == METER_HISTOGRAM && m->native);
 }
 
-/* What is saved of a meter as it changes; its counts stand behind it, or its struct meter_native. */
+/* What is saved of a meter as it changes; its counts stand behind it, then its struct meter_native. */
 struct meter_value {
 	uint64_t whole;
 	double part, carry;

@@ -175,15 +175,39 @@ def test_the_sum_over_workers_is_what_all_have_counted(door, workers):
 
 
 def test_without_a_name_the_sum_does_not_fall(door):
-    """Nobody can tell such a worker when it comes back, so it counts twice, as README and conf say."""
-    agent, _, path = door()
+    """Over TCP nobody can tell such a worker when it comes back, so it counts twice, as conf says."""
+    agent, url, _ = door()
+    for life in range(1, 5):
+        with requests.Session() as peer:
+            assert peer.post(url + "/push", data=f"a_total {life}\n", timeout=60).status_code == 200
+            before = agent.metric("a_total")
+            restart(agent)
+        assert agent.metric("a_total") == before == life * (life + 1) // 2
+
+
+@pytest.mark.parametrize("way", ["kill", "end"])
+def test_without_a_name_a_process_comes_back(door, way):
+    """Over a Unix socket the kernel says which process it is: it counts once. One that ends the connection has died."""
+    agent, _, path = door(grace="10m")
     for life in range(1, 5):
         peer = Peer(path)
-        assert peer.push(f"a_total {life}\n").startswith("HTTP/1.1 200 ")
-        before = agent.metric("a_total")
-        restart(agent)
+        assert peer.push(f"a_total {life}\nbusy 1\n").startswith("HTTP/1.1 200 ")
+        assert agent.metric("a_total") == life and agent.metric("busy") == 1
+        if way == "end":
+            agent.stop()
+            agent.start()
+        else:
+            restart(agent)
         peer.close()
-        assert agent.metric("a_total") == before == life * (life + 1) // 2
+        assert agent.metric("a_total") == life and agent.metric("busy") is None
+    peer = Peer(path)
+    assert peer.push("a_total 5\n").startswith("HTTP/1.1 200 ")
+    peer.close()
+    agent.wait_until(lambda: agent.metric("oxpecker_push_workers_folded_total") == 1, 60, "it is dead")
+    peer = Peer(path)
+    assert peer.push("a_total 6\n").startswith("HTTP/1.1 200 ")
+    assert agent.metric("a_total") == 5 + 6
+    peer.close()
 
 
 def through_kills_of_the_agent(agent, url, kills):

@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import socket
 import struct
@@ -204,6 +205,79 @@ def test_rules_map_as_in_statsd_exporter(twins, tmp_path):
     types, _ = twins(MAPPING, mapping=str(path))(mapped_lines(4000))
     assert {"shop_orders", "api_latency_seconds", "api_latency_now", "user_logins", "tail"} <= types.keys()
     assert "dropped" not in types and "shop_berlin_orders_paid" not in types
+
+
+# As wide as values of timers get, and those at the bounds of buckets.
+NATIVES = """
+defaults:
+  observer_type: histogram
+  histogram_options: {native_histogram_bucket_factor: 1.1, native_histogram_max_buckets: 160}
+mappings:
+- match: fine.*
+  name: "fine_${1}"
+  histogram_options: {native_histogram_bucket_factor: 1.002, native_histogram_max_buckets: 20}
+- match: coarse.*
+  name: "coarse_${1}"
+  histogram_options: {buckets: [1, 2], native_histogram_bucket_factor: 500}
+- match: few.*
+  name: "few_${1}"
+  histogram_options: {native_histogram_max_buckets: 3}
+- match: none.*
+  name: "none_${1}"
+  histogram_options: {native_histogram_bucket_factor: 1}
+"""
+
+
+def native_lines(count):
+    r = random.Random(21)
+    for i in range(count):
+        name = r.choice(["plain", "fine.a", "coarse.a", "few.a", "none.a"])
+        value = r.choice([r.lognormvariate(3, 2), 2.0 ** r.randrange(-20, 20), -r.lognormvariate(0, 1), 0, 1e-45,
+                          10.0 ** r.randrange(-200, 200)])
+        yield f"{name}:{value!r}|{r.choice('hd')}|#i:{i % 3}"
+    for name in ("plain", "fine.a", "coarse.a", "few.a"):  # statsd_exporter merges once a value
+        for i in range(60):
+            yield f"{name}:0|h|#i:{i % 3}"
+
+
+def natives(page):
+    """{(name, labels): what Prometheus reads of each native histogram, without its sum, which is rounded otherwise}"""
+    read = parsers.read(parsers.PROTOBUF, page)
+    assert not read.error
+    return {key: re.sub("sum:[^,}]*", "", value) for key, (value, _) in read.samples.items()
+            if value.startswith("{") and not key[0].startswith(BEYOND)}
+
+
+def test_native_histograms_are_those_of_statsd_exporter(oxpecker, statsd_exporter, tmp_path):
+    path, port, theirs = tmp_path / "mapping.yml", free_port(), statsd_exporter(NATIVES)
+    path.write_text(NATIVES)
+    ours = oxpecker(config(f"127.0.0.1:{port}", kind="stream", mapping=str(path)))
+    text = "\n".join([*native_lines(3000), "last:1|c\n"])
+    for to in (port, theirs.port):
+        stream(to, text)
+    wait_until(lambda: "\nlast 1\n" in theirs.page(), 60, "statsd_exporter has read all of it")
+    wait_until(lambda: "\nlast 1\n" in agent_page(ours), 60, "we have read all of it")
+    here = natives(ours.get("/metrics", headers={"Accept": parsers.PROTOBUF}).content)
+    there = natives(theirs.answer(Accept=parsers.PROTOBUF).content)
+    assert {name for name, _ in here} == {"plain", "fine_a", "coarse_a", "few_a"}
+    assert here == there
+    assert read(agent_page(ours)) == read(theirs.page())  # and they are classic ones, too
+
+
+def test_native_histograms_go_on_after_a_kill(oxpecker, tmp_path):
+    listen = f"unix:{tmp_path}/statsd.sock"
+    agent = oxpecker(config(listen, native_histogram_bucket_factor="1.2", buckets=["1"]))
+    shown = lambda: natives(agent.get("/metrics", headers={"Accept": parsers.PROTOBUF}).content)  # noqa: E731
+    total = lambda: [int(value.split("count:")[1].split(",")[0]) for value in shown().values()]  # noqa: E731
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as peer:
+        for life in range(3):
+            peer.connect(listen[len("unix:"):])
+            peer.send(b"took:1:%d:700|h" % (10 ** life))
+            wait_until(lambda: total() == [3 * (life + 1)], 60, "all is shown")
+            before = shown()
+            agent.kill9()
+            agent.start()
+            wait_until(lambda: shown() == before, 60, "it goes on")
 
 
 def test_a_rule_that_cannot_be_followed_is_refused(oxpecker, tmp_path):

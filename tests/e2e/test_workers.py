@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -10,7 +11,7 @@ import threading
 import pytest
 import requests
 
-from lib import need
+from lib import need, parsers
 from lib.agent import samples_of
 from lib.lines import whole_lines
 from lib.process import Process
@@ -142,6 +143,48 @@ def test_gunicorn_looks_like_one_process(door, server, tmp_path):
     wait_until(lambda: answers(url[:-1] + "up"), 60, "gunicorn answers")
     through_kills(agent, url, 3, 2)
     assert agent.metric("hits_created", path="/a") is None
+
+
+def push(path, name, body, kind):
+    """Once, as a worker of that name; the connection, which stays open."""
+    peer = socket.socket(socket.AF_UNIX)
+    peer.connect(path)
+    peer.sendall(f"POST /push HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nX-Oxpecker-Worker: {name}\r\n"
+                 f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
+    assert peer.recv(4096).startswith(b"HTTP/1.1 200")
+    return peer
+
+
+def natives(kind, page):
+    """{name: {bucket, count or sum: number}} of each native histogram, as Prometheus reads it."""
+    read = parsers.read(kind, page)
+    assert not read.error
+    return {key[0]: {part: float(number) for part, number in re.findall(r"([^{:, ]+(?:,[^:]+)?):([^,}]+)", value)}
+            for key, (value, _) in read.samples.items() if value.startswith("{")}
+
+
+def test_native_histograms_are_summed_up_over_workers(door):
+    agent, path = door(grace="60s")
+    kind, page = parsers.page_of_go()
+    shown = lambda: natives(parsers.PROTOBUF, agent.get(  # noqa: E731
+        "/metrics", headers={"Accept": parsers.PROTOBUF}).content)
+    once = {name: parts for name, parts in natives(kind, page).items() if parts["count"] > 0}
+    assert {"native", "both"} <= once.keys() and len(once["native"]) > 10
+    times = lambda n: {name: {part: n * number for part, number in parts.items()}  # noqa: E731
+                       for name, parts in once.items()}
+    seen = lambda: {name: shown()[name] for name in once}  # noqa: E731
+    with push(path, "a", page, kind), push(path, "b", page, kind):
+        assert seen() == times(2)
+        push(path, "c", page, kind).close()
+        push(path, "a", page, kind).close()  # once more the same
+        assert seen() == times(3)
+    agent.kill9()
+    agent.start()
+    agent.wait_until(lambda: seen() == times(3), 60, "they are there again")
+    with push(path, "b", page, kind), push(path, "d", page, kind):
+        assert seen() == times(4)
+    assert samples_of(agent.page())["native_count", ()] == 4 * once["native"]["count"]
+    agent.assert_balanced()
 
 
 def answers(url):

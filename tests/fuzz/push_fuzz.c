@@ -1,7 +1,8 @@
 /*
  * The Pushgateway's API: whatever path is a grouping key, its labels are in order, have names, and lie in it; and a
  * page that is found fine gives the same events when it is read again, each of them of some family. As a worker's page
- * it is walked through to its end, however it is cut, and each key reads back with its labels in order.
+ * it is walked through to its end, however it is cut, and each key reads back with its labels in order. So is a page
+ * that has native histograms, as the file of pages may have them; each can be added up, and nothing is lost of it.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include "collectors/push_families.h"
 #include "collectors/push_page.h"
 #include "collectors/push_point.h"
+#include "proto/native_sum.h"
 #include "proto/push_path.h"
 
 struct read {
@@ -57,6 +59,28 @@ struct walked {
 	size_t points, lasting;
 };
 
+static uint64_t total_of(const struct native_histogram *h)
+{
+	uint64_t total = 0;
+
+	return native_sum_total(h, &total) ? total : 0;
+}
+
+static void add_twice(const struct native_histogram *h)
+{
+	static struct native_bucket buckets[2 * NATIVE_BUCKETS_MAX];
+	struct native_histogram sum;
+	unsigned merged = 0;
+
+	if (h->floats || h->positive.count + h->negative.count > NATIVE_BUCKETS_MAX || h->schema > NATIVE_SCHEMA_MAX ||
+		h->schema < NATIVE_SCHEMA_MIN)
+		abort();
+	native_histogram_init(&sum, buckets, NATIVE_BUCKETS_MAX);
+	if (native_histogram_add(&sum, h, &merged) && native_histogram_add(&sum, h, &merged) && total_of(&sum) > 0 &&
+		total_of(&sum) != 2 * total_of(h))
+		abort();
+}
+
 static void on_point(void *context, const struct push_point *p)
 {
 	struct exposition_label labels[EXPOSITION_LABELS_MAX + 1];
@@ -71,6 +95,8 @@ static void on_point(void *context, const struct push_point *p)
 			abort();
 	if (p->lasting && p->mode != PUSH_SUM)
 		abort();
+	if (p->native)
+		add_twice(p->native);
 	w->points++;
 	w->lasting += p->lasting;
 }
@@ -119,6 +145,14 @@ static void check_page(struct bytes text, enum exposition_format format)
 	check_worker(text, format);
 }
 
+static void check_own(struct bytes text, enum exposition_format format)
+{
+	char why[EXPOSITION_WHAT_MAX];
+
+	if (push_page_check_own(text, format, why, sizeof why))
+		check_worker(text, format);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -128,8 +162,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!push_path_read((struct bytes){ text, path }, &key))
 		check_key(&key);
-	if (end)
-		check_page((struct bytes){ end + 1, size - path - 1 },
-			path & 1 ? EXPOSITION_OPENMETRICS : EXPOSITION_TEXT);
+	if (end) {
+		const struct bytes page = { end + 1, size - path - 1 };
+		enum exposition_format format = path & 1 ? EXPOSITION_OPENMETRICS : EXPOSITION_TEXT;
+		check_page(page, format);
+		check_own(page, format);
+	}
 	return 0;
 }

@@ -59,17 +59,23 @@ static enum outcome by_status(const struct http_reply *reply, bool retry_429)
 	return reply->status >= 400 && reply->status < 500 ? REJECTED : RETRY;
 }
 
-static void check_verdict(const struct remote_verdict *v, const struct http_reply *reply, uint64_t samples,
-	const struct remote_written *w, enum outcome plain)
+static uint64_t least(uint64_t a, uint64_t b)
 {
-	uint64_t has = w && w->samples < samples ? w->samples : samples;
+	return a < b ? a : b;
+}
+
+static void check_verdict(const struct remote_verdict *v, const struct http_reply *reply,
+	const struct remote_write_counts *sent, const struct remote_written *w, enum outcome plain)
+{
+	uint64_t all = sent->samples + sent->histograms;
+	uint64_t has = w ? least(w->samples, sent->samples) + least(w->histograms, sent->histograms) : all;
 
 	check(memchr(v->reason, '\0', sizeof v->reason) != NULL, "the reason has no end");
 	check(utf8_valid(v->reason, strlen(v->reason)), "the reason is no text");
 	check((v->outcome == RETRY) == (plain == RETRY), "what is tried again follows from the status alone");
 	check(v->outcome == RETRY || v->not_before_ms == -1, "a time to wait for what is not tried again");
 	check(v->outcome != RETRY || v->not_before_ms == reply->retry_after_ms, "Retry-After is not obeyed");
-	check(v->refused <= samples && (v->outcome == DELIVERED || v->refused == 0), "more is refused than was sent");
+	check(v->refused <= all && (v->outcome == DELIVERED || v->refused == 0), "more is refused than was sent");
 	check(v->outcome == DELIVERED || *v->reason, "no reason");
 	check(v->refused == 0 || *v->reason, "no reason for a part");
 	check(!v->refusal || v->refusal == 401 || v->refusal == 403, "a refusal of no credentials");
@@ -78,7 +84,7 @@ static void check_verdict(const struct remote_verdict *v, const struct http_repl
 	else if (plain == DELIVERED && !w->said)
 		check(v->outcome == REJECTED, "it does not read 2.0");
 	else if (plain == DELIVERED || (plain == REJECTED && has > 0))
-		check(v->outcome == DELIVERED && v->refused == samples - has, "not what it says that it has written");
+		check(v->outcome == DELIVERED && v->refused == all - has, "not what it says that it has written");
 	else
 		check(v->outcome == plain, "nothing was written");
 }
@@ -90,13 +96,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct remote_written written = { .said = false }, last = written;
 	struct remote_verdict v;
 	struct http_reply reply;
-	uint64_t samples;
+	struct remote_write_counts sent;
 	unsigned flags;
 
 	if (size < HEAD)
 		return 0;
 	flags = data[0];
-	samples = data[4] % 16 ? data[4] : UINT64_MAX >> data[4] % 64;
+	sent.samples = data[4] % 16 ? data[4] : UINT64_MAX >> (1 + data[4] % 63);
+	sent.histograms = data[4] / 16;
 	reply = (struct http_reply){ .end = data[1] % (HTTP_END_NO_ROOM + 1),
 		.status = (unsigned)(data[2] | data[3] << 8) % 600,
 		.error = "the connection broke",
@@ -111,9 +118,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			last = (struct remote_written){ .said = false };
 		read_line(&last, line);
 	}
-	check(written.said == last.said && written.samples == last.samples, "what another head says counts");
+	check(written.said == last.said && written.samples == last.samples && written.histograms == last.histograms,
+		"what another head says counts");
 	reply.body = text;
-	remote_judge(&reply, samples, flags & VERSION_2 ? &written : NULL, flags & RETRY_429, &v);
-	check_verdict(&v, &reply, samples, flags & VERSION_2 ? &written : NULL, by_status(&reply, flags & RETRY_429));
+	remote_judge(&reply, &sent, flags & VERSION_2 ? &written : NULL, flags & RETRY_429, &v);
+	check_verdict(&v, &reply, &sent, flags & VERSION_2 ? &written : NULL, by_status(&reply, flags & RETRY_429));
 	return 0;
 }

@@ -240,8 +240,11 @@ class StatsdExporter(Backend):
         self.process = Process("statsd_exporter", argv, folder)
         self.process.wait_until(lambda: self.is_up(self.url + "/-/ready"), 60, "statsd_exporter is ready")
 
-    def page(self):
-        return requests.get(self.url + "/metrics", timeout=60).text
+    def page(self, **headers):
+        return self.answer(**headers).text
+
+    def answer(self, **headers):
+        return requests.get(self.url + "/metrics", headers=headers, timeout=60)
 
 
 class Prometheus(Backend):

@@ -200,7 +200,8 @@ static void assert_native(const struct meter *meter, const struct stream *s)
 {
 	struct native_sum sum;
 
-	meter_native_get(meter, &sum);
+	native_sum_init(&sum);
+	meter_native_get(meter, &sum.all);
 	assert_in_range(sum.all.positive.count + sum.all.negative.count, 0, 2);
 	assert_int_equal(sum.all.positive.count ? sum.all.positive.buckets[0].whole : 0, s->shown_above);
 	assert_int_equal(sum.all.negative.count ? sum.all.negative.buckets[0].whole : 0, s->shown - s->shown_above);

@@ -8,8 +8,11 @@
 #include <math.h>
 
 #include "base/random.h"
+#include "base/text.h"
 #include "collectors/push_page.h"
 #include "config/option.h"
+#include "proto/exposition_write.h"
+#include "proto/native_sum.h"
 #include "series/write.h"
 #include "unit/fake_host.h"
 #include "unit/http/raw.h"
@@ -116,7 +119,7 @@ static void push_as(struct push_link *link, const char *name, const char *text, 
 	struct push_worker_page page = { .text.format = format };
 	char why[EXPOSITION_WHAT_MAX], *to;
 
-	if (!push_page_check(bytes_of(text), format, why, sizeof why))
+	if (!push_page_check_own(bytes_of(text), format, why, sizeof why))
 		fail_msg("%s: %s", text, why);
 	page.batch = host_batch_new(link->all->host, SIGNAL_METRICS);
 	assert_non_null(page.batch);
@@ -203,6 +206,31 @@ static void work_some(struct process *p, struct random *random)
 	p->gauge = (unsigned)random_below(random, 10);
 }
 
+/* What a process counts as a native histogram: those up to 1, and those up to 8, in buckets as narrow as they come. */
+static size_t write_native(const struct process *p, int64_t schema, char *to, size_t room)
+{
+	struct native_sum sum;
+	char made[NATIVE_WRITTEN_MAX];
+	struct otlp_build b = { made, sizeof made, 0 };
+	struct exposition_line line = { .head = bytes_of("took{}") };
+	struct buffer text;
+	size_t size;
+
+	native_sum_init(&sum);
+	assert_true(native_sum_put(&sum, false, schema, 0, p->low));
+	assert_true(native_sum_put(&sum, false, schema, 3 * (INT64_C(1) << schema), p->all - p->low));
+	sum.all.count = p->all;
+	native_histogram_write(&sum.all, &b);
+	line.native = (struct bytes){ made, b.size };
+	buffer_init(&text, room);
+	assert_int_equal(exposition_write_native(&text, &line), 0);
+	size = text.size;
+	memcpy(to, text.data, size);
+	to[size] = '\0';
+	buffer_done(&text);
+	return size;
+}
+
 static void push_process(struct fixture *f, struct slot *s)
 {
 	static char text[12 << 10]; /* more than is read at once */
@@ -214,8 +242,10 @@ static void push_process(struct fixture *f, struct slot *s)
 		if (p->hits[i] > 0)
 			size += (size_t)snprintf(
 				text + size, sizeof text - size, "hits_total{l=\"%d\"} %.17g\n", i, p->hits[i]);
+	size += (size_t)snprintf(text + size, sizeof text - size, "# TYPE took histogram\n");
+	size += write_native(p, s->name[0] ? s->name[2] % 3 : 3, text + size, sizeof text - size);
 	snprintf(text + size, sizeof text - size,
-		"# TYPE took histogram\ntook_bucket{le=\"1\"} %u\ntook_bucket{le=\"+Inf\"} %u\n"
+		"took_bucket{le=\"1\"} %u\ntook_bucket{le=\"+Inf\"} %u\n"
 		"took_sum %.17g\ntook_count %u\n# TYPE busy gauge\nbusy %u\n"
 		"# TYPE size summary\nsize{quantile=\"0.5\"} 1\nsize_sum %u\nsize_count %u\n",
 		p->low, p->all, p->seconds, p->all, p->gauge, p->low, p->all);
@@ -287,6 +317,51 @@ static void check_one(struct fixture *f, const char *sample, double value, doubl
 		*before = now;
 }
 
+/* The page as it is sent on. */
+static void write_natives(struct fixture *f, struct buffer *page)
+{
+	struct series_cursor cursor;
+
+	buffer_init(page, PAGE);
+	series_cursor_init(&cursor, f->host.series, EXPOSITION_OPENMETRICS);
+	cursor.natives = true;
+	assert_int_equal(series_write_some(&cursor, page, PAGE), 0);
+	assert_int_equal(buffer_append(page, "", 1), 0);
+}
+
+static uint64_t count_below(const struct native_histogram *h, double bound)
+{
+	for (size_t i = 0; i < h->positive.count; i++)
+		if (native_bound(h->schema, h->positive.buckets[i].index) == bound)
+			return h->positive.buckets[i].whole;
+	return 0;
+}
+
+static void check_native(struct fixture *f, const struct process *all)
+{
+	struct native_histogram *h = native_histogram_new();
+	char fields[NATIVE_WRITTEN_MAX];
+	struct buffer page;
+	const char *at;
+	size_t size;
+
+	assert_non_null(h);
+	write_natives(f, &page);
+	at = strstr(page.data, "\ntook {sum:");
+	if (!at && strstr(page.data, "took_count"))
+		fail_msg("no native histogram in\n%s", page.data);
+	if (at) {
+		at = strstr(at, "native:") + strlen("native:");
+		assert_true(base64_parse((struct bytes){ at, strcspn(at, "}") }, fields, sizeof fields, &size) > 0);
+		assert_true(native_histogram_read_written(h, (struct bytes){ fields, size }));
+		assert_int_equal(h->count, all->all);
+		assert_int_equal(count_below(h, 1), all->low);
+		assert_int_equal(count_below(h, 8), all->all - all->low);
+	}
+	buffer_done(&page);
+	free(h);
+}
+
 static void check(struct fixture *f, struct model *m)
 {
 	struct process all = m->dead;
@@ -306,6 +381,7 @@ static void check(struct fixture *f, struct model *m)
 	check_one(f, "took_bucket{le=\"+Inf\"}", all.all, &m->shown[LABELS + 1]);
 	check_one(f, "took_count", all.all, NULL);
 	check_one(f, "size_count", all.all, &m->shown[LABELS + 2]);
+	check_native(f, &all);
 	check_one(f, "busy", gauge, NULL);
 	assert_null(strstr(f->page.data, "quantile"));
 }
@@ -529,6 +605,8 @@ static void a_process_may_come_back_while_it_is_being_folded(void **state)
 	for (int i = 0; i < MANY; i++)
 		assert_int_equal(buffer_printf(&text, "a_total{l=\"%d\"} 2\n", i), 0);
 	for (enum push_fold_stage stage = FOLD_READ_OLD; stage < FOLD_ADD; stage++) {
+		if (stage == FOLD_RESERVE_NATIVES)
+			continue; /* there are none */
 		link = connect_to(&f);
 		push(link, "p", text.data);
 		push_link_closed(link);
@@ -824,6 +902,86 @@ static void who_was_there_before_a_kill_has_time_to_come_back(void **state)
 	push(link, "p", "a_total 7\n");
 	expect(&f, "a_total", 13);
 	push_link_closed(link);
+	end(&f);
+	scratch_done(&scratch);
+}
+
+static struct push_link *connect_as(struct fixture *f, const char *process)
+{
+	struct push_link *link = connect_to(f);
+
+	snprintf(link->process, sizeof link->process, "%s", process);
+	return link;
+}
+
+/* Without a name the connection is the worker; but its process lives on if only the agent ends. */
+static void a_process_without_a_name_comes_back_after_a_kill(void **state)
+{
+	struct push_link *link;
+	struct scratch scratch;
+	struct fixture f;
+
+	(void)state;
+	scratch_init(&scratch, "push");
+	begin_saved(&f, NULL, &scratch);
+	link = connect_as(&f, "boot pidfd 7");
+	push(link, NULL, "a_total 5\nbusy 1\n");
+	for (int run = 0; run < 3; run++) {
+		begin_next_run(&f, link);
+		expect(&f, "a_total", 5 + run);
+		expect(&f, "busy", -1);
+		link = connect_as(&f, "boot pidfd 7");
+		push(link, NULL, run == 0 ? "a_total 6\nbusy 1\n" : run == 1 ? "a_total 7\n" : "a_total 8\n");
+		expect(&f, "a_total", 6 + run);
+	}
+	begin_next_run(&f, link);
+	link = connect_as(&f, "boot pidfd 8"); /* another one */
+	push(link, NULL, "a_total 10\n");
+	expect(&f, "a_total", 18);
+	push_link_closed(link); /* in this run that is its end */
+	link = connect_as(&f, "boot pidfd 8");
+	push(link, NULL, "a_total 11\n");
+	expect(&f, "a_total", 29);
+	push_link_closed(link);
+	while (fake_host_number(&f.host, "push_workers_folded_total") < 2)
+		turn(&f.world);
+	begin_next_run(&f, NULL);
+	link = connect_as(&f, "boot pidfd 8"); /* which was dead before */
+	push(link, NULL, "a_total 12\n");
+	expect(&f, "a_total", 41);
+	push_link_closed(link);
+	end(&f);
+	scratch_done(&scratch);
+}
+
+static void which_of_several_comes_back_nobody_knows(void **state)
+{
+	struct push_link *one, *two;
+	struct scratch scratch;
+	struct fixture f;
+
+	(void)state;
+	scratch_init(&scratch, "push");
+	begin_saved(&f, NULL, &scratch);
+	one = connect_as(&f, "boot pidfd 7");
+	two = connect_as(&f, "boot pidfd 7");
+	push(one, NULL, "a_total 100\n");
+	push(two, NULL, "a_total 1\n");
+	expect(&f, "a_total", 101);
+	free(one);
+	begin_next_run(&f, two);
+	one = connect_as(&f, "boot pidfd 7");
+	push(one, NULL, "a_total 2\n");
+	expect(&f, "a_total", 103);
+	begin_next_run(&f, one);
+	while (fake_host_number(&f.host, "push_workers_folded_total") < 3) {
+		f.world.ahead += DURATION_S(GRACE_S + 1).ns;
+		turn(&f.world);
+	}
+	one = connect_as(&f, "boot pidfd 7"); /* too late */
+	push(one, NULL, "a_total 5\n");
+	expect(&f, "a_total", 108);
+	push_link_closed(one);
 	end(&f);
 	scratch_done(&scratch);
 }
@@ -1177,6 +1335,8 @@ int main(void)
 		cmocka_unit_test(a_name_has_limits),
 		cmocka_unit_test(few_that_are_gone_are_remembered),
 		cmocka_unit_test(who_was_there_before_a_kill_has_time_to_come_back),
+		cmocka_unit_test(a_process_without_a_name_comes_back_after_a_kill),
+		cmocka_unit_test(which_of_several_comes_back_nobody_knows),
 		cmocka_unit_test(what_many_dead_have_left_is_saved_as_a_sum),
 		cmocka_unit_test(what_openmetrics_escapes_is_in_the_sum),
 		cmocka_unit_test(a_large_sum_is_saved_in_parts),

@@ -113,7 +113,7 @@ static int setup(void **state)
 	world_init(&b->world);
 	memset(&knife, 0, sizeof knife);
 	b->series = 100;
-	b->options = (struct statsd_options){ .bounds = few, .bound_count = 2, .gauge_deltas = true };
+	b->options = (struct statsd_options){ .histogram = { .bounds = few, .count = 2 }, .gauge_deltas = true };
 	begin_run(b);
 	*state = b;
 	return 0;
@@ -196,12 +196,35 @@ static void with_other_buckets_histograms_begin_anew(void **state)
 
 	take(b, "hits:5|c\ntook:4|h");
 	pass_time(b);
-	b->options.bounds = others;
+	b->options.histogram.bounds = others;
 	begin_next_run(b);
 	take(b, "hits:1|c\ntook:4|h");
 	assert_int_equal(count(b, "hits"), 6);
 	assert_int_equal(find(b, METER_HISTOGRAM, "took")->whole, 1);
 	assert_true(find(b, METER_HISTOGRAM, "took")->scale->bounds[1].value == 20);
+}
+
+static void histograms_that_become_native_begin_anew(void **state)
+{
+	struct bench *b = *state;
+
+	take(b, "hits:5|c\ntook:4|h");
+	pass_time(b);
+	b->options.histogram.factor = 1.1;
+	b->options.histogram.most = 20;
+	for (uint64_t run = 1; run <= 2; run++) {
+		begin_next_run(b);
+		take(b, "took:4|h");
+		assert_int_equal(find(b, METER_HISTOGRAM, "took")->whole, run);
+		assert_int_equal(find(b, METER_HISTOGRAM, "took")->native->most, 20);
+		pass_time(b);
+	}
+	b->options.histogram.most = 30;
+	begin_next_run(b);
+	take(b, "hits:1|c\ntook:4|h");
+	assert_int_equal(count(b, "hits"), 6);
+	assert_int_equal(find(b, METER_HISTOGRAM, "took")->whole, 1);
+	assert_int_equal(find(b, METER_HISTOGRAM, "took")->native->most, 30);
 }
 
 static void what_a_changed_rule_makes_begins_anew(void **state)
@@ -353,6 +376,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(many_are_saved_in_slices, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_overflow_goes_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(with_other_buckets_histograms_begin_anew, setup, teardown),
+		cmocka_unit_test_setup_teardown(histograms_that_become_native_begin_anew, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_a_changed_rule_makes_begins_anew, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_cannot_be_written_is_told_and_tried_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_behind_is_told_once_until_all_is_saved, setup, teardown),

@@ -119,8 +119,8 @@ static void rules_say_what_their_series_are(void **state)
 	assert_true(a->scale == 0.001 && b->scale == 1);
 	assert_string_equal(a->help, "Of a");
 	assert_true(a->honor_labels && !b->honor_labels);
-	assert_int_equal(a->bounds.count, 3);
-	assert_true(b->bounds.count == 2 && b->bounds.values[1] == 2);
+	assert_int_equal(a->histogram.count, 3);
+	assert_true(b->histogram.count == 2 && b->histogram.bounds[1] == 2);
 	statsd_mapping_done(&m);
 }
 
@@ -138,9 +138,9 @@ static void keys_of_older_files_mean_the_same(void **state)
 
 	(void)state;
 	assert_int_equal(m.rules.count, 3);
-	assert_true(rules[0].bounds.count == 2 && rules[0].bounds.values[1] == 2);
-	assert_true(rules[1].bounds.count == 1 && rules[1].bounds.values[0] == 3);
-	assert_true(rules[2].bounds.count == 1 && rules[2].bounds.values[0] == 5);
+	assert_true(rules[0].histogram.count == 2 && rules[0].histogram.bounds[1] == 2);
+	assert_true(rules[1].histogram.count == 1 && rules[1].histogram.bounds[0] == 3);
+	assert_true(rules[2].histogram.count == 1 && rules[2].histogram.bounds[0] == 5);
 	statsd_mapping_done(&m);
 }
 
@@ -150,6 +150,29 @@ static void an_empty_file_maps_nothing(void **state)
 
 	(void)state;
 	assert_maps(&m, "a", METER_COUNTER, "unmapped");
+	statsd_mapping_done(&m);
+}
+
+static void histograms_are_native_if_a_factor_is_said(void **state)
+{
+	struct statsd_mapping m =
+		mapping_of("defaults:\n  histogram_options: { native_histogram_bucket_factor: 1.5 }\nmappings:\n"
+			   "- match: a\n  name: a\n"
+			   "- match: b\n  name: b\n  histogram_options: { native_histogram_bucket_factor: 1 }\n"
+			   "- match: c\n  name: c\n  histogram_options: { native_histogram_bucket_factor: 0 }\n"
+			   "- match: d\n  name: d\n  histogram_options:\n    buckets: [1]\n"
+			   "    native_histogram_bucket_factor: 1.1\n    native_histogram_max_buckets: 1000\n");
+	const struct statsd_rule *rules = m.rules.rules;
+	const struct statsd_histogram own = { .factor = 2, .most = 20 };
+
+	(void)state;
+	assert_true(rules[0].histogram.factor == 1.5 && rules[0].histogram.most == 0);
+	assert_true(rules[1].histogram.factor == 1); /* not this one */
+	assert_true(rules[2].histogram.factor == 1.5);
+	assert_true(rules[3].histogram.factor == 1.1 && rules[3].histogram.most == NATIVE_BUCKETS_MAX);
+	assert_int_equal(rules[3].histogram.count, 1);
+	assert_int_equal(statsd_histogram_or(&rules[0].histogram, &own).most, 20);
+	assert_true(statsd_histogram_or(&rules[1].histogram, &own).factor == 1);
 	statsd_mapping_done(&m);
 }
 
@@ -169,7 +192,9 @@ static void what_cannot_be_followed_is_refused_with_its_line(void **state)
 		{ "defaults:\n  observer_type: summary\n", ":2:", "summary\" is not made here" },
 		{ "mappings:\n- match: a\n  name: a\n  observer_type: summary\n", ":4:", "is not made here" },
 		{ "mappings:\n- match: a\n  name: a\n  summary_options: {}\n", ":4:", "summaries are not made" },
-		{ "defaults:\n  histogram_options:\n    native_histogram_max_buckets: 5\n", ":3:", "native" },
+		{ "defaults:\n  histogram_options:\n    native_histogram_max_buckets: 1.5\n", ":3:", "a whole number" },
+		{ "defaults:\n  histogram_options:\n    native_histogram_max_buckets: -1\n", ":3:", "a whole number" },
+		{ "defaults:\n  histogram_options:\n    native_histogram_bucket_factor: x\n", ":3:", "a number" },
 		{ "defaults:\n  glob_disable_ordering: true\n", ":2:", "in their order" },
 		{ "defaults:\n  ttl: 5 minutes\n", ":2:", "is not a duration" },
 		{ "defaults:\n  ttl: \"1\"\n", ":2:", "is not a duration" },
@@ -244,6 +269,7 @@ int main(void)
 		cmocka_unit_test(rules_say_what_their_series_are),
 		cmocka_unit_test(keys_of_older_files_mean_the_same),
 		cmocka_unit_test(an_empty_file_maps_nothing),
+		cmocka_unit_test(histograms_are_native_if_a_factor_is_said),
 		cmocka_unit_test(what_cannot_be_followed_is_refused_with_its_line),
 		cmocka_unit_test(a_file_that_is_not_there_is_told),
 		cmocka_unit_test(what_has_no_end_is_given_up),

@@ -15,7 +15,7 @@
 
 static const struct series_limits wide = { .series = 10000, .family_series = 5000, .bytes = 4 << 20 };
 static const double bounds[] = { 0.5, 5 };
-static const struct statsd_options plain = { .bounds = bounds, .bound_count = 2, .gauge_deltas = true };
+static const struct statsd_options plain = { .histogram = { .bounds = bounds, .count = 2 }, .gauge_deltas = true };
 
 struct bench {
 	struct still_clock clock;

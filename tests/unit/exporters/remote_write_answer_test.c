@@ -52,7 +52,7 @@ static void each_answer_means_what_the_specification_says(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		struct http_reply reply = reply_of(rows[i].end, rows[i].status);
-		remote_judge(&reply, 10, NULL, rows[i].keep_429, &v);
+		remote_judge(&reply, &(struct remote_write_counts){ .samples = 10 }, NULL, rows[i].keep_429, &v);
 		assert_int_equal(v.outcome, rows[i].outcome);
 		assert_int_equal(v.refusal, rows[i].refusal);
 		assert_int_equal(v.not_before_ms, v.outcome == RETRY ? 1500 : -1);
@@ -70,13 +70,14 @@ static struct remote_written written_of(const char *const *lines)
 	return w;
 }
 
-static struct remote_verdict judge_2(unsigned status, const char *const *lines)
+static struct remote_verdict judge_2(unsigned status, const char *const *lines, uint64_t histograms)
 {
+	const struct remote_write_counts sent = { .samples = 10, .histograms = histograms };
 	struct remote_written w = written_of(lines);
 	struct http_reply reply = reply_of(HTTP_END_ANSWER, status);
 	struct remote_verdict v;
 
-	remote_judge(&reply, 10, &w, true, &v);
+	remote_judge(&reply, &sent, &w, true, &v);
 	return v;
 }
 
@@ -103,10 +104,33 @@ static void a_receiver_of_2_says_what_it_has_written(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
-		struct remote_verdict v = judge_2(cases[i].status, cases[i].lines);
+		struct remote_verdict v = judge_2(cases[i].status, cases[i].lines, 0);
 		assert_int_equal(v.outcome, cases[i].outcome);
 		assert_int_equal(v.refused, cases[i].refused);
 		assert_true((v.outcome == DELIVERED && v.refused == 0 && cases[i].status / 100 == 2) == !*v.reason);
+	}
+}
+
+/* Beside samples, of which each receiver has a number of its own. */
+static void so_it_is_with_native_histograms(void **state)
+{
+	static const char samples[] = "X-Prometheus-Remote-Write-Samples-Written: 10\r\n";
+	static const char *const all[] = { samples, "x-prometheus-remote-write-histograms-written: 4\r\n", NULL };
+	static const char *const some[] = { samples, "X-Prometheus-Remote-Write-Histograms-Written: 1\r\n", NULL };
+	static const char *const alone[] = { "X-Prometheus-Remote-Write-Histograms-Written: 400\r\n", NULL };
+	static const char *const none[] = { samples, NULL };
+	static const struct {
+		unsigned status;
+		const char *const *lines;
+		uint64_t refused;
+	} cases[] = { { 204, all, 0 }, { 200, some, 3 }, { 200, alone, 10 }, { 200, none, 4 }, { 400, alone, 10 },
+		{ 400, some, 3 } };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct remote_verdict v = judge_2(cases[i].status, cases[i].lines, 4);
+		assert_int_equal(v.outcome, DELIVERED);
+		assert_int_equal(v.refused, cases[i].refused);
 	}
 }
 
@@ -115,6 +139,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_answer_means_what_the_specification_says),
 		cmocka_unit_test(a_receiver_of_2_says_what_it_has_written),
+		cmocka_unit_test(so_it_is_with_native_histograms),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -221,6 +221,47 @@ static void bounds_are_powers_of_two(void **state)
 	assert_true(native_bound(8, INT32_MAX) > DBL_MAX && native_bound(-4, INT32_MIN) == 0);
 }
 
+/* For all that is in it, at its ends above all. */
+static void values_are_in_their_bucket(void **state)
+{
+	static const double ends[] = { 0x1p-1074, 0x1p-1073, 0x1.8p-1073, 0x1p-1022, 0x1.fffffffffffffp-1023, 1,
+		DBL_MAX };
+
+	(void)state;
+	for (int64_t schema = NATIVE_SCHEMA_MIN; schema <= NATIVE_SCHEMA_MAX; schema++) {
+		for (size_t i = 0; i < COUNT_OF(ends); i++) {
+			int64_t at = native_index(schema, ends[i]);
+			if (schema > 0 && ends[i] < DBL_MIN)
+				continue; /* bounds are rounded there */
+			assert_true(native_bound(schema, at - 1) < ends[i] && ends[i] <= native_bound(schema, at));
+		}
+		for (int64_t i = schema < 0 ? -50 : -2000; i < (schema < 0 ? 60 : 2000); i++) {
+			double bound = native_bound(schema, i);
+			if (bound == 0 || bound > DBL_MAX)
+				continue;
+			assert_int_equal(native_index(schema, bound), i);
+			if (bound > DBL_MIN && bound < DBL_MAX / 2)
+				assert_int_equal(native_index(schema, bound * (1 + DBL_EPSILON)), i + 1);
+			assert_int_equal(native_index(schema, bound * 0.9999), i);
+		}
+	}
+}
+
+/* Those of client_golang's TestGetSchema … and the limits of pickSchema(). */
+static void a_factor_picks_its_schema(void **state)
+{
+	static const struct {
+		double factor;
+		int64_t schema;
+	} rows[] = { { 65536, -4 }, { 1e9, -4 }, { 256, -3 }, { 65535, -3 }, { 16, -2 }, { 4, -1 }, { 2, 0 },
+		{ 1.9, 1 }, { 1.5, 1 }, { 1.41, 2 }, { 1.1, 3 }, { 1.05, 4 }, { 1.01, 7 }, { 1.0028, 8 },
+		{ 1.0000001, 8 } };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		assert_int_equal(native_schema(rows[i].factor), rows[i].schema);
+}
+
 static void what_is_too_much_is_refused(void **state)
 {
 	uint64_t total;
@@ -251,6 +292,8 @@ int main(void)
 		cmocka_unit_test(the_wider_zero_bucket_counts),
 		cmocka_unit_test(the_widest_zero_bucket_ends_where_doubles_do),
 		cmocka_unit_test(bounds_are_powers_of_two),
+		cmocka_unit_test(values_are_in_their_bucket),
+		cmocka_unit_test(a_factor_picks_its_schema),
 		cmocka_unit_test(what_is_too_much_is_refused),
 	};
 

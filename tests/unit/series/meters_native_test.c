@@ -294,11 +294,13 @@ static void what_is_too_much_changes_nothing(void **state)
 	assert_true(native_sum_put(&s, false, 4, 3, NATIVE_COUNT_MAX - 1));
 	s.all.count = NATIVE_COUNT_MAX - 1;
 	add(&b, meter, &s, 1);
-	meter_native_get(meter, &before);
+	native_sum_init(&before);
+	meter_native_get(meter, &before.all);
 	fill(&s, -2, 3, 1, 1);
 	assert_int_equal(
 		meter_add_native(meter, &(struct meter_state){ .native = &s.all, .sum = 5 }, b.now, &merged), -ERANGE);
-	meter_native_get(meter, &after);
+	native_sum_init(&after);
+	meter_native_get(meter, &after.all);
 	assert_true(after.all.schema == before.all.schema && after.all.count == before.all.count);
 	assert_memory_equal(after.buckets, before.buckets, sizeof *after.buckets);
 	assert_true(meter->part == 1);
@@ -380,14 +382,16 @@ static void sums_go_on_in_the_next_life(void **state)
 		assert_int_equal(restored.restored, life > 0);
 		assert_int_equal(restored.damaged + restored.unwanted + restored.older, 0);
 		if (life > 0) {
-			meter_native_get(meter, &again);
+			native_sum_init(&again);
+			meter_native_get(meter, &again.all);
 			assert_int_equal(again.all.count, sum.all.count);
 			assert_written(meter, &sum, "restored");
 			assert_true(meter->part == life * 1.5);
 		}
 		fill(&s, (int64_t)(8 - life % 13), (int64_t)life * 20 - 300, 1 + life, life + 1);
 		add(&b, meter, &s, 1.5);
-		meter_native_get(meter, &sum);
+		native_sum_init(&sum);
+		meter_native_get(meter, &sum.all);
 		while (meters_save_some(b.meters, 1))
 			;
 		assert_int_equal(sums_file_records(b.file), 1);

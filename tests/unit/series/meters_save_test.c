@@ -366,7 +366,8 @@ static void add_native(struct bench *b, struct meter *meter)
 	sum.all.count = 3;
 	EXPECT(meter_add_native(meter, &(struct meter_state){ .native = &sum.all, .sum = 3 * 0.75 }, b->now, &merged) ==
 		0);
-	meter_native_get(meter, &sum);
+	native_sum_init(&sum);
+	meter_native_get(meter, &sum.all);
 	EXPECT(native_sum_total(&sum.all, &sum.all.count) && sum.all.count == meter->whole);
 }
 

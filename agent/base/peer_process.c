@@ -1,0 +1,78 @@
+#include "base/peer_process.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77
+#endif
+#define PIDFS_MAGIC 0x50494446 /* where each process has an inode of its own */
+
+enum { BOOT_ROOM = 40, STAT_ROOM = 1024, STARTED_AT = 22 /* field of /proc/PID/stat */ };
+
+/* The first line of a file. */
+static bool read_line(const char *path, char *to, int room)
+{
+	FILE *file = fopen(path, "re");
+	bool fine = file && fgets(to, room, file);
+
+	if (file)
+		fclose(file);
+	if (fine)
+		to[strcspn(to, "\n")] = '\0';
+	return fine && *to;
+}
+
+/* The inode of a pidfd. */
+static bool inode_of(int fd, unsigned long long *ret)
+{
+	int pidfd = -1;
+	socklen_t size = sizeof pidfd;
+	struct statfs fs;
+	struct stat at;
+	bool fine;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &size) < 0)
+		return false;
+	fine = fstatfs(pidfd, &fs) == 0 && fs.f_type == PIDFS_MAGIC && fstat(pidfd, &at) == 0;
+	close(pidfd);
+	if (fine)
+		*ret = at.st_ino;
+	return fine;
+}
+
+/* In clock ticks since the boot. The name in the second field may have blanks and parentheses. */
+static bool started_at(pid_t pid, unsigned long long *ret)
+{
+	char path[40], line[STAT_ROOM], *at;
+
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+	at = read_line(path, line, sizeof line) ? strrchr(line, ')') : NULL;
+	for (int field = 2; at && field < STARTED_AT; field++)
+		at = strchr(at + 1, ' ');
+	return at && sscanf(at, " %llu", ret) == 1;
+}
+
+bool peer_process(int fd, char to[PEER_PROCESS_ROOM])
+{
+	struct ucred peer = { .pid = 0 };
+	socklen_t size = sizeof peer;
+	char boot[BOOT_ROOM];
+	unsigned long long number;
+
+	if (!read_line("/proc/sys/kernel/random/boot_id", boot, sizeof boot))
+		return false;
+	if (inode_of(fd, &number)) {
+		snprintf(to, PEER_PROCESS_ROOM, "%s pidfd %llu", boot, number);
+		return true;
+	}
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.pid <= 0 ||
+		!started_at(peer.pid, &number))
+		return false;
+	snprintf(to, PEER_PROCESS_ROOM, "%s pid %d %llu", boot, (int)peer.pid, number);
+	return true;
+}
