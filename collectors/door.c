@@ -700,6 +700,12 @@ int door_open_way(struct door *door, const struct door_way *way)
 		o.origins.items = door->origins->items;
 		o.origins.count = door->origins->count;
 	}
+	failed = door->guarded && door->memory.servers_count == 0
+			 ? guard_init_host(&door->guard, door->guarded, door->host)
+			 : 0;
+	if (failed)
+		return failed;
+	guard_serve(&door->guard, &o);
 	failed = http_server_new(host_loop(door->host), &o, way->routes, &server);
 	if (failed)
 		return failed;
@@ -731,6 +737,11 @@ bool door_quiet(const struct door *door)
 	return door->open == 0 && (door->last.ns == 0 || since.ns > DURATION_S(connected ? LINGER_S : 1).ns);
 }
 
+void door_report(const struct door *door, struct json_writer *w)
+{
+	guard_report(&door->guard, w);
+}
+
 void door_stop(struct door *door)
 {
 	door->stopped = true;
@@ -747,6 +758,7 @@ void door_done(struct door *door)
 	loop_soon_done(&door->applying);
 	for (size_t i = 0; i < door->memory.servers_count; i++)
 		http_server_free(door->memory.servers[i]);
+	guard_done(&door->guard);
 	while (door->due)
 		request_free(take_due(door));
 	while (door->applied)

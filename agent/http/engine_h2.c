@@ -551,7 +551,7 @@ static void connection_close(struct connection *c)
 	loop_watch_done(&c->watch);
 	loop_soon_done(&c->soon);
 	nghttp2_session_del(c->session);
-	close(c->base.fd);
+	http_connection_close(&c->base);
 	forget(c, &c->left);
 	forget(c, &c->out);
 	h2_room_change(&c->user, sizeof *c, 0);
@@ -573,7 +573,7 @@ static void see_sent(struct connection *c)
 /* As much as the peer takes now: how much that is. */
 static size_t put(struct connection *c, struct bytes bytes)
 {
-	ssize_t n = send(c->base.fd, bytes.data, bytes.size, MSG_DONTWAIT | MSG_NOSIGNAL);
+	ssize_t n = http_send(&c->base, &(struct iovec){ (char *)bytes.data, bytes.size }, 1);
 
 	if (n < 0 && errno != EAGAIN && errno != EINTR)
 		c->over = c->left_us = true;
@@ -678,7 +678,7 @@ static void await(struct connection *c)
 		c->over = true;
 	if (c->over) {
 		if (!c->left_us)
-			linger_start(&c->base.server->lingers, c->base.fd);
+			http_connection_linger(&c->base);
 		connection_close(c);
 		return;
 	}
@@ -687,7 +687,7 @@ static void await(struct connection *c)
 		return;
 	}
 	loop_watch_set(&c->watch, c->left.size > 0 ? 0 : WATCH_READ);
-	if (c->left.size > 0)
+	if (c->left.size > 0 || http_has_more(&c->base))
 		loop_soon_run(&c->soon);
 }
 
@@ -710,7 +710,7 @@ static bool read_some(struct connection *c, struct turn *turn)
 		end_in_anger(c, no_memory);
 		return false;
 	}
-	n = recv(c->base.fd, c->h2->in, READ_MAX, MSG_DONTWAIT);
+	n = http_receive(&c->base, c->h2->in, READ_MAX);
 	in.size = n > 0 ? (size_t)n : 0;
 	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
 		http_connection_lost(&c->base);
@@ -776,6 +776,9 @@ static void on_soon(void *context)
 	}
 	share_memory(c);
 	see_cut(c);
+	if (c->left.size == 0 && c->out.size == 0 && !c->over && http_has_more(&c->base))
+		serve_reads(c);
+	see_cut(c);
 	flush(c);
 	await(c);
 }
@@ -795,7 +798,7 @@ static int greet(struct connection *c)
 	return nghttp2_session_set_local_window_size(c->session, NGHTTP2_FLAG_NONE, 0, CONNECTION_WINDOW);
 }
 
-static void take(struct http_server *s, int fd)
+static void take(struct http_server *s, int fd, struct tls *tls)
 {
 	struct h2 *h = s->engine_own;
 	struct connection *c = oxp_new(sizeof *c);
@@ -810,6 +813,7 @@ static void take(struct http_server *s, int fd)
 	buffer_init(&c->left, READ_MAX);
 	buffer_init(&c->out, OUT_ROOM);
 	http_connection_begin(&c->base, s, fd);
+	c->base.tls = tls;
 	h2_calm_init(&c->calm, now(c), NGHTTP2_CLIENT_MAGIC_LEN);
 	loop_soon_init(&c->soon, s->loop, on_soon, c);
 	loop_watch_init(&c->watch, s->loop, fd, on_ready, c);
@@ -820,6 +824,8 @@ static void take(struct http_server *s, int fd)
 		return;
 	}
 	loop_watch_set(&c->watch, WATCH_READ);
+	if (http_has_more(&c->base))
+		loop_soon_run(&c->soon);
 }
 
 static void drop(struct http_connection *c)

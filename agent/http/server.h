@@ -28,6 +28,7 @@
 #include "base/bytes.h"
 #include "http/origin.h"
 #include "http/page.h"
+#include "http/tls_keys.h"
 #include "loop/loop.h"
 
 enum { HTTP_ADDRESSES_MAX = 16 }; /* of one server */
@@ -76,6 +77,14 @@ enum http_speaker {
 	HTTP_2, /* in the clear, to peers that know (RFC 9113, 3.3): what gRPC speaks */
 };
 
+/* TLS on all addresses of a server but Unix sockets (greet.h). */
+struct http_secure {
+	struct tls_keys *keys; /* NULL: in the clear; they outlive the server */
+	/* A handshake has ended: TLS_NONE, or it failed for that reason. `peer` is its address. */
+	void (*greeted)(void *context, const char *peer, enum tls_fault, const char *why);
+	void *context;
+};
+
 struct http_server_options {
 	const char *name; /* for counters and logs */
 	size_t body_max; /* bytes on the wire; beyond: 413 and the connection closes */
@@ -96,6 +105,7 @@ struct http_server_options {
 	uint64_t *evicted; /* counts connections that lost their seat to others; may be NULL */
 	/* Counts requests that the server refuses itself: malformed, too large, too slow. May be NULL. */
 	uint64_t *refused;
+	struct http_secure secure; /* not with libmicrohttpd */
 	struct http_origins origins; /* web pages that are allowed; the lists outlive the server */
 	/* A request is about to be answered 403, 404 or 405 without a handler; `why` is the answer's body. May be
 	 * NULL. */

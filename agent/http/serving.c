@@ -17,6 +17,7 @@
 #include "http/cors.h"
 #include "http/decline.h"
 #include "http/engine.h"
+#include "http/greet.h"
 #include "http/seats.h"
 
 enum {
@@ -145,7 +146,7 @@ void http_last_word(struct http_connection *c, struct http_request *r, unsigned 
 		"HTTP/1.1 %u %s\r\nConnection: close\r\nContent-Type: text/plain\r\n%s"
 		"Content-Length: %zu\r\n\r\n%s\n",
 		status, reason, headers, strlen(reason) + 1, reason);
-	if (send(c->fd, text, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+	if (http_send(c, &(struct iovec){ text, (size_t)n }, 1) < 0)
 		return; /* the peer is gone, or takes nothing: it is closed in any case */
 }
 
@@ -299,7 +300,14 @@ static void sweep(void *context)
 			http_connection_enter(c, PHASE_OVER, 0);
 		}
 	}
-	if (!TAILQ_EMPTY(&s->connections))
+	greetings_sweep(s);
+	if (!TAILQ_EMPTY(&s->connections) || s->greetings.count > 0)
+		http_sweep_soon(s);
+}
+
+void http_sweep_soon(struct http_server *s)
+{
+	if (!loop_timer_pending(&s->sweep))
 		loop_timer_set(&s->sweep, DURATION_MS(SWEEP_MS));
 }
 
@@ -318,8 +326,12 @@ void http_connection_begin(struct http_connection *c, struct http_server *s, int
 	c->born = c->pace.since;
 	TAILQ_INSERT_TAIL(&s->connections, c, entry);
 	s->totals.connections++;
-	if (!loop_timer_pending(&s->sweep))
-		loop_timer_set(&s->sweep, DURATION_MS(SWEEP_MS));
+	http_sweep_soon(s);
+}
+
+void http_seat_left(struct http_server *s)
+{
+	http_seats_left(s);
 }
 
 void http_connection_end(struct http_connection *c)
@@ -476,7 +488,7 @@ void http_refuse(struct http_connection *c, struct http_request *r, unsigned sta
 		request_lost(r);
 	s->engine->last_word(c, r, status);
 	if (!s->engine->reset)
-		linger_start(&s->lingers, c->fd);
+		http_connection_linger(c);
 }
 
 static const struct http_route *find_route(const struct http_server *s, const struct http_request *r)
@@ -605,6 +617,15 @@ static const struct http_engine *const engines[] = {
 	[HTTP_BY_MICROHTTPD] = &http_engine_microhttpd, [HTTP_DIRECT] = &http_engine_direct, [HTTP_2] = &http_engine_h2
 };
 
+/* What GnuTLS keeps of each connection is within the room, too. */
+static void limit_tls_seats(struct http_server_options *o)
+{
+	size_t fit = o->room / TLS_SEAT;
+
+	if (o->secure.keys && o->room > 0)
+		o->connections_max = smaller(o->connections_max, fit > TLS_SEATS_LEAST ? fit : TLS_SEATS_LEAST);
+}
+
 int http_server_new(struct loop *loop, const struct http_server_options *options, const struct http_route *routes,
 	struct http_server **ret)
 {
@@ -612,15 +633,18 @@ int http_server_new(struct loop *loop, const struct http_server_options *options
 
 	if (options->connections_max == 0)
 		return -EINVAL;
+	OXP_ASSERT(!options->secure.keys || options->engine != HTTP_BY_MICROHTTPD);
 	s = oxp_new(sizeof *s);
 	s->loop = loop;
 	s->options = *options;
 	s->options.name = oxp_strdup(options->name);
+	limit_tls_seats(&s->options);
 	s->busy_max = options->connections_max / BUSY_PART;
 	s->routes = routes;
 	s->engine = engines[options->engine];
 	TAILQ_INIT(&s->connections);
 	http_seats_init(s);
+	greetings_init(s);
 	lingers_init(&s->lingers, loop);
 	loop_timer_init(&s->sweep, loop, sweep, s);
 	*ret = s;
@@ -684,6 +708,7 @@ void http_server_free(struct http_server *s)
 	for (r = next_request(s, NULL); r; r = next_request(s, r))
 		request_lost(r);
 	http_seats_close(s);
+	greetings_done(s);
 	s->engine->stop(s);
 	while (s->addresses > 0)
 		listening_close(&s->listening[--s->addresses]);
@@ -695,7 +720,10 @@ void http_server_free(struct http_server *s)
 
 struct http_server_totals http_server_totals(const struct http_server *s)
 {
-	return s->totals;
+	struct http_server_totals totals = s->totals;
+
+	totals.connections += s->greetings.count;
+	return totals;
 }
 
 /* What handlers ask. */
