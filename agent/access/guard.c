@@ -55,23 +55,57 @@ static void tell_if_over(const struct guard *g, const char *cert)
 	g->world.tell(g->world.context, LOG_LEVEL_WARN, text);
 }
 
-static int guard_init(struct guard *g, const struct guard_config *c, const struct guard_world *world)
+/* Who may ask. */
+
+static bool allows(void *context, const struct http_request *r)
+{
+	const struct guard *g = context;
+	const char *given = http_request_header(r, "Authorization"), *wrong = NULL;
+	char text[TEXT_MAX];
+
+	if (g->some_open && g->keys && g->asks && !http_request_is_known(r))
+		wrong = "its peer presented no certificate";
+	else if (g->allowed.path && !credentials_have(&g->allowed.in_force, given))
+		wrong = given ? "its credentials are wrong" : "it has no credentials";
+	if (!wrong)
+		return true;
+	++*g->world.denied;
+	snprintf(text, sizeof text, "a request for %.100s is answered 401: %s", http_request_path(r), wrong);
+	g->world.tell(g->world.context, LOG_LEVEL_WARN, text);
+	return false;
+}
+
+static int init_tls(struct guard *g, const struct guard_config *c)
 {
 	struct tls_keys_options o = { .files = { .cert = c->cert, .key = c->key, .client_ca = c->client_ca },
-		.disk = world->disk,
-		.tell = world->tell,
-		.context = world->context };
+		.disk = g->world.disk,
+		.tell = g->world.tell,
+		.context = g->world.context };
 	int failed;
 
-	*g = (struct guard){ .world = *world, .cert = c->cert };
-	if (!c->cert)
-		return 0;
 	o.files.names = c->client_names->items;
 	o.files.names_count = c->client_names->count;
 	o.files.only_13 = c->tls_min == GUARD_TLS_13;
-	failed = tls_keys_new(world->loop, &o, &g->keys);
+	o.files.optional = g->some_open;
+	failed = tls_keys_new(g->world.loop, &o, &g->keys);
 	if (!failed)
 		tell_if_over(g, c->cert);
+	return failed;
+}
+
+int guard_init(struct guard *g, const struct guard_config *c, const struct guard_world *world, bool some_open)
+{
+	int failed = 0;
+
+	*g = (struct guard){ .world = *world,
+		.cert = c->cert,
+		.asks = c->client_ca,
+		.some_open = some_open,
+		.allowed = { .path = c->auth, .disk = world->disk, .tell = world->tell, .context = world->context } };
+	if (c->cert)
+		failed = init_tls(g, c);
+	if (!failed && c->auth)
+		failed = allowed_init(&g->allowed, world->loop);
 	return failed;
 }
 
@@ -90,18 +124,23 @@ int guard_init_host(struct guard *g, const struct guard_config *c, struct host *
 		world.ends[TLS_NONE] = host_counter(host, GUARD_HANDSHAKES, GUARD_HANDSHAKES_HELP);
 	for (size_t i = TLS_NONE + 1; c->cert && i < TLS_FAULTS; i++)
 		world.ends[i] = host_counter_by(host, tls_faults[i], GUARD_FAILED, GUARD_FAILED_HELP);
-	return guard_init(g, c, &world);
+	if (c->auth)
+		world.denied = host_counter(host, GUARD_DENIED, GUARD_DENIED_HELP);
+	return guard_init(g, c, &world, false);
 }
 
 void guard_done(struct guard *g)
 {
+	allowed_done(&g->allowed);
 	tls_keys_free(g->keys);
 	g->keys = NULL;
 }
 
 void guard_serve(struct guard *g, struct http_server_options *o)
 {
-	o->secure = (struct http_secure){ g->keys, greeted, g };
+	bool asks = g->allowed.path || (g->some_open && g->keys && g->asks);
+
+	o->secure = (struct http_secure){ g->keys, greeted, asks ? allows : NULL, g };
 }
 
 void guard_report(const struct guard *g, struct json_writer *w)

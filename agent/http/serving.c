@@ -90,6 +90,7 @@ const char *http_reason(unsigned status)
 		{ 202, "Accepted" },
 		{ 204, "No Content" },
 		{ 400, "Bad Request" },
+		{ 401, "Unauthorized" },
 		{ 403, "Forbidden" },
 		{ 404, "Not Found" },
 		{ 405, "Method Not Allowed" },
@@ -535,7 +536,7 @@ static void route_request(struct http_server *s, struct http_request *r)
 {
 	const struct http_answer busy = try_later("too many such requests are under way\n");
 
-	if (http_decline_foreign(r) || http_cors_preflight(r))
+	if (http_decline_foreign(r) || http_cors_preflight(r) || http_decline_stranger(r))
 		return;
 	if (!r->route)
 		http_decline_unrouted(r);
@@ -756,6 +757,11 @@ const char *http_request_query_next(const struct http_request *r, const char *na
 bool http_request_asks(const struct http_request *r, const char *name)
 {
 	return http_head_asks(r->head, r->text, name);
+}
+
+bool http_request_is_known(const struct http_request *r)
+{
+	return r->connection->tls && tls_is_known(r->connection->tls);
 }
 
 int64_t http_request_content_length(const struct http_request *r)

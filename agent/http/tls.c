@@ -191,6 +191,13 @@ enum tls_step tls_greet(struct tls *t)
 	return broken(t, failed);
 }
 
+bool tls_is_known(const struct tls *t)
+{
+	unsigned count = 0;
+
+	return gnutls_certificate_get_peers(t->session, &count) && count > 0;
+}
+
 enum tls_fault tls_fault(const struct tls *t)
 {
 	return t->fault;

@@ -47,6 +47,7 @@ int tls_new(struct tls_pair *, int fd, enum tls_speaks, struct tls **ret) MUST_C
 /* Goes on with the handshake when the socket is readable; about a millisecond of CPU time with RSA of 2048 bits, a
  * quarter of that with ECDSA. A peer that sends plain text is told so in HTTP/1.1. */
 enum tls_step tls_greet(struct tls *) MUST_CHECK;
+bool tls_is_known(const struct tls *); /* whether the peer presented a certificate, which then is one that is let in */
 enum tls_fault tls_fault(const struct tls *);
 const char *tls_why(const struct tls *);
 

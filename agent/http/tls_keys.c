@@ -4,24 +4,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+
+#include "base/small_file.h"
 
 enum { FILES = 3 };
-
-/* What a file is as long as it is not written, replaced or switched. */
-struct identity {
-	dev_t device;
-	ino_t inode;
-	off_t size;
-	struct timespec modified, changed;
-};
 
 /* The job's own: what it looks at, and what it finds. */
 struct look {
 	struct job job;
 	struct tls_keys *keys;
 	const struct tls_options *options;
-	struct identity seen[FILES]; /* as of the last look; then of this one */
+	struct file_identity seen[FILES]; /* as of the last look; then of this one */
 	bool changed;
 	struct tls_pair *fresh; /* NULL: nothing has changed, or it could not be loaded: `why` */
 	char why[TLS_WHY_MAX];
@@ -38,35 +31,26 @@ struct tls_keys {
 	char wrong[TLS_WHY_MAX];
 };
 
-static void identify(const struct tls_options *o, struct identity to[FILES])
+static void identify(const struct tls_options *o, struct file_identity to[FILES])
 {
 	const char *const names[FILES] = { o->cert, o->key, o->client_ca };
 
 	memset(to, 0, FILES * sizeof *to);
-	for (size_t i = 0; i < FILES; i++) {
-		struct stat info;
-		if (names[i] && stat(names[i], &info) == 0)
-			to[i] = (struct identity){ info.st_dev, info.st_ino, info.st_size, info.st_mtim, info.st_ctim };
-	}
-}
-
-static bool same(const struct identity *a, const struct identity *b)
-{
-	return a->device == b->device && a->inode == b->inode && a->size == b->size &&
-	       a->modified.tv_sec == b->modified.tv_sec && a->modified.tv_nsec == b->modified.tv_nsec &&
-	       a->changed.tv_sec == b->changed.tv_sec && a->changed.tv_nsec == b->changed.tv_nsec;
+	for (size_t i = 0; i < FILES; i++)
+		if (names[i])
+			file_identify(names[i], &to[i]);
 }
 
 /* In the disk lane. What changes while it is read has another identity at the next look. */
 static void look_at_files(struct job *job)
 {
 	struct look *l = CONTAINER_OF(job, struct look, job);
-	struct identity now[FILES];
+	struct file_identity now[FILES];
 
 	identify(l->options, now);
 	l->changed = false;
 	for (size_t i = 0; i < FILES; i++)
-		l->changed |= !same(&now[i], &l->seen[i]);
+		l->changed |= !file_is_same(&now[i], &l->seen[i]);
 	memcpy(l->seen, now, sizeof now);
 	if (l->changed && tls_pair_load(l->options, l->why, &l->fresh) != 0)
 		l->fresh = NULL;

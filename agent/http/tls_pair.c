@@ -1,15 +1,12 @@
 #include "http/tls_pair.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <gnutls/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/bytes.h"
+#include "base/small_file.h"
 
 enum { CHAIN_MAX = 16, NAME_MAX_BYTES = 1 << 10 };
 
@@ -32,48 +29,10 @@ struct tls_pair {
 
 /* Files. */
 
-static int open_regular(const char *name)
-{
-	struct stat info;
-	int fd = open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC), failed = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &info) < 0)
-		failed = -errno;
-	else if (!S_ISREG(info.st_mode))
-		failed = -EBADF;
-	if (!failed)
-		return fd;
-	close(fd);
-	return failed;
-}
-
-static int read_all(int fd, struct buffer *to)
-{
-	char *at;
-	ssize_t n;
-
-	do {
-		at = buffer_reserve(to, 16 << 10);
-		if (!at)
-			return -EFBIG;
-		n = read(fd, at, 16 << 10);
-		to->size += n > 0 ? (size_t)n : 0;
-	} while (n > 0 || (n < 0 && errno == EINTR));
-	return n < 0 ? -errno : 0;
-}
-
 static int read_file(const char *name, struct buffer *to)
 {
-	int fd = open_regular(name), failed;
-
 	buffer_init(to, TLS_FILE_MAX);
-	if (fd < 0)
-		return fd;
-	failed = read_all(fd, to);
-	close(fd);
-	return failed;
+	return small_file_read(name, to);
 }
 
 /* A key leaves no copy behind. */
@@ -150,10 +109,11 @@ static bool is_let_in(const struct tls_options *o, gnutls_session_t session)
 static int verify(gnutls_session_t session)
 {
 	const struct tls_pair *pair = gnutls_session_get_ptr(session);
+	unsigned count = 0;
 	gnutls_typed_vdata_st purpose = { GNUTLS_DT_KEY_PURPOSE_OID, (unsigned char *)GNUTLS_KP_TLS_WWW_CLIENT, 0 };
 	unsigned status = 0;
 
-	if (!pair->options->client_ca)
+	if (!pair->options->client_ca || (pair->options->optional && !gnutls_certificate_get_peers(session, &count)))
 		return 0;
 	if (gnutls_certificate_verify_peers(session, &purpose, 1, &status) < 0 || status != 0)
 		return GNUTLS_E_CERTIFICATE_ERROR;
@@ -168,11 +128,6 @@ static int complain(char why[TLS_WHY_MAX], const char *file, const char *reason)
 	return -EINVAL;
 }
 
-static const char *read_why(int failed)
-{
-	return failed == -EBADF ? "it is not a regular file" : failed == -EFBIG ? "it is too large" : strerror(-failed);
-}
-
 static int load_authorities(struct tls_pair *p, char why[TLS_WHY_MAX])
 {
 	const char *name = p->options->client_ca;
@@ -182,7 +137,7 @@ static int load_authorities(struct tls_pair *p, char why[TLS_WHY_MAX])
 
 	if (failed) {
 		buffer_done(&text);
-		return complain(why, name, read_why(failed));
+		return complain(why, name, small_file_why(failed));
 	}
 	pem = datum_of(&text);
 	count = gnutls_certificate_set_x509_trust_mem(p->credentials, &pem, GNUTLS_X509_FMT_PEM);
@@ -224,9 +179,9 @@ static int load_pair(struct tls_pair *p, char why[TLS_WHY_MAX])
 	int failed_cert = read_file(p->options->cert, &cert), failed_key = read_file(p->options->key, &key), failed;
 
 	if (failed_cert)
-		failed = complain(why, p->options->cert, read_why(failed_cert));
+		failed = complain(why, p->options->cert, small_file_why(failed_cert));
 	else if (failed_key)
-		failed = complain(why, p->options->key, read_why(failed_key));
+		failed = complain(why, p->options->key, small_file_why(failed_key));
 	else
 		failed = set_pair(p, &cert, &key, why);
 	buffer_done(&cert);
@@ -291,6 +246,13 @@ struct wall_time tls_pair_ends(const struct tls_pair *p)
 	return p->ends;
 }
 
+static gnutls_certificate_request_t request_of(const struct tls_options *o)
+{
+	if (!o->client_ca)
+		return GNUTLS_CERT_IGNORE;
+	return o->optional ? GNUTLS_CERT_REQUEST : GNUTLS_CERT_REQUIRE;
+}
+
 int tls_pair_use(const struct tls_pair *p, struct gnutls_session_int *session)
 {
 	int failed = gnutls_priority_set(session, p->priority);
@@ -298,7 +260,6 @@ int tls_pair_use(const struct tls_pair *p, struct gnutls_session_int *session)
 	if (!failed)
 		failed = gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, p->credentials);
 	gnutls_session_set_ptr(session, (void *)p);
-	gnutls_certificate_server_set_request(
-		session, p->options->client_ca ? GNUTLS_CERT_REQUIRE : GNUTLS_CERT_IGNORE);
+	gnutls_certificate_server_set_request(session, request_of(p->options));
 	return failed;
 }

@@ -21,6 +21,7 @@ struct tls_options {
 	const char *client_ca; /* file of the authorities that sign clients; NULL: nobody is asked who he is */
 	const char *const *names; /* of clients that are let in */
 	size_t names_count; /* 0: all that client_ca signed */
+	bool optional; /* a client may have no certificate: tls_is_known() */
 	bool only_13; /* TLS 1.3 */
 };
 

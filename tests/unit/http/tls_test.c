@@ -102,7 +102,7 @@ static struct http_server_options options(struct fixture *f)
 		.idle = DURATION_S(1),
 		.priority = LOOP_NORMAL,
 		.engine = HTTP_DIRECT,
-		.secure = { f->keys, greeted, f } };
+		.secure = { .keys = f->keys, .greeted = greeted, .context = f } };
 }
 
 static void path_of(const struct fixture *f, const char *name, char to[128])
