@@ -4,7 +4,7 @@
  *
  * A handshake has a seat. It gives way like a connection that is silent or unfinished, by its age (seats.h); all of
  * them together have half of the seats at most; and after GREET_MS it is over. What handshakes cost is the loop's time,
- * a millisecond each with RSA: after a step as much time as it took belongs to others, so handshakes have half of it at
+ * up to two milliseconds each. After a step as much time as it took belongs to others, so handshakes have half of it at
  * most. Those that wait for that are served in the order in which they came.
  */
 #ifndef OXP_HTTP_GREET_H

@@ -60,9 +60,7 @@ static void each_of_them_is_taken_and_nothing_else(void **state)
 
 static void a_file_that_is_no_list_is_refused(void **state)
 {
-	static const char *const wrong[] = { "", "\n\r\n", "a b\n", ":password\n", "fine\nbad\ttoken\n",
-		"tok\x7f"
-		"en" };
+	static const char *const wrong[] = { "", "\n\r\n", "a b\n", ":password\n", "fine\nbad\ttoken\n", "tok\x7f!" };
 	struct credentials c = { .count = 7 };
 	char many[(CREDENTIALS_MAX + 1) * 8 + 1], *long_one = calloc(1, CREDENTIAL_SIZE_MAX + 2);
 

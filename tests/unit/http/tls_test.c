@@ -23,6 +23,7 @@ struct fixture {
 	uint16_t port;
 	char cert[128], key[128], client_ca[128];
 	struct buffer body;
+	struct http_request *waiting;
 	unsigned ends[TLS_FAULTS], told;
 	char why[TLS_WHY_MAX];
 };
@@ -54,6 +55,11 @@ static void echo(void *context, struct http_request *r)
 	buffer_done(&body);
 }
 
+static void later(void *context, struct http_request *r)
+{
+	((struct fixture *)context)->waiting = r;
+}
+
 static void big(void *context, struct http_request *r)
 {
 	struct buffer body;
@@ -70,6 +76,7 @@ static struct http_route routes[] = {
 	{ HTTP_GET, "/hello", .complete = hello },
 	{ HTTP_GET, "/big", .complete = big },
 	{ HTTP_POST, "/take", .body = collect, .complete = echo },
+	{ HTTP_POST, "/later", .body = collect, .complete = later },
 	{ .path = NULL },
 };
 
@@ -125,7 +132,7 @@ static void serve(struct fixture *f, struct tls_options files)
 
 	assert_int_equal(new_keys(f, files), 0);
 	o = options(f);
-	routes[2].context = f;
+	routes[2].context = routes[3].context = f;
 	assert_int_equal(http_server_new(f->world.loop, &o, routes, &f->server), 0);
 	assert_int_equal(http_server_listen(f->server, "127.0.0.1:0", &f->port), 0);
 }
@@ -389,6 +396,40 @@ static void who_is_silent_gives_up_its_seat(void **state)
 		raw_done(&raws[i]);
 }
 
+/* Half of the seats are silent handshakes, and the other half younger connections, of which none gives way. */
+static void the_oldest_handshake_goes_before_younger_connections(void **state)
+{
+	enum { HALF = SEATS / 2 };
+	struct fixture *f = *state;
+	struct raw silent[HALF], kept[HALF];
+	struct bridge bridges[HALF];
+
+	for (int i = 0; i < HALF; i++) {
+		raw_connect(&silent[i], &f->world, f->port);
+		while (http_server_totals(f->server).connections <= (size_t)i)
+			turn(&f->world);
+		f->world.ahead += 1000000;
+	}
+	for (int i = 0; i < HALF; i++) {
+		open_raw(f, &bridges[i], &kept[i], &usual);
+		raw_send(&kept[i], "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+		raw_expect(&kept[i], "hello\n");
+	}
+	raw_receive(&silent[0]);
+	assert_true(silent[0].ended); /* handshakes have half of the seats */
+	raw_done(&silent[0]);
+	raw_connect(&silent[0], &f->world, f->port);
+	while (http_server_totals(f->server).connections < SEATS)
+		turn(&f->world);
+	expect_hello(f, &usual);
+	for (int i = 0; i < HALF; i++) {
+		raw_receive(&kept[i]);
+		assert_false(kept[i].ended);
+		raw_done(&silent[i]);
+		close_raw(&bridges[i], &kept[i]);
+	}
+}
+
 static void who_takes_too_long_is_let_go(void **state)
 {
 	struct fixture *f = *state;
@@ -575,6 +616,27 @@ static void requests_of_one_record_are_all_answered(void **state)
 	close_raw(&b, &raw);
 }
 
+/* The end of a body and the next request come in one record. No watch tells of the latter when the answer is out. */
+static void what_stands_behind_a_body_in_its_record_is_read(void **state)
+{
+	struct fixture *f = *state;
+	struct bridge b;
+	struct raw raw;
+
+	open_raw(f, &b, &raw, &usual);
+	raw_send(&raw, "POST /later HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc");
+	while (f->body.size < 3)
+		turn(&f->world);
+	raw_send(&raw, "defghijGET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+	while (!f->waiting)
+		turn(&f->world);
+	turns(&f->world, 20);
+	http_respond_text(f->waiting, 200, "text/plain", "later\n");
+	raw_expect(&raw, "\r\n\r\nlater\n");
+	raw_expect(&raw, "\r\n\r\nhello\n");
+	close_raw(&b, &raw);
+}
+
 static void a_large_answer_waits_for_its_reader(void **state)
 {
 	struct fixture *f = *state;
@@ -649,6 +711,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(plain_text_is_told_so, setup, teardown),
 		cmocka_unit_test_setup_teardown(garbage_costs_its_own_connection, setup, teardown),
 		cmocka_unit_test_setup_teardown(who_is_silent_gives_up_its_seat, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_oldest_handshake_goes_before_younger_connections, setup, teardown),
 		cmocka_unit_test_setup_teardown(who_takes_too_long_is_let_go, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_server_may_end_in_the_middle_of_a_handshake, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_new_pair_is_shown_at_once, setup, teardown),
@@ -657,6 +720,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_cannot_be_read_at_the_start_is_named, setup_bare, teardown),
 		cmocka_unit_test_setup_teardown(a_body_comes_back_byte_by_byte, setup, teardown),
 		cmocka_unit_test_setup_teardown(requests_of_one_record_are_all_answered, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_stands_behind_a_body_in_its_record_is_read, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_large_answer_waits_for_its_reader, setup, teardown),
 		cmocka_unit_test_setup_teardown(every_malformed_request_is_refused, setup, teardown),
 	};
