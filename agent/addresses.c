@@ -51,10 +51,31 @@ static void add_list(
 	}
 }
 
+/* The words of what the options of access/guard.h say. */
+static const char *guard_words(const char *cert, const char *client_ca, const char *auth)
+{
+	if (!cert)
+		return auth ? "credentials" : NULL;
+	if (client_ca)
+		return auth ? "TLS with certificates of clients, credentials" : "TLS with certificates of clients";
+	return auth ? "TLS, credentials" : "TLS";
+}
+
+static const char *path_option(const struct config_component *k, const char *name)
+{
+	const char *path = NULL;
+
+	for (const struct option *row = k->type->options; row && row->name; row++)
+		if (row->kind == OPTION_PATH && strcmp(row->name, name) == 0)
+			memcpy(&path, (const char *)k->options + row->offset, sizeof path);
+	return path;
+}
+
 static void add_component(struct gathering *g, enum part part, const struct config_component *k)
 {
 	const struct collector_type *type = k->type->type;
 	const struct node *node = agent_config_node(g->config, k, part);
+	const char *guard = guard_words(path_option(k, "cert"), path_option(k, "client_ca"), path_option(k, "auth"));
 	const struct option_list *list;
 
 	for (const struct option *row = k->type->options; row && row->name; row++) {
@@ -64,7 +85,9 @@ static void add_component(struct gathering *g, enum part part, const struct conf
 		add_list(g, list, option_node(node, row),
 			(struct own_address){ .option = config_printf(g->config->file->arena, "%s.%s.%s",
 						      part_path(part), k->name, row->name),
-				.datagrams = type->datagrams && type->datagrams(k->options, row->name) });
+				.datagrams = type->datagrams && type->datagrams(k->options, row->name),
+				.guard = guard,
+				.takes = true });
 	}
 }
 
@@ -75,8 +98,10 @@ const struct own_address *addresses_of(const struct agent_config *c)
 	const struct node *grpc = health ? node_get(health, "grpc") : NULL;
 	static const struct option listen = { .name = "listen", .main = true };
 
-	add_list(&g, c->listen, node_get(root, "listen"), (struct own_address){ .option = "listen" });
 	add_list(&g, c->grpc_probes, option_node(grpc, &listen), (struct own_address){ .option = "health.grpc" });
+	add_list(&g, c->listen, node_get(root, "listen"),
+		(struct own_address){ .option = "listen",
+			.guard = guard_words(c->access.cert, c->access.client_ca, c->access.auth) });
 	add(&g, &(struct own_address){
 			.text = c->control, .option = "control", .node = item_node(node_get(root, "control"), 0) });
 	for (size_t i = 0; i < COUNT_OF(doors); i++)
@@ -258,13 +283,23 @@ int addresses_check(struct agent_config *c)
 	return c->file->errors.count > 0 ? -EINVAL : 0;
 }
 
+static bool is_told(const struct own_address *a, enum address_reach reach)
+{
+	if (reach == ADDRESSES_ALL)
+		return true;
+	if (value_address_is_local(a->text))
+		return false;
+	return reach == ADDRESSES_OPEN || (a->takes && !a->datagrams && !a->guard);
+}
+
 void addresses_tell(const struct own_address *a, enum address_reach reach, char *to, size_t room)
 {
 	size_t size = 0;
 
 	snprintf(to, room, "nothing");
 	for (; a && size < room; a = a->next)
-		if (reach == ADDRESSES_ALL || !value_address_is_local(a->text))
-			size += (size_t)snprintf(
-				to + size, room - size, "%s%s (%s)", size ? ", " : "", a->text, a->option);
+		if (is_told(a, reach))
+			size += (size_t)snprintf(to + size, room - size, "%s%s (%s%s%s)", size ? ", " : "", a->text,
+				a->option, a->guard && !a->datagrams ? ", " : "",
+				a->guard && !a->datagrams ? a->guard : "");
 }

@@ -261,6 +261,12 @@ static void tell_start(const struct agent *a)
 		" is running, pid %d, configured by %s, state in %s; listens on %s; exposed beyond this %s: %s",
 		getpid(), a->config->name, a->config->state.path, all,
 		a->config->in_container ? "container" : "machine", exposed);
+	addresses_tell(own, ADDRESSES_UNGUARDED, exposed, sizeof exposed);
+	if (strcmp(exposed, "nothing") != 0)
+		log_warn(a->core.log, who,
+			"whoever reaches this %s can send here, in the clear and without credentials: %s; `cert` and "
+			"`auth` guard an address",
+			a->config->in_container ? "container" : "machine", exposed);
 	if (a->config->resource_wrong)
 		log_warn(a->core.log, who, "OTEL_RESOURCE_ATTRIBUTES %s", a->config->resource_wrong);
 }
@@ -429,6 +435,7 @@ static void init_parts(struct agent *a)
 	report_add(&a->overview.report, "destinations", destinations_report, &a->destinations);
 	report_add(&a->overview.report, "families", overview_families, &a->overview);
 	report_add(&a->overview.report, "checks", probes_report, &a->health);
+	report_add(&a->overview.report, "listen", servers_report, &a->servers);
 	report_add(&a->overview.report, "state", overview_state, &a->overview);
 	report_add(&a->overview.report, "parked", parked_report, &a->parked);
 	report_add(&a->overview.report, "recorder", recorder_report, &a->recorder);

@@ -39,6 +39,13 @@ static const struct option origins_rows[] = {
 	{ .name = NULL },
 };
 
+static const struct option access_rows[] = {
+	GUARD_ROWS(struct agent_config, access),
+	{ OPT_BOOL(struct agent_config, open_probes), .name = "open_probes", .text = "true",
+		.help = "Whether probes are answered to everybody: without credentials, and without a certificate." },
+	{ .name = NULL },
+};
+
 static const struct option control_rows[] = {
 	{ OPT_ADDRESS(struct agent_config, control), .name = "control", .main = true,
 		.example = "unix:/run/oxpecker/control.sock",
@@ -216,6 +223,7 @@ static const struct {
 		  .options = origins_rows,
 		  .help = "Web pages that may ask at `listen`; each door for telemetry has its own list." },
 		PARTS },
+	{ { .path = "access", .options = access_rows, .help = "Who may ask at `listen`, and over what." }, PARTS },
 	{ { .path = "control", .kind = SECTION_VALUE, .options = control_rows, .help = "Socket of the full status." },
 		PARTS },
 	{ { .path = "state", .options = state_rows, .help = "What survives the process." }, PARTS },
@@ -629,6 +637,15 @@ static void check_origins(struct agent_config *c)
 	}
 }
 
+static void check_access(struct agent_config *c)
+{
+	const struct node *at = node_get(c->file->tree.root, "access");
+	char why[256];
+
+	if (at && !guard_check(&c->access, why, sizeof why))
+		node_complain(&c->file->errors, at, "%s", why);
+}
+
 /* Does the same for each collector. */
 static void check_collectors(struct agent_config *c, enum part in)
 {
@@ -753,6 +770,7 @@ int agent_config_load(struct agent_config *c, const struct config_input *input)
 	check_recorder(c);
 	check_routes(c);
 	check_origins(c);
+	check_access(c);
 	check_collectors(c, PART_RECEIVE);
 	check_collectors(c, PART_METRICS);
 	check_collectors(c, PART_LOGS);

@@ -7,6 +7,7 @@
 #ifndef OXP_AGENT_CONFIG_H
 #define OXP_AGENT_CONFIG_H
 
+#include "access/guard.h"
 #include "config/load.h"
 #include "health/health.h"
 #include "pipeline/pipeline.h"
@@ -58,6 +59,8 @@ struct agent_config {
 		const char *name, *version, *environment;
 	} service;
 	const struct option_list *listen, *origins, *grpc_probes;
+	struct guard_config access; /* of `listen` */
+	bool open_probes;
 	bool in_container; /* base/container.h */
 	const char *control;
 	struct {

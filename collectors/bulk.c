@@ -31,6 +31,7 @@ struct bulk_config {
 	enum door_ack ack;
 	const struct option_list *origins;
 	const char *version;
+	struct guard_config guard;
 };
 
 static const struct option bulk_options[] = {
@@ -42,6 +43,7 @@ static const struct option bulk_options[] = {
 	{ OPT_CHOICE(struct bulk_config, ack, door_acks), .name = "ack", .text = "memory", .help = DOOR_ACK_HELP },
 	{ OPT_TEXTS(struct bulk_config, origins), .name = "origins", .example = "[\"https://app.example.com\"]",
 		.help = DOOR_ORIGINS_HELP },
+	GUARD_ROWS(struct bulk_config, guard),
 	{ OPT_TEXT(struct bulk_config, version), .name = "version", .text = "8.19.0",
 		.help = "Version of Elasticsearch that clients are told of." },
 	{ .name = NULL },
@@ -485,7 +487,9 @@ static void any_complete(void *context, struct http_request *request)
 
 static bool bulk_check(const void *config, char *why, size_t room)
 {
-	return door_check_origins(((const struct bulk_config *)config)->origins, why, room);
+	const struct bulk_config *c = config;
+
+	return door_check_origins(c->origins, why, room) && guard_check(&c->guard, why, room);
 }
 
 static int bulk_create(const void *config, struct host *host, struct collector **ret)
@@ -502,6 +506,7 @@ static int bulk_create(const void *config, struct host *host, struct collector *
 	}
 	c->door.ack = c->config->ack;
 	c->door.origins = c->config->origins;
+	c->door.guarded = &c->config->guard;
 	c->documents = host_counter(host, "documents_total", "Documents accepted.");
 	c->refused = host_counter(
 		host, "documents_refused_total", "Documents answered 400; the rest of the request was taken.");
@@ -533,6 +538,11 @@ static bool bulk_quiet(struct collector *c)
 	return door_quiet(&c->door);
 }
 
+static void bulk_report(const struct collector *c, struct json_writer *w)
+{
+	door_report(&c->door, w);
+}
+
 static void bulk_stop(struct collector *c)
 {
 	door_stop(&c->door);
@@ -557,6 +567,7 @@ const struct collector_type collector_bulk = {
 	.create = bulk_create,
 	.start = bulk_start,
 	.resume = bulk_resume,
+	.report = bulk_report,
 	.quiet = bulk_quiet,
 	.stop = bulk_stop,
 	.destroy = bulk_destroy,

@@ -714,6 +714,12 @@ int door_open_way(struct door *door, const struct door_way *way)
 		o.origins.items = door->origins->items;
 		o.origins.count = door->origins->count;
 	}
+	failed = door->guarded && door->memory.servers_count == 0
+			 ? guard_init_host(&door->guard, door->guarded, door->host)
+			 : 0;
+	if (failed)
+		return failed;
+	guard_serve(&door->guard, &o);
 	failed = http_server_new(host_loop(door->host), &o, way->routes, &server);
 	if (failed)
 		return failed;
@@ -751,6 +757,11 @@ void door_resume(struct door *door)
 		http_server_go_on(door->memory.servers[i]);
 }
 
+void door_report(const struct door *door, struct json_writer *w)
+{
+	guard_report(&door->guard, w);
+}
+
 void door_stop(struct door *door)
 {
 	door->stopped = true;
@@ -767,6 +778,7 @@ void door_done(struct door *door)
 	loop_soon_done(&door->applying);
 	for (size_t i = 0; i < door->memory.servers_count; i++)
 		http_server_free(door->memory.servers[i]);
+	guard_done(&door->guard);
 	while (door->due)
 		request_free(take_due(door));
 	while (door->applied)

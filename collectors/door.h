@@ -13,6 +13,7 @@
 
 #include <stdatomic.h>
 
+#include "access/guard.h"
 #include "collectors/door_declined.h"
 #include "collectors/door_memory.h"
 #include "component.h"
@@ -114,6 +115,8 @@ struct door {
 	size_t body_max;
 	enum door_ack ack;
 	const struct option_list *origins; /* web pages that are let in; NULL: none */
+	const struct guard_config *guarded; /* who is let in; NULL: everybody, in the clear */
+	struct guard guard; /* from the first way on */
 	char origins_option[DOOR_OPTION_MAX]; /* where they are written */
 	struct door_declined declined;
 	struct mono_time told; /* when it was logged that the disk does not take everything; 0: never */
@@ -172,7 +175,8 @@ struct door_request {
 
 /* What `body_max` is: as configured, or that part of `memory`. */
 size_t door_body_max(const struct host *, uint64_t configured, unsigned part);
-/* Answers at ACK_MEMORY and lets no web page in, unless `ack` and `origins` are set. 0 or -errno. */
+/* Answers at ACK_MEMORY, lets no web page and everybody else in, unless `ack`, `origins` and `guarded` are set. 0 or
+ * -errno. */
 int door_init(struct door *, const struct door_type *, struct host *, size_t body_max) MUST_CHECK;
 /* A way in: where a door listens, and what is served there. */
 struct door_way {
@@ -192,6 +196,8 @@ int door_start_grpc(struct door *, const struct option_list *addresses, size_t c
 	const struct http_route *routes) MUST_CHECK;
 /* resume() of the collector. */
 void door_resume(struct door *);
+/* Members of the source's object on /status. */
+void door_report(const struct door *, struct json_writer *);
 /* Whether no request is under way, and no peer may have more to send while the process ends. */
 bool door_quiet(const struct door *);
 void door_stop(struct door *);

@@ -186,7 +186,7 @@ static bool jaeger_check(const void *config, char *why, size_t room)
 			c->compact->count + c->binary->count, LISTENERS_MAX);
 		return false;
 	}
-	return jaeger_sampling_check(&c->sampling, why, room) && door_check_origins(c->door.origins, why, room);
+	return jaeger_sampling_check(&c->sampling, why, room) && spans_door_check(&c->door, why, room);
 }
 
 static bool jaeger_datagrams(const void *config, const char *option)
@@ -233,6 +233,11 @@ static bool jaeger_quiet(struct collector *c)
 	return quiet;
 }
 
+static void jaeger_report(const struct collector *c, struct json_writer *w)
+{
+	door_report(&c->door.door, w);
+}
+
 static void jaeger_stop(struct collector *c)
 {
 	if (c->stopped)
@@ -270,6 +275,7 @@ const struct collector_type collector_jaeger = {
 	.create = jaeger_create,
 	.start = jaeger_start,
 	.resume = jaeger_resume,
+	.report = jaeger_report,
 	.quiet = jaeger_quiet,
 	.stop = jaeger_stop,
 	.destroy = jaeger_destroy,

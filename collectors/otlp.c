@@ -28,6 +28,7 @@ struct otlp_door_config {
 	uint64_t series, family;
 	bool scope_labels;
 	const struct option_items *relabel;
+	struct guard_config guard;
 };
 
 static const struct option otlp_door_options[] = {
@@ -55,6 +56,7 @@ static const struct option otlp_door_options[] = {
 	RELABELLING_ROW(struct otlp_door_config, relabel),
 	{ OPT_TEXTS(struct otlp_door_config, origins), .name = "origins", .example = "[\"https://app.example.com\"]",
 		.help = DOOR_ORIGINS_HELP },
+	GUARD_ROWS(struct otlp_door_config, guard),
 	{ .name = NULL },
 };
 
@@ -116,7 +118,9 @@ static int add_meters(struct collector *c, struct host *host)
 
 static bool otlp_door_check(const void *config, char *why, size_t room)
 {
-	return door_check_origins(((const struct otlp_door_config *)config)->origins, why, room);
+	const struct otlp_door_config *c = config;
+
+	return door_check_origins(c->origins, why, room) && guard_check(&c->guard, why, room);
 }
 
 static void otlp_door_destroy(struct collector *c)
@@ -145,6 +149,7 @@ static int otlp_door_create(const void *config, struct host *host, struct collec
 	}
 	c->otlp.door.ack = c->config->ack;
 	c->otlp.door.origins = c->config->origins;
+	c->otlp.door.guarded = &c->config->guard;
 	c->otlp.form = c->config->form;
 	c->otlp.lines_max = host_memory(host) / LINES_SHARE;
 	otlp_door_count(&c->otlp, host);
@@ -197,6 +202,7 @@ static void otlp_door_report(const struct collector *c, struct json_writer *w)
 {
 	if (c->otlp.meters)
 		otlp_meters_report(c->otlp.meters, w);
+	door_report(&c->otlp.door, w);
 }
 
 const struct collector_type collector_otlp = {

@@ -29,6 +29,7 @@ struct push_config {
 	const struct option_map *gauge_modes;
 	const struct option_list *origins;
 	const struct option_items *relabel;
+	struct guard_config guard;
 };
 
 static const struct option push_options[] = {
@@ -51,6 +52,7 @@ static const struct option push_options[] = {
 		.help = DOOR_CONNECTIONS_HELP },
 	{ OPT_TEXTS(struct push_config, origins), .name = "origins", .example = "[\"https://app.example.com\"]",
 		.help = DOOR_ORIGINS_HELP },
+	GUARD_ROWS(struct push_config, guard),
 	{ .name = NULL },
 };
 
@@ -335,7 +337,8 @@ static bool push_check(const void *config, char *why, size_t room)
 {
 	const struct push_config *c = config;
 
-	return door_check_origins(c->origins, why, room) && push_modes_check(c->gauge_modes, why, room);
+	return door_check_origins(c->origins, why, room) && guard_check(&c->guard, why, room) &&
+	       push_modes_check(c->gauge_modes, why, room);
 }
 
 static void push_destroy(struct collector *c)
@@ -373,6 +376,7 @@ static int push_create(const void *config, struct host *host, struct collector *
 		return failed;
 	}
 	c->door.origins = c->config->origins;
+	c->door.guarded = &c->config->guard;
 	c->groups.ready = on_ready;
 	c->workers.ready = on_ready;
 	c->groups.context = c->workers.context = c;
@@ -405,6 +409,7 @@ static void push_report(const struct collector *c, struct json_writer *w)
 	push_groups_report(&c->groups, w);
 	push_workers_report(&c->workers, w);
 	push_file_report(&c->file, w);
+	door_report(&c->door, w);
 }
 
 static bool push_quiet(struct collector *c)

@@ -129,7 +129,13 @@ int spans_door_init(struct spans_door *d, const struct spans_form *form, struct 
 	d->tally = tally;
 	d->door.ack = config->ack;
 	d->door.origins = config->origins;
+	d->door.guarded = &config->guard;
 	return 0;
+}
+
+bool spans_door_check(const struct spans_door_config *c, char *why, size_t room)
+{
+	return door_check_origins(c->origins, why, room) && guard_check(&c->guard, why, room);
 }
 
 int spans_door_start(struct spans_door *d, const char *path, enum http_take (*begin)(void *door, struct http_request *))

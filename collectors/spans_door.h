@@ -18,6 +18,7 @@ struct spans_door_config {
 	uint64_t body_max, connections;
 	enum door_ack ack;
 	const struct option_list *origins;
+	struct guard_config guard;
 };
 
 #define SPANS_DOOR_OPTIONS(type, field)                                                                             \
@@ -25,10 +26,9 @@ struct spans_door_config {
 		{ OPT_COUNT(type, field.connections), .name = "connections", .text = "128", .min = 1, .max = 4096,  \
 			.help = DOOR_CONNECTIONS_HELP },                                                            \
 		{ OPT_CHOICE(type, field.ack, door_acks), .name = "ack", .text = "memory", .help = DOOR_ACK_HELP }, \
-	{                                                                                                           \
-		OPT_TEXTS(type, field.origins), .name = "origins", .example = "[\"https://app.example.com\"]",      \
-						.help = DOOR_ORIGINS_HELP                                           \
-	}
+		{ OPT_TEXTS(type, field.origins), .name = "origins", .example = "[\"https://app.example.com\"]",    \
+			.help = DOOR_ORIGINS_HELP },                                                                \
+		GUARD_ROWS(type, field.guard)
 
 struct spans_door {
 	struct door door;
@@ -41,6 +41,8 @@ struct spans_door {
 /* 0 or -errno. */
 int spans_door_init(struct spans_door *, const struct spans_form *, struct host *, const struct spans_door_config *,
 	struct spans_tally *) MUST_CHECK;
+/* Whether the options go together; if not, the reason is written into `why`. */
+bool spans_door_check(const struct spans_door_config *, char *why, size_t room);
 /* Listens for what is posted to `path`; `begin` calls door_begin() with the media type of the form. 0; or -errno,
  * logged with the address. */
 int spans_door_start(

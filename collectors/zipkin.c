@@ -45,7 +45,7 @@ static enum http_take begin(void *context, struct http_request *request)
 
 static bool zipkin_check(const void *config, char *why, size_t room)
 {
-	return door_check_origins(((const struct zipkin_config *)config)->door.origins, why, room);
+	return spans_door_check(&((const struct zipkin_config *)config)->door, why, room);
 }
 
 static int zipkin_create(const void *config, struct host *host, struct collector **ret)
@@ -78,6 +78,11 @@ static bool zipkin_quiet(struct collector *c)
 	return door_quiet(&c->door.door);
 }
 
+static void zipkin_report(const struct collector *c, struct json_writer *w)
+{
+	door_report(&c->door.door, w);
+}
+
 static void zipkin_stop(struct collector *c)
 {
 	door_stop(&c->door.door);
@@ -102,6 +107,7 @@ const struct collector_type collector_zipkin = {
 	.create = zipkin_create,
 	.start = zipkin_start,
 	.resume = zipkin_resume,
+	.report = zipkin_report,
 	.quiet = zipkin_quiet,
 	.stop = zipkin_stop,
 	.destroy = zipkin_destroy,

@@ -6,6 +6,7 @@ find_package(Threads REQUIRED)
 set(libraries
 	"libevent_core 2.1.12 libevent-dev"
 	"libmicrohttpd 0.9.75 libmicrohttpd-dev"
+	"gnutls 3.7.9 libgnutls28-dev"
 	"libcurl 7.88.1 libcurl4-openssl-dev"
 	"libnghttp2 1.52.0 libnghttp2-dev"
 	"sqlite3 3.40.1 libsqlite3-dev"

@@ -37,7 +37,7 @@ want_build() {
 	want pkg-config pkg-config
 	want protobuf-c-compiler protoc-c
 	want_curl
-	for library in libevent-dev libmicrohttpd-dev libnghttp2-dev libsqlite3-dev libfyaml-dev libjansson-dev libxxhash-dev \
+	for library in libevent-dev libmicrohttpd-dev libgnutls28-dev libnghttp2-dev libsqlite3-dev libfyaml-dev libjansson-dev libxxhash-dev \
 		libprotobuf-c-dev zlib1g-dev libzstd-dev libisal-dev libpcre2-dev nettle-dev libsnappy-dev \
 		libpq-dev libmariadb-dev libssl-dev; do
 		want $library

@@ -57,18 +57,19 @@ static int listen_at(const struct core *core, struct http_server *server, const 
 
 static void set_routes(struct servers *s, const struct servers_options *o)
 {
+	bool open = o->config->open_probes;
 	const struct http_route routes[] = {
 		{ .path = "/metrics",
 			.complete = metrics_pull,
 			.gone = metrics_gone,
 			.context = o->metrics,
 			.at_once = PULLS_AT_ONCE },
-		{ .path = "/health/liveness", .complete = probes_liveness, .context = o->health },
-		{ .path = "/health", .complete = probes_liveness, .context = o->health },
-		{ .path = "/health/startup", .complete = probes_startup, .context = o->health },
-		{ .path = "/health/readiness", .complete = probes_readiness, .context = o->health },
-		{ .path = "/ready", .complete = probes_readiness, .context = o->health },
-		{ .path = "/health/app", .complete = probes_app, .context = o->health },
+		{ .path = "/health/liveness", .complete = probes_liveness, .context = o->health, .open = open },
+		{ .path = "/health", .complete = probes_liveness, .context = o->health, .open = open },
+		{ .path = "/health/startup", .complete = probes_startup, .context = o->health, .open = open },
+		{ .path = "/health/readiness", .complete = probes_readiness, .context = o->health, .open = open },
+		{ .path = "/ready", .complete = probes_readiness, .context = o->health, .open = open },
+		{ .path = "/health/app", .complete = probes_app, .context = o->health, .open = open },
 		{ .path = "/health/delivery", .complete = destinations_health, .context = o->destinations },
 	};
 
@@ -90,9 +91,38 @@ static void set_routes_of_start(struct servers *s, const struct servers_options 
 			*r = (struct http_route){ .path = r->path, .complete = answer_starting };
 }
 
+static void tell_listen(void *core, enum log_level level, const char *text)
+{
+	log_write(((const struct core *)core)->log, level, "listen", "%s", text);
+}
+
+static uint64_t *count_listen(struct core *core, const char *reason, const char *name, const char *help)
+{
+	char labels[64];
+
+	snprintf(labels, sizeof labels, "component=\"listen\"%s%s%s", reason ? ",reason=\"" : "", reason ? reason : "",
+		reason ? "\"" : "");
+	return &counter_row(&core->counters, COUNTER_GROWS, name, labels, help)->value;
+}
+
+static int open_guard(struct servers *s, const struct servers_options *o)
+{
+	const struct guard_config *c = &o->config->access;
+	struct core *core = o->core;
+	struct guard_world world = { .loop = core->loop, .disk = core->disk, .tell = tell_listen, .context = core };
+
+	if (c->cert)
+		world.ends[TLS_NONE] = count_listen(core, NULL, GUARD_HANDSHAKES, GUARD_HANDSHAKES_HELP);
+	for (size_t i = TLS_NONE + 1; c->cert && i < TLS_FAULTS; i++)
+		world.ends[i] = count_listen(core, tls_faults[i], GUARD_FAILED, GUARD_FAILED_HELP);
+	if (c->auth || c->client_ca)
+		world.denied = count_listen(core, NULL, GUARD_DENIED, GUARD_DENIED_HELP);
+	return guard_init(&s->guard, c, &world, o->config->open_probes);
+}
+
 static int new_listen(struct servers *s, const struct servers_options *o)
 {
-	const struct http_server_options options = { .name = "listen",
+	struct http_server_options options = { .name = "listen",
 		.body_max = BODY_MAX,
 		.connections_max = PROBE_CONNECTIONS,
 		.room = memory_of_listener(o->core->beside),
@@ -103,6 +133,12 @@ static int new_listen(struct servers *s, const struct servers_options *o)
 		.socket_mode = 0660,
 		.origins = { o->config->origins->items, o->config->origins->count, "origins" } };
 
+	int failed = open_guard(s, o);
+
+	s->unguarded = failed;
+	if (failed)
+		return failed;
+	guard_serve(&s->guard, &options);
 	return new_server(o->core, options, s->listen_routes, &s->listen);
 }
 
@@ -126,8 +162,8 @@ static int open_listen(struct servers *s, const struct servers_options *o)
 	int failed;
 
 	set_routes(s, o);
-	if (there)
-		return 0;
+	if (there || s->unguarded)
+		return s->unguarded;
 	failed = new_listen(s, o);
 	for (size_t i = 0; i < at->count && !failed; i++)
 		failed = listen_at(o->core, s->listen, at->items[i], "listen");
@@ -204,4 +240,14 @@ void servers_close(struct servers *s)
 	http_server_free(s->control);
 	http_server_free(s->grpc);
 	s->listen = s->control = s->grpc = NULL;
+	guard_done(&s->guard);
+}
+
+void servers_report(void *context, const char *name, struct json_writer *w)
+{
+	const struct servers *s = context;
+
+	json_put_object(w, name);
+	guard_report(&s->guard, w);
+	json_put_end(w);
 }

@@ -6,6 +6,7 @@
 #ifndef OXP_SERVERS_H
 #define OXP_SERVERS_H
 
+#include "access/guard.h"
 #include "admin/grpc_probes.h"
 #include "http/server.h"
 #include "parked/parked.h"
@@ -21,6 +22,8 @@ struct overview;
 struct servers {
 	struct http_server *listen, *control, *grpc;
 	struct grpc_probes grpc_probes;
+	struct guard guard; /* of `listen`, while that is there */
+	int unguarded; /* -errno that this came to, and that was told */
 	/* Each ends with a row without a path. */
 	struct http_route listen_routes[9], control_routes[2 + PARKED_ROUTES + RECORDER_ROUTES + 1],
 		grpc_routes[GRPC_PROBES_ROUTES + 1];
@@ -43,5 +46,7 @@ void servers_open_probes(struct servers *, const struct servers_options *);
 /* 0, or -errno with the reason logged; either way servers_close() follows. */
 int servers_open(struct servers *, const struct servers_options *) MUST_CHECK;
 void servers_close(struct servers *); /* again is fine */
+/* The value of `listen` on /status. */
+void servers_report(void *servers, const char *name, struct json_writer *);
 
 #endif

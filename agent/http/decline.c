@@ -146,6 +146,46 @@ static const char *why_foreign(const struct http_request *r)
 	return NULL;
 }
 
+static bool is_unix(const struct http_connection *c)
+{
+	int family = AF_UNSPEC;
+	socklen_t size = sizeof family;
+
+	return getsockopt(c->fd, SOL_SOCKET, SO_DOMAIN, &family, &size) == 0 && family == AF_UNIX;
+}
+
+/* RFC 9110, 11.6.1; over gRPC its own status 16, UNAUTHENTICATED, which clients would make of 401, too. */
+static void ask_for_credentials(struct http_request *r)
+{
+	static const char *const headers[] = { "WWW-Authenticate", "Bearer realm=\"oxpecker\"", "WWW-Authenticate",
+		"Basic realm=\"oxpecker\"", NULL };
+	static const char *const trailers[] = { "grpc-status", "16", "grpc-message", "credentials are missing or wrong",
+		NULL };
+	const char *type = http_request_header(r, "Content-Type");
+	bool grpc =
+		r->connection->server->options.engine == HTTP_2 && type && strncmp(type, "application/grpc", 16) == 0;
+
+	if (grpc)
+		http_respond(r, &(struct http_answer){
+					.status = 200, .content_type = "application/grpc", .trailers = trailers });
+	else
+		http_respond(r, &(struct http_answer){ .status = 401,
+					.content_type = "text/plain; charset=utf-8",
+					.headers = headers,
+					.constant = bytes_of("credentials are missing or wrong\n") });
+}
+
+bool http_decline_stranger(struct http_request *r)
+{
+	const struct http_secure *secure = &r->connection->server->options.secure;
+
+	if (!secure->allows || (r->route && r->route->open) || is_unix(r->connection) ||
+		secure->allows(secure->context, r))
+		return false;
+	ask_for_credentials(r);
+	return true;
+}
+
 bool http_decline_foreign(struct http_request *r)
 {
 	struct http_server *s = r->connection->server;

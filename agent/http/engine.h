@@ -16,6 +16,8 @@
 #define OXP_HTTP_ENGINE_H
 
 #include <sys/queue.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "http/head.h"
 #include "http/linger.h"
@@ -89,6 +91,7 @@ struct http_connection {
 	TAILQ_ENTRY(http_connection) pause; /* while it is paused (pause.c) */
 	bool paused;
 	int fd;
+	struct tls *tls; /* what is spoken over it; NULL: nothing, it is in the clear */
 };
 TAILQ_HEAD(http_connection_list, http_connection);
 
@@ -98,8 +101,8 @@ struct http_engine {
 
 	/* Before the first connection. 0 or -errno. */
 	int (*start)(struct http_server *) MUST_CHECK;
-	/* A peer has come: takes over its socket. */
-	void (*take)(struct http_server *, int fd);
+	/* A peer has come: takes over its socket, and what is spoken over it. */
+	void (*take)(struct http_server *, int fd, struct tls *);
 	/* Ends a connection at once, without a word. With drops_handled also while a handler has the request. */
 	void (*drop)(struct http_connection *);
 	/* Ends one request at once and leaves the others of its connection alone. NULL: it has a connection of its own,
@@ -141,6 +144,18 @@ struct http_pauses {
 	struct loop_soon soon;
 };
 
+struct http_greeting;
+TAILQ_HEAD(http_greeting_list, http_greeting);
+
+/* A server's; written by greet.c only. Invariant: `all` has the oldest first; `turns` are those of them that are
+ * readable and wait for `next`. */
+struct http_greetings {
+	struct http_greeting_list all, turns;
+	size_t count;
+	struct mono_time rest; /* the loop is others' until then */
+	struct loop_timer next;
+};
+
 struct http_server {
 	struct loop *loop;
 	struct http_server_options options;
@@ -150,6 +165,7 @@ struct http_server {
 	struct http_connection_list connections;
 	struct http_seats seats;
 	struct http_pauses pauses;
+	struct http_greetings greetings;
 	struct lingers lingers;
 	struct loop_timer sweep;
 	struct listening listening[HTTP_ADDRESSES_MAX];
@@ -161,7 +177,41 @@ struct http_server {
 };
 
 void http_connection_begin(struct http_connection *, struct http_server *, int fd);
+/* Closes the socket, and ends what was spoken over it. */
+static inline void http_connection_close(struct http_connection *c)
+{
+	tls_bye(c->tls);
+	tls_free(c->tls);
+	c->tls = NULL;
+	close(c->fd);
+}
 void http_connection_end(struct http_connection *); /* its requests have ended before */
+/* As linger_start(), behind the last word. */
+static inline void http_connection_linger(struct http_connection *c)
+{
+	tls_bye(c->tls);
+	linger_start(&c->server->lingers, c->fd);
+}
+/* As recv() and sendmsg(), which they are in the clear. */
+static inline ssize_t http_receive(const struct http_connection *c, void *to, size_t room)
+{
+	return c->tls ? tls_recv(c->tls, to, room) : recv(c->fd, to, room, MSG_DONTWAIT);
+}
+static inline ssize_t http_send(const struct http_connection *c, struct iovec *parts, size_t count)
+{
+	const struct msghdr message = { .msg_iov = parts, .msg_iovlen = count };
+
+	if (c->tls)
+		return tls_send(c->tls, parts, count);
+	if (count == 1)
+		return send(c->fd, parts->iov_base, parts->iov_len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return sendmsg(c->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+/* Whether bytes were read that no watch will tell of. */
+static inline bool http_has_more(const struct http_connection *c)
+{
+	return c->tls && tls_pending(c->tls);
+}
 /* The peer has closed it, or it was reset. Before its requests end. */
 void http_connection_lost(const struct http_connection *);
 void http_connection_enter(struct http_connection *, enum http_phase, size_t moving);
@@ -183,6 +233,8 @@ void http_request_end(struct http_request *); /* fine twice, and on zeroed memor
 /* Counts and answers what the engine found broken, before begin (NULL) or after it: no more of it is to be read. */
 void http_count_refused(struct http_server *, unsigned status);
 void http_refuse(struct http_connection *, struct http_request *, unsigned status);
+void http_seat_left(struct http_server *); /* by a handshake that has failed */
+void http_sweep_soon(struct http_server *); /* looks now and then who is late */
 /* Headers of an answer. Invariant: `items` are pairs and end with NULL. */
 enum { HTTP_PAIRS_MAX = 16 };
 struct http_pairs {

@@ -217,8 +217,7 @@ static void push(struct connection *c)
 		{ c->out.data + (c->out.size - head), head },
 		{ c->rest.size ? (char *)c->rest.data + skip : NULL, c->rest.size - skip },
 	};
-	struct msghdr message = { .msg_iov = parts, .msg_iovlen = 2 };
-	ssize_t n = sendmsg(c->base.fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+	ssize_t n = http_send(&c->base, parts, 2);
 
 	if (n < 0 && errno != EAGAIN && errno != EINTR)
 		c->step = STEP_OVER;
@@ -241,7 +240,8 @@ static void answer_start(struct connection *c)
  * known, not watched. Most peers do not keep sending, and so are spared two system calls. */
 static void await(struct connection *c)
 {
-	if (c->step == STEP_OVER || (c->step == STEP_HEAD && c->left.size > 0))
+	if (c->step == STEP_OVER || (c->step == STEP_HEAD && c->left.size > 0) ||
+		(wants_bytes(c) && !c->base.paused && http_has_more(&c->base)))
 		loop_soon_run(&c->soon);
 	else if (c->step == STEP_ANSWER)
 		loop_watch_set(&c->watch, WATCH_WRITE);
@@ -292,8 +292,8 @@ static void refuse(struct connection *c, unsigned status)
 /* RFC 9110, 10.1.1: nothing is said when the body has begun to come, or there is none. */
 static void go_on(struct connection *c)
 {
-	static const char words[] = "HTTP/1.1 100 Continue\r\n\r\n";
-	ssize_t n = send(c->base.fd, words, sizeof words - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	char words[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	ssize_t n = http_send(&c->base, &(struct iovec){ words, sizeof words - 1 }, 1);
 
 	c->asks = false;
 	if (n != (ssize_t)sizeof words - 1)
@@ -305,7 +305,7 @@ static void decline(struct connection *c)
 {
 	answer_start(c);
 	if (c->step == STEP_OVER)
-		linger_start(&c->base.server->lingers, c->base.fd);
+		http_connection_linger(&c->base);
 }
 
 static void begin(struct connection *c, bool body_follows)
@@ -406,7 +406,7 @@ static void hold_rest(struct connection *c, struct bytes in)
 	else if (c->step != STEP_OVER)
 		c->keep_alive = !(c->request.close = true); /* bytes behind this request are not answered */
 	else if (http_connection_phase(&c->base) == PHASE_IDLE)
-		linger_start(&c->base.server->lingers, c->base.fd);
+		http_connection_linger(&c->base);
 	count_held(c);
 }
 
@@ -440,7 +440,7 @@ static void connection_close(struct connection *c)
 	http_request_end(&c->request);
 	loop_watch_done(&c->watch);
 	loop_soon_done(&c->soon);
-	close(c->base.fd);
+	http_connection_close(&c->base);
 	c->direct->held -= c->held;
 	buffer_done(&c->text);
 	buffer_done(&c->left);
@@ -456,7 +456,7 @@ static bool read_some(struct connection *c, size_t *budget)
 	size_t want = smaller(*budget, c->step == STEP_LENGTH ? smaller(READ_MAX, c->missing) : READ_FIRST);
 	char *theirs = c->step == STEP_LENGTH ? http_request_into(&c->request, &want) : NULL;
 	char *in = theirs ? theirs : c->direct->in;
-	ssize_t n = recv(c->base.fd, in, want, MSG_DONTWAIT);
+	ssize_t n = http_receive(&c->base, in, want);
 
 	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
 		http_connection_lost(&c->base);
@@ -523,10 +523,14 @@ static void on_soon(void *context)
 	if (c->step == STEP_HEAD)
 		feed(c, buffer_bytes(&left));
 	buffer_done(&left);
+	if (c->base.pace.phase == PHASE_OVER)
+		c->step = STEP_OVER;
+	else if (http_has_more(&c->base) && !pauses(c))
+		serve_reads(c);
 	end_turn(c);
 }
 
-static void take(struct http_server *s, int fd)
+static void take(struct http_server *s, int fd, struct tls *tls)
 {
 	struct direct *d = s->engine_own;
 	struct connection *c = oxp_new(sizeof *c);
@@ -540,10 +544,13 @@ static void take(struct http_server *s, int fd)
 	buffer_init(&c->left, READ_FIRST);
 	buffer_init(&c->out, ANSWER_HEAD_MAX);
 	http_connection_begin(&c->base, s, fd);
+	c->base.tls = tls;
 	loop_soon_init(&c->soon, loop, on_soon, c);
 	loop_watch_init(&c->watch, loop, fd, on_ready, c);
 	c->soon.priority = c->watch.priority = s->options.priority;
 	loop_watch_set(&c->watch, WATCH_READ);
+	if (http_has_more(&c->base))
+		loop_soon_run(&c->soon);
 }
 
 static void drop(struct http_connection *c)

@@ -552,7 +552,7 @@ static void connection_close(struct connection *c)
 	loop_watch_done(&c->watch);
 	loop_soon_done(&c->soon);
 	nghttp2_session_del(c->session);
-	close(c->base.fd);
+	http_connection_close(&c->base);
 	forget(c, &c->left);
 	forget(c, &c->out);
 	h2_room_change(&c->user, sizeof *c, 0);
@@ -574,7 +574,7 @@ static void see_sent(struct connection *c)
 /* As much as the peer takes now: how much that is. */
 static size_t put(struct connection *c, struct bytes bytes)
 {
-	ssize_t n = send(c->base.fd, bytes.data, bytes.size, MSG_DONTWAIT | MSG_NOSIGNAL);
+	ssize_t n = http_send(&c->base, &(struct iovec){ (char *)bytes.data, bytes.size }, 1);
 
 	if (n < 0 && errno != EAGAIN && errno != EINTR)
 		c->over = c->left_us = true;
@@ -679,7 +679,7 @@ static void await(struct connection *c)
 		c->over = true;
 	if (c->over) {
 		if (!c->left_us)
-			linger_start(&c->base.server->lingers, c->base.fd);
+			http_connection_linger(&c->base);
 		connection_close(c);
 		return;
 	}
@@ -688,7 +688,7 @@ static void await(struct connection *c)
 		return;
 	}
 	loop_watch_set(&c->watch, c->left.size > 0 || c->base.paused ? 0 : WATCH_READ);
-	if (c->left.size > 0)
+	if (c->left.size > 0 || (!c->base.paused && http_has_more(&c->base)))
 		loop_soon_run(&c->soon);
 }
 
@@ -711,7 +711,7 @@ static bool read_some(struct connection *c, struct turn *turn)
 		end_in_anger(c, no_memory);
 		return false;
 	}
-	n = recv(c->base.fd, c->h2->in, READ_MAX, MSG_DONTWAIT);
+	n = http_receive(&c->base, c->h2->in, READ_MAX);
 	in.size = n > 0 ? (size_t)n : 0;
 	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
 		http_connection_lost(&c->base);
@@ -791,6 +791,10 @@ static void on_soon(void *context)
 		feed(c, left, &turn);
 	}
 	share_memory(c);
+	see_cut(c);
+	if (c->left.size == 0 && c->out.size == 0 && !c->over && http_has_more(&c->base) &&
+		!http_connection_pauses(&c->base))
+		serve_reads(c);
 	end_turn(c);
 }
 
@@ -809,7 +813,7 @@ static int greet(struct connection *c)
 	return nghttp2_session_set_local_window_size(c->session, NGHTTP2_FLAG_NONE, 0, CONNECTION_WINDOW);
 }
 
-static void take(struct http_server *s, int fd)
+static void take(struct http_server *s, int fd, struct tls *tls)
 {
 	struct h2 *h = s->engine_own;
 	struct connection *c = oxp_new(sizeof *c);
@@ -824,6 +828,7 @@ static void take(struct http_server *s, int fd)
 	buffer_init(&c->left, READ_MAX);
 	buffer_init(&c->out, OUT_ROOM);
 	http_connection_begin(&c->base, s, fd);
+	c->base.tls = tls;
 	h2_calm_init(&c->calm, now(c), NGHTTP2_CLIENT_MAGIC_LEN);
 	loop_soon_init(&c->soon, s->loop, on_soon, c);
 	loop_watch_init(&c->watch, s->loop, fd, on_ready, c);
@@ -834,6 +839,8 @@ static void take(struct http_server *s, int fd)
 		return;
 	}
 	loop_watch_set(&c->watch, WATCH_READ);
+	if (http_has_more(&c->base))
+		loop_soon_run(&c->soon);
 }
 
 static void drop(struct http_connection *c)

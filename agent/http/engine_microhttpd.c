@@ -363,10 +363,11 @@ static void on_bytes(void *context, int fd, unsigned what)
 	(void)look(context);
 }
 
-static void take(struct http_server *s, int fd)
+static void take(struct http_server *s, int fd, struct tls *tls)
 {
 	struct connection *c = oxp_new(sizeof *c);
 
+	OXP_ASSERT(!tls && "it is not asked to speak TLS");
 	buffer_init(&c->text, HTTP_HEAD_MAX);
 	http_connection_begin(&c->base, s, fd);
 	loop_watch_init(&c->watch, s->loop, fd, on_bytes, c);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "http/engine.h"
+#include "http/greet.h"
 
 enum { ACCEPTS_MAX = 16, FULL_MS = 20, STARVED_MS = 100 };
 
@@ -69,6 +70,18 @@ static struct http_connection *who_goes(const struct http_server *s)
 			stuck = c;
 	}
 	return stuck ? stuck : who_is_gone(s);
+}
+
+/* Whether a handshake gives way before it: one is silent, or unfinished, for longer. Any goes before an answer that is
+ * stuck, and before a request that is handled. */
+static bool is_oldest_greeting(const struct http_server *s, const struct http_connection *c)
+{
+	struct mono_time oldest = greetings_oldest(s);
+	const struct http_request *r = c ? TAILQ_FIRST(&c->requests) : NULL;
+
+	if (!c || !is_unfinished(c))
+		return oldest.ns < INT64_MAX;
+	return oldest.ns < (r ? r->pace.since : c->pace.since).ns;
 }
 
 static struct http_connection *oldest_other_head(const struct http_connection *than)
@@ -183,19 +196,30 @@ static void make_descriptor(struct http_server *s)
 {
 	struct http_connection *victim = who_goes(s);
 
-	if (victim)
+	if (is_oldest_greeting(s, victim))
+		greetings_evict(s);
+	else if (victim)
 		http_connection_evict(victim);
 	else
 		rest(s, STARVED_MS);
+}
+
+static bool is_unix(const struct http_server *s, int listener)
+{
+	for (size_t i = 0; i < s->addresses; i++)
+		if (s->listening[i].fd == listener)
+			return s->listening[i].path;
+	return false;
 }
 
 /* False: nobody was accepted, because there was no peer, no seat or no descriptor. A connection gives way only if a
  * peer is there. */
 static bool let_one_in(struct http_server *s, int fd)
 {
-	bool full = s->totals.connections >= s->options.connections_max;
+	bool full = s->totals.connections + s->greetings.count >= s->options.connections_max;
 	struct http_connection *victim = full ? who_goes(s) : NULL;
-	int peer = full && !victim ? NO_SEAT : accept_peer(s, fd);
+	bool greeting = full && is_oldest_greeting(s, victim);
+	int peer = full && !victim && !greeting ? NO_SEAT : accept_peer(s, fd);
 
 	if (peer == NO_SEAT)
 		rest(s, FULL_MS);
@@ -203,9 +227,14 @@ static bool let_one_in(struct http_server *s, int fd)
 		make_descriptor(s);
 	if (peer < 0)
 		return false;
-	if (victim)
+	if (greeting)
+		greetings_evict(s);
+	else if (victim)
 		http_connection_evict(victim);
-	s->engine->take(s, peer);
+	if (s->options.secure.keys && !is_unix(s, fd))
+		greetings_begin(s, peer);
+	else
+		s->engine->take(s, peer, NULL);
 	return true;
 }
 

@@ -29,6 +29,7 @@
 #include "base/peer_process.h"
 #include "http/origin.h"
 #include "http/page.h"
+#include "http/tls_keys.h"
 #include "loop/loop.h"
 
 enum { HTTP_ADDRESSES_MAX = 16 }; /* of one server */
@@ -64,6 +65,7 @@ struct http_route {
 	 * wait in a quarter of the seats, or as many as `room` has place for; one more is answered 503. 0: neither
 	 * limit. */
 	size_t at_once;
+	bool open; /* to everybody: `allows` of the server is not asked */
 	/* Where the next piece of the body, of up to *room bytes, is to be received, so that body() need not copy it;
 	 * *room becomes what there is room for. NULL: nowhere, and *room stays. body() gets pieces from elsewhere, too.
 	 * May be NULL. */
@@ -79,6 +81,17 @@ enum http_speaker {
 	HTTP_BY_MICROHTTPD,
 	HTTP_DIRECT,
 	HTTP_2, /* in the clear, to peers that know (RFC 9113, 3.3): what gRPC speaks */
+};
+
+/* TLS on all addresses of a server but Unix sockets (greet.h), and who may ask there. */
+struct http_secure {
+	struct tls_keys *keys; /* NULL: in the clear; they outlive the server */
+	/* A handshake has ended: TLS_NONE, or it failed for that reason. `peer` is its address. */
+	void (*greeted)(void *context, const char *peer, enum tls_fault, const char *why);
+	/* Whether a request that came over TCP has the credentials that are asked for; if not, it is answered 401, or
+	 * UNAUTHENTICATED over gRPC. NULL: none are. */
+	bool (*allows)(void *context, const struct http_request *);
+	void *context;
 };
 
 struct http_server_options {
@@ -101,6 +114,7 @@ struct http_server_options {
 	uint64_t *evicted; /* counts connections that lost their seat to others; may be NULL */
 	/* Counts requests that the server refuses itself: malformed, too large, too slow. May be NULL. */
 	uint64_t *refused;
+	struct http_secure secure; /* its TLS not with libmicrohttpd */
 	struct http_origins origins; /* web pages that are allowed; the lists outlive the server */
 	/* A request is about to be answered 403, 404 or 405 without a handler; `why` is the answer's body. May be
 	 * NULL. */
@@ -134,6 +148,8 @@ const char *http_request_query(const struct http_request *, const char *name);
 const char *http_request_query_next(const struct http_request *, const char *name, const char *value);
 /* Whether it has a value, or stands last in the query without one, as in ?verbose. */
 bool http_request_asks(const struct http_request *, const char *name);
+/* Whether its peer presented a certificate that is let in. */
+bool http_request_is_known(const struct http_request *);
 /* The announced Content-Length, or -1 when chunked. */
 int64_t http_request_content_length(const struct http_request *);
 /* The answer, whoever gives it, has this header, too. One for each request; both texts are constant. */

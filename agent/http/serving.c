@@ -18,6 +18,7 @@
 #include "http/decline.h"
 #include "http/engine.h"
 #include "http/pause.h"
+#include "http/greet.h"
 #include "http/seats.h"
 
 enum {
@@ -90,6 +91,7 @@ const char *http_reason(unsigned status)
 		{ 202, "Accepted" },
 		{ 204, "No Content" },
 		{ 400, "Bad Request" },
+		{ 401, "Unauthorized" },
 		{ 403, "Forbidden" },
 		{ 404, "Not Found" },
 		{ 405, "Method Not Allowed" },
@@ -146,7 +148,7 @@ void http_last_word(struct http_connection *c, struct http_request *r, unsigned 
 		"HTTP/1.1 %u %s\r\nConnection: close\r\nContent-Type: text/plain\r\n%s"
 		"Content-Length: %zu\r\n\r\n%s\n",
 		status, reason, headers, strlen(reason) + 1, reason);
-	if (send(c->fd, text, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+	if (http_send(c, &(struct iovec){ text, (size_t)n }, 1) < 0)
 		return; /* the peer is gone, or takes nothing: it is closed in any case */
 }
 
@@ -300,7 +302,14 @@ static void sweep(void *context)
 			http_connection_enter(c, PHASE_OVER, 0);
 		}
 	}
-	if (!TAILQ_EMPTY(&s->connections))
+	greetings_sweep(s);
+	if (!TAILQ_EMPTY(&s->connections) || s->greetings.count > 0)
+		http_sweep_soon(s);
+}
+
+void http_sweep_soon(struct http_server *s)
+{
+	if (!loop_timer_pending(&s->sweep))
 		loop_timer_set(&s->sweep, DURATION_MS(SWEEP_MS));
 }
 
@@ -319,8 +328,12 @@ void http_connection_begin(struct http_connection *c, struct http_server *s, int
 	c->born = c->pace.since;
 	TAILQ_INSERT_TAIL(&s->connections, c, entry);
 	s->totals.connections++;
-	if (!loop_timer_pending(&s->sweep))
-		loop_timer_set(&s->sweep, DURATION_MS(SWEEP_MS));
+	http_sweep_soon(s);
+}
+
+void http_seat_left(struct http_server *s)
+{
+	http_seats_left(s);
 }
 
 void http_connection_end(struct http_connection *c)
@@ -483,7 +496,7 @@ void http_refuse(struct http_connection *c, struct http_request *r, unsigned sta
 		request_lost(r);
 	s->engine->last_word(c, r, status);
 	if (!s->engine->reset)
-		linger_start(&s->lingers, c->fd);
+		http_connection_linger(c);
 }
 
 static const struct http_route *find_route(const struct http_server *s, const struct http_request *r)
@@ -530,7 +543,7 @@ static void route_request(struct http_server *s, struct http_request *r)
 {
 	const struct http_answer busy = try_later("too many such requests are under way\n");
 
-	if (http_decline_foreign(r) || http_cors_preflight(r))
+	if (http_decline_foreign(r) || http_cors_preflight(r) || http_decline_stranger(r))
 		return;
 	if (!r->route)
 		http_decline_unrouted(r);
@@ -612,6 +625,15 @@ static const struct http_engine *const engines[] = {
 	[HTTP_BY_MICROHTTPD] = &http_engine_microhttpd, [HTTP_DIRECT] = &http_engine_direct, [HTTP_2] = &http_engine_h2
 };
 
+/* What GnuTLS keeps of each connection is within the room, too. */
+static void limit_tls_seats(struct http_server_options *o)
+{
+	size_t fit = o->room / TLS_SEAT;
+
+	if (o->secure.keys && o->room > 0)
+		o->connections_max = smaller(o->connections_max, fit > TLS_SEATS_LEAST ? fit : TLS_SEATS_LEAST);
+}
+
 int http_server_new(struct loop *loop, const struct http_server_options *options, const struct http_route *routes,
 	struct http_server **ret)
 {
@@ -619,16 +641,19 @@ int http_server_new(struct loop *loop, const struct http_server_options *options
 
 	if (options->connections_max == 0)
 		return -EINVAL;
+	OXP_ASSERT(!options->secure.keys || options->engine != HTTP_BY_MICROHTTPD);
 	s = oxp_new(sizeof *s);
 	s->loop = loop;
 	s->options = *options;
 	s->options.name = oxp_strdup(options->name);
+	limit_tls_seats(&s->options);
 	s->busy_max = options->connections_max / BUSY_PART;
 	s->routes = routes;
 	s->engine = engines[options->engine];
 	TAILQ_INIT(&s->connections);
 	http_seats_init(s);
 	http_pauses_init(s);
+	greetings_init(s);
 	lingers_init(&s->lingers, loop);
 	loop_timer_init(&s->sweep, loop, sweep, s);
 	*ret = s;
@@ -693,6 +718,7 @@ void http_server_free(struct http_server *s)
 	for (r = next_request(s, NULL); r; r = next_request(s, r))
 		request_lost(r);
 	http_seats_close(s);
+	greetings_done(s);
 	s->engine->stop(s);
 	while (s->addresses > 0)
 		listening_close(&s->listening[--s->addresses]);
@@ -705,7 +731,10 @@ void http_server_free(struct http_server *s)
 
 struct http_server_totals http_server_totals(const struct http_server *s)
 {
-	return s->totals;
+	struct http_server_totals totals = s->totals;
+
+	totals.connections += s->greetings.count;
+	return totals;
 }
 
 /* What handlers ask. */
@@ -738,6 +767,11 @@ const char *http_request_query_next(const struct http_request *r, const char *na
 bool http_request_asks(const struct http_request *r, const char *name)
 {
 	return http_head_asks(r->head, r->text, name);
+}
+
+bool http_request_is_known(const struct http_request *r)
+{
+	return r->connection->tls && tls_is_known(r->connection->tls);
 }
 
 int64_t http_request_content_length(const struct http_request *r)

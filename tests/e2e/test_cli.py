@@ -236,7 +236,7 @@ def reference_components():
 COMPONENTS = reference_components()
 # What an option cannot be without.
 TOGETHER = {"password": ["user"], "cert": ["key"], "key": ["cert"], "salt": ["keys"], "with": ["keys"],
-            "sampling_rate": ["sampling"]}
+            "sampling_rate": ["sampling"], "client_ca": ["cert", "key"], "client_names": ["client_ca", "cert", "key"]}
 PLACEHOLDERS = ("text", "/path", "localhost:8080", "http://localhost:8080", "[]", "{}")
 NEEDS = {"redact": ["keys"], "bulk": [], "add": ["fields"], "drop": ["keys"], "sample": ["ratio"],
          "rename": ["names"]}

@@ -98,7 +98,7 @@ static void run_init(struct run *run, const struct http_route *routes)
 	check(run->server->engine->start(run->server) == 0, "no engine");
 	check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) == 0, "no sockets");
 	run->fd = pair[0];
-	run->server->engine->take(run->server, pair[1]);
+	run->server->engine->take(run->server, pair[1], NULL);
 }
 
 static void turn(struct run *run, int times)

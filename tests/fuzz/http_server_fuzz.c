@@ -68,7 +68,7 @@ static void run_init(struct run *run, bool direct)
 	setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
 	run->fd = pair[0];
 	buffer_init(&run->out, OUT_MAX);
-	run->server->engine->take(run->server, pair[1]);
+	run->server->engine->take(run->server, pair[1], NULL);
 }
 
 static void run_done(struct run *run)
