@@ -81,7 +81,7 @@ static const struct command command_run = {
 
 /* If no command is named, the first one runs. */
 static const struct command *const commands[] = { &command_run, &command_check, &command_reference, &command_status,
-	&command_health, &command_show, &command_parked, &command_recorder, &command_completion, NULL };
+	&command_health, &command_show, &command_parked, &command_recorder, &command_state, &command_completion, NULL };
 
 static const char *config_path(const struct line *l)
 {

@@ -7,6 +7,6 @@
 #include "cli/command.h"
 
 extern const struct command command_check, command_completion, command_health, command_parked, command_recorder,
-	command_reference, command_show, command_status;
+	command_reference, command_show, command_state, command_status;
 
 #endif

@@ -140,8 +140,13 @@ int database_run(struct database *d, const char *sql)
 
 int database_number(struct database *d, const char *sql, uint64_t *ret)
 {
+	return database_ask(d->db, sql, ret);
+}
+
+int database_ask(sqlite3 *db, const char *sql, uint64_t *ret)
+{
 	sqlite3_stmt *q;
-	int failed = strange_db_errno(d->db, sqlite3_prepare_v2(d->db, sql, -1, &q, NULL));
+	int failed = strange_db_errno(db, sqlite3_prepare_v2(db, sql, -1, &q, NULL));
 	int row;
 
 	if (failed)
@@ -277,11 +282,15 @@ static int settings(struct database *d, uint64_t max)
 	return database_run(d, sql);
 }
 
-/* Runs before any table is queried. */
-static int check_tables(struct database *d, uint64_t version)
+int database_tables(sqlite3 *db, uint64_t *ret_version)
 {
-	int made = strange_db_is_made_by(d->db, migrations, version);
+	int failed = database_ask(db, "PRAGMA user_version", ret_version), made;
 
+	if (failed)
+		return failed;
+	if (*ret_version > COUNT_OF(migrations))
+		return -EPROTO;
+	made = strange_db_is_made_by(db, migrations, *ret_version);
 	return made < 0 ? made : made ? 0 : -EBADMSG;
 }
 
@@ -301,13 +310,11 @@ static int begin_run(struct database *d)
 static int examine(struct database *d)
 {
 	uint64_t version = 0, running = 0;
-	int failed = database_number(d, "PRAGMA user_version", &version);
+	int failed = database_tables(d->db, &version);
 
-	if (!failed && version > COUNT_OF(migrations))
-		return -EPROTO;
+	if (failed == -EPROTO)
+		return failed;
 	d->made = version == 0;
-	if (!failed)
-		failed = check_tables(d, version);
 	if (!failed)
 		failed = migrate(d, version);
 	if (!failed)
@@ -321,8 +328,7 @@ static int examine(struct database *d)
 	return begin_run(d);
 }
 
-/* Returns ns since 1970, or 0 if the file system does not keep the time. */
-static uint64_t birth_of(int fd)
+uint64_t database_birth(int fd)
 {
 	struct statx x;
 
@@ -334,7 +340,7 @@ static uint64_t birth_of(int fd)
 /* A copy gets an id of its own. Under the id that was copied, its lines would be taken for those of the original. */
 static int know_copy(struct database *d)
 {
-	uint64_t birth = birth_of(d->file), known = 0, id;
+	uint64_t birth = database_birth(d->file), known = 0, id;
 	char sql[200];
 	int failed = database_number(d, "SELECT value FROM meta WHERE name='birth'", &known);
 

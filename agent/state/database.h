@@ -89,6 +89,13 @@ void database_close(struct database *, bool sound);
 
 /* For a database that others may have written: see base/strange_db.h. 0 or -errno. */
 int database_guard(sqlite3 *) MUST_CHECK;
+/* Whether the tables are ours, of this version or an earlier one. 0; -EPROTO: a newer version wrote it; -EBADMSG;
+ * -errno. Runs before any table is queried. */
+int database_tables(sqlite3 *, uint64_t *ret_version) MUST_CHECK;
+/* The first number that the statement answers. 0; -ENOENT: none; -errno. */
+int database_ask(sqlite3 *, const char *sql, uint64_t *ret) MUST_CHECK;
+/* When a file was made, in ns since 1970, or 0 if the file system does not keep the time. */
+uint64_t database_birth(int fd);
 int database_run(struct database *, const char *sql); /* 0 or -errno */
 int database_number(struct database *, const char *sql, uint64_t *ret) MUST_CHECK;
 /* Ready to be bound. NULL if it could not be prepared; binding accepts that, and the two below then fail. */

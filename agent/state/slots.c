@@ -288,3 +288,17 @@ void slots_know(struct slots *m, const struct slots_known *known)
 	m->known = *known;
 	put_known(m);
 }
+
+int slots_look(int fd, struct slots_known *ret)
+{
+	struct image *image = oxp_new(sizeof *image);
+	struct stat info;
+	int failed = fstat(fd, &info) < 0 ? -errno : read_image(fd, image);
+
+	if (!failed && (info.st_size == 0 || !is_size(info.st_size) || !header_fits(&image->header)))
+		failed = -EBADMSG;
+	if (!failed)
+		*ret = image->known;
+	free(image);
+	return failed;
+}

@@ -40,5 +40,7 @@ struct slots_known {
 };
 struct slots_known slots_known(const struct slots *);
 void slots_know(struct slots *, const struct slots_known *);
+/* The same of a file that is not open as slots, or is a copy. 0; -EBADMSG: it is none, or torn; -errno. */
+int slots_look(int fd, struct slots_known *ret) MUST_CHECK;
 
 #endif

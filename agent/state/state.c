@@ -4,13 +4,14 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "loop/lane.h"
+#include "state/lock.h"
 #include "state/names.h"
 #include "state/parked_rows.h"
 #include "state/positions.h"
+#include "state/restore.h"
 #include "state/slots.h"
 #include "state/spooled.h"
 #include "state/transaction.h"
@@ -59,37 +60,6 @@ static void look_at_names(struct job *job);
 static void looked_at_names(struct job *job);
 
 /* Opening. */
-
-static int name_holder(int lock, const char *path, char *why, size_t room)
-{
-	char pid[32] = "";
-
-	if (pread(lock, pid, sizeof pid - 1, 0) < 0)
-		pid[0] = '\0';
-	snprintf(why, room, "%s is in use by a running agent, pid %s; give each agent a state of its own", path, pid);
-	return -EBUSY;
-}
-
-static int lock_folder(struct state *s, const char *path, char *why, size_t room)
-{
-	char pid[32];
-	int length = snprintf(pid, sizeof pid, "%d", getpid());
-
-	s->lock = path_ours_open(s->folder.fd, "lock", O_RDWR | O_CREAT);
-	if (s->lock < 0) {
-		snprintf(why, room, "cannot use %s/lock: %s", path, path_why(s->lock));
-		return s->lock;
-	}
-	if (flock(s->lock, LOCK_EX | LOCK_NB) < 0)
-		return name_holder(s->lock, path, why, room);
-	/* The pid is only for people, so the agent starts even if a full disk has no room for it. */
-	if ((ftruncate(s->lock, 0) == 0 || errno == ENOSPC) &&
-		(pwrite(s->lock, pid, (size_t)length, 0) == length || errno == ENOSPC))
-		return 0;
-	length = errno;
-	snprintf(why, room, "cannot write %s/lock: %s", path, strerror(length));
-	return -length;
-}
 
 static int read_numbers(struct state *s)
 {
@@ -216,7 +186,9 @@ int state_open(const struct state_options *o, struct state **ret, char *why, siz
 	s->path = oxp_strdup(o->path);
 	snprintf(why, room, "cannot use %s: %s", o->path, path_why(failed));
 	if (!failed)
-		failed = lock_folder(s, o->path, why, room);
+		failed = lock_take(&s->folder, o->path, &s->lock, why, room);
+	if (!failed)
+		failed = restore_finish(&s->folder, o->path, why, room);
 	if (!failed)
 		failed = open_database(s, o->path, why, room);
 	if (!failed)

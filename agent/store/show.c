@@ -223,7 +223,8 @@ static bool wait_a_while(const struct show *s)
 
 static int follow(struct show *s)
 {
-	struct store_show_options since = *s->o;
+	const struct store_show_options *asked = s->o;
+	struct store_show_options since = *asked;
 	int code = SQLITE_DONE;
 
 	since.since.ns = s->shown->newest ? 0 : clock_system.wall(&clock_system).ns - DURATION_S(LATE_S).ns;
@@ -237,6 +238,7 @@ static int follow(struct show *s)
 			since.since.ns = clock_system.wall(&clock_system).ns - DURATION_S(LATE_S).ns;
 		code = look(s, UINT64_MAX, ROWS_AT_ONCE);
 	}
+	s->o = asked;
 	return code;
 }
 

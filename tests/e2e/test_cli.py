@@ -493,7 +493,7 @@ def test_a_user_without_a_home_finds_a_volume_in_a_container(nobodys):
     assert child.returncode == 0 and f"state is in {nobodys}/oxpecker because no better folder" in err, err
 
 
-COMMANDS = ["run", "check", "reference", "status", "health", "show", "parked", "recorder"]
+COMMANDS = ["run", "check", "reference", "status", "health", "show", "parked", "recorder", "state"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -12,7 +12,7 @@ import pytest
 from lib import agent as agents
 from lib import need
 
-COMMANDS = "run check reference status health show parked recorder completion".split()
+COMMANDS = "run check reference status health show parked recorder state completion".split()
 
 
 def script(shell, tmp_path):

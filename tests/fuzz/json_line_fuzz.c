@@ -24,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char fills[] = { 0, '"', '}', ' ' };
-	struct json_line first, line;
+	struct json_line first = { .count = 0 }, line;
 	enum json_fault wanted = JSON_FINE, fault;
 	char *text = malloc(size + JSON_LINE_PADDING);
 

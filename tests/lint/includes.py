@@ -87,7 +87,7 @@ LIBRARIES = {
                     "agent/base/busy_db."],
     r"libfyaml\.h": ["agent/config/"],
     r"pcre2\.h": ["proto/regex."],
-    r"nettle/": ["proto/relabel."],
+    r"nettle/": ["proto/relabel.", "proto/sha256."],
     r"pthread\.h": ["agent/loop/"],
     r"dlfcn\.h": ["agent/base/library."],
     r"snappy-c\.h": ["proto/snappy."],

@@ -48,8 +48,9 @@ static int teardown(void **state)
 static const char *in(struct bench *b, const char *name)
 {
 	char *to = b->text[b->next++ % COUNT_OF(b->text)];
+	struct scratch folder = b->folder; /* a copy: to GCC 14 all of *b may be what is written to */
 
-	snprintf(to, NAME_ROOM, "%s/%s", b->folder.path, name);
+	snprintf(to, NAME_ROOM, "%s/%s", folder.path, name);
 	return to;
 }
 
