@@ -38,12 +38,12 @@ static void put_escaped(struct text *t, struct bytes text)
 	}
 }
 
-/* One that does not fit is left out. */
+/* One that does not fit, or that nobody could read, is left out. */
 static void put_label(struct text *t, struct bytes name, struct bytes value)
 {
 	size_t count = characters(name) + characters(value);
 
-	if (t->characters + count > EXPOSITION_EXEMPLAR_CHARACTERS ||
+	if (exposition_has_zero(value) || t->characters + count > EXPOSITION_EXEMPLAR_CHARACTERS ||
 		name.size + 2 * value.size + 4 > sizeof t->data - 2 * EXPOSITION_NUMBER_SIZE - 4 - t->size)
 		return;
 	t->characters += count;

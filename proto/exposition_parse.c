@@ -81,6 +81,11 @@ bool exposition_name_valid(struct bytes name, bool label)
 	return true;
 }
 
+bool exposition_has_zero(struct bytes text)
+{
+	return text.size > 0 && memchr(text.data, '\0', text.size);
+}
+
 void exposition_init(struct exposition_parser *p, enum exposition_format format, const struct exposition_limits *limits,
 	const struct exposition_events *events, void *context)
 {
@@ -195,6 +200,8 @@ static bool check_name(struct exposition_parser *p, struct bytes name, const cha
 {
 	if (name.size == 0)
 		return fail(p, EXPOSITION_BAD_NAME, NULL, what);
+	if (UNLIKELY(exposition_has_zero(name)))
+		return fail(p, EXPOSITION_BAD_NAME, NULL, "a name has a zero in it");
 	return LIKELY(name.size <= p->limits.name) || exceed(p, EXPOSITION_NAME_SIZE);
 }
 
@@ -425,11 +432,13 @@ static size_t characters(struct bytes text)
 	return count;
 }
 
-/* Whether every reader takes it: Prometheus refuses a page for a time without end. */
+/* Whether every reader takes it: Prometheus refuses a page for a time without end, and for a zero. */
 static bool exemplar_fits(const struct label_list *list, struct bytes text, int64_t at_ms)
 {
 	size_t count = 0;
 
+	if (exposition_has_zero(text))
+		return false;
 	for (size_t i = 0; i < list->count; i++)
 		count += characters(list->all[i].name) + characters(list->all[i].value);
 	return count <= EXPOSITION_EXEMPLAR_CHARACTERS && text.size <= EXPOSITION_EXEMPLAR_MAX && at_ms > INT64_MIN &&

@@ -164,4 +164,8 @@ void exposition_done(struct exposition_parser *); /* fine twice, fine on zeroed 
 /* Whether the bytes are a classic name: [a-zA-Z_:][a-zA-Z0-9_:]*, for labels without the colon. */
 bool exposition_name_valid(struct bytes name, bool label);
 
+/* Whether it has a zero in it. Prometheus ends a name, and an exemplar, at one, and refuses all of the page that it is
+ * on; in the value of a label, and in a help, it is text. */
+bool exposition_has_zero(struct bytes text);
+
 #endif

@@ -84,6 +84,11 @@ static bool check_text(struct family_reader *r, struct bytes text, const char *w
 	return utf8_valid(text.data, text.size) || fail(r, EXPOSITION_BAD_UTF8, "%s is not UTF-8", what);
 }
 
+static bool check_zeros(struct family_reader *r, struct bytes name, const char *what)
+{
+	return !exposition_has_zero(name) || fail(r, EXPOSITION_BAD_NAME, "%s has a zero in it", what);
+}
+
 /* Text as it is written in quotes; `to` has room for twice its size. */
 static struct bytes escape(struct bytes text, char *to)
 {
@@ -180,6 +185,8 @@ static bool read_label(struct metric *m, struct bytes message)
 		return false;
 	if (bytes_are(label.name, "__name__"))
 		return fail(r, EXPOSITION_BAD_LABEL, "__name__ is not a label");
+	if (!check_zeros(r, label.name, "the name of a label"))
+		return false;
 	if (label.name.size > r->limits.name)
 		m->excess = EXPOSITION_NAME_SIZE;
 	if (m->count == EXPOSITION_LABELS_MAX)
@@ -318,7 +325,8 @@ static bool put_exemplar_label(struct family_reader *r, struct exemplar *x, stru
 	if (!read_pair(r, message, &name, &value))
 		return false;
 	x->characters += characters(name) + characters(value);
-	x->fits = x->fits && x->characters <= EXPOSITION_EXEMPLAR_CHARACTERS;
+	x->fits = x->fits && x->characters <= EXPOSITION_EXEMPLAR_CHARACTERS && !exposition_has_zero(name) &&
+		  !exposition_has_zero(value);
 	if (!x->fits)
 		return true;
 	quoted = !exposition_name_valid(name, true);
@@ -753,7 +761,7 @@ static bool take_name(struct family_reader *r, struct bytes name)
 		return fail(r, EXPOSITION_BAD_NAME, "a name behind the metrics");
 	if (name.size == 0)
 		return fail(r, EXPOSITION_BAD_NAME, "an empty name");
-	if (!check_text(r, name, "the name"))
+	if (!check_text(r, name, "the name") || !check_zeros(r, name, "the name"))
 		return false;
 	buffer_clear(&r->name);
 	to = buffer_reserve(&r->name, 2 * name.size);

@@ -218,7 +218,7 @@ static bool write_name(struct relabel_set *s, struct bytes name, struct expositi
 	}
 	if (name.size > EXPOSITION_NAME_MAX)
 		s->excess = EXPOSITION_NAME_SIZE;
-	return name.size > 0;
+	return name.size > 0 && !exposition_has_zero(name);
 }
 
 static bool write_label(struct relabel_set *s, const struct relabel_item *item, struct exposition_label *to)
@@ -234,7 +234,7 @@ static bool write_label(struct relabel_set *s, const struct relabel_item *item, 
 	to->value = escape(s, item->value, &to->escaped);
 	if (item->name.size > EXPOSITION_NAME_MAX)
 		s->excess = EXPOSITION_NAME_SIZE;
-	return item->name.size > 0;
+	return item->name.size > 0 && !exposition_has_zero(item->name);
 }
 
 /* Those that were set stand among the others by name. */

@@ -55,7 +55,7 @@ void relabel_set_remove(struct relabel_set *, size_t i);
 char *relabel_set_room(struct relabel_set *, size_t more);
 struct bytes relabel_set_keep(struct relabel_set *, char *from, size_t size);
 
-/* Writes them as a sample. False: it has no name, or a label that has none. */
+/* Writes them as a sample. False: it has no name, or a label that has none, or a name has a zero in it. */
 bool relabel_set_write(struct relabel_set *, struct exposition_sample *ret) MUST_CHECK;
 
 #endif

@@ -20,6 +20,11 @@ void samples_cut_init(struct samples_cut *c, struct bytes page)
 	*c = (struct samples_cut){ .page = page };
 }
 
+void samples_cut_timed(struct samples_cut *c, int64_t latest_ms)
+{
+	*c = (struct samples_cut){ .page = c->page, .pass = { .timed = true, .latest_ms = latest_ms } };
+}
+
 /* With its line end. */
 static struct bytes line_at(const struct samples_cut *c, size_t at)
 {
@@ -67,6 +72,32 @@ static struct series series_of(struct bytes line)
 	for (at = name + 1; at < line.size && line.data[at] != '}';)
 		at = line.data[at] == '"' ? behind_quoted(line, at) : at + 1;
 	return (struct series){ { line.data, name }, { line.data + name + 1, at - name - 1 } };
+}
+
+/* The time that a sample has, in seconds, as it is written; empty: none. */
+static struct bytes time_of(struct bytes line)
+{
+	struct series s = series_of(line);
+	const char *at = bytes_end(s.labels.data > line.data ? s.labels : s.name), *end = bytes_end(line);
+
+	at += at < end && *at == '}';
+	at += at < end && *at == ' ';
+	if (at < end && *at == '{') /* a native histogram */
+		at = memchr(at, '}', (size_t)(end - at));
+	at = at ? memchr(at, ' ', (size_t)(end - at)) : NULL;
+	if (!at || ++at == end || *at == '#')
+		return (struct bytes){ NULL, 0 };
+	line = (struct bytes){ at, (size_t)(end - at) };
+	for (line.size = 0; at < end && *at != ' ' && *at != '\n'; at++)
+		line.size++;
+	return line;
+}
+
+static bool is_later(struct bytes time, int64_t ms)
+{
+	double seconds;
+
+	return exposition_number_parse(time, &seconds) && seconds * 1000 > (double)ms;
 }
 
 /* The next `name="value"` of them, which are not empty; what is no label is all that is left. */
@@ -144,48 +175,83 @@ static bool is_excess(struct bytes line)
 	return excess;
 }
 
-static void count(struct samples_piece *p, struct bytes line)
-{
-	bool excess = is_excess(line);
+enum line_use { LINE_TAKEN, LINE_EXCESS, LINE_OTHER };
 
-	p->samples += !excess;
-	p->excess += excess;
-	p->excess_bytes += excess ? line.size : 0;
+static enum line_use use_of(const struct samples_pass *pass, struct bytes line)
+{
+	struct bytes time = time_of(line);
+
+	if ((time.size > 0) != pass->timed)
+		return LINE_OTHER;
+	return (time.size > 0 && is_later(time, pass->latest_ms)) || is_excess(line) ? LINE_EXCESS : LINE_TAKEN;
 }
 
-static bool is_full(const struct samples_piece *p, size_t size, size_t samples, size_t bytes)
+static enum line_use count(struct samples_piece *p, struct bytes line)
 {
-	return p->samples + p->excess >= samples || size >= bytes;
+	enum line_use use = use_of(&p->pass, line);
+
+	p->samples += use == LINE_TAKEN;
+	p->excess += use == LINE_EXCESS;
+	p->excess_bytes += use == LINE_EXCESS ? line.size : 0;
+	p->other_bytes += use == LINE_OTHER ? line.size : 0;
+	return use;
+}
+
+static bool has_any(const struct samples_piece *p)
+{
+	return p->samples + p->excess > 0;
+}
+
+struct most {
+	size_t samples, bytes;
+};
+
+static bool is_full(const struct samples_piece *p, size_t size, struct most most)
+{
+	return p->samples + p->excess >= most.samples || size >= most.bytes;
+}
+
+/* Whether the piece, which begins at `from`, ends before the line at hand. */
+static bool ends_here(
+	const struct samples_cut *c, const struct samples_piece *p, size_t from, struct bytes last, struct most most)
+{
+	const struct most with_set = { most.samples + SAMPLES_SET_MAX, 2 * most.bytes };
+	size_t size = c->at - from - p->other_bytes;
+
+	if (p->other_bytes >= most.bytes)
+		return true;
+	return has_any(p) && is_full(p, size, most) &&
+	       (is_meta(c, c->at) || is_full(p, size, with_set) || !is_same_set(last, line_at(c, c->at)));
 }
 
 bool samples_cut_next(struct samples_cut *c, size_t samples, size_t bytes, struct samples_piece *ret)
 {
+	const struct most most = { samples, bytes };
 	size_t from = c->at;
 	struct bytes last = { NULL, 0 };
 
-	*ret = (struct samples_piece){ .samples = 0 };
+	*ret = (struct samples_piece){ .pass = c->pass };
 	if (c->at < c->page.size && !is_meta(c, c->at))
 		ret->family = c->family;
-	while (c->at < c->page.size) {
-		if (ret->samples + ret->excess > 0 && is_full(ret, c->at - from, samples, bytes) &&
-			(is_meta(c, c->at) || is_full(ret, c->at - from, samples + SAMPLES_SET_MAX, 2 * bytes) ||
-				!is_same_set(last, line_at(c, c->at))))
-			break;
+	while (c->at < c->page.size && !ends_here(c, ret, from, last, most)) {
+		struct bytes line = line_at(c, c->at);
 		if (is_meta(c, c->at)) {
 			take_family(c);
 			continue;
 		}
-		last = line_at(c, c->at);
-		c->at += last.size;
-		count(ret, last);
+		c->at += line.size;
+		if (count(ret, line) == LINE_OTHER)
+			c->any_others = true;
+		else
+			last = line;
 	}
 	ret->lines = (struct bytes){ c->page.data + from, c->at - from };
-	return ret->samples + ret->excess > 0;
+	return has_any(ret) || c->at < c->page.size;
 }
 
 size_t samples_piece_size(const struct samples_piece *p)
 {
-	return p->family.size + p->lines.size - p->excess_bytes;
+	return p->family.size + p->lines.size - p->excess_bytes - p->other_bytes;
 }
 
 static char *put(char *to, struct bytes b)
@@ -201,11 +267,11 @@ char *samples_piece_put(const struct samples_piece *p, char *to)
 	struct bytes line;
 
 	to = put(to, p->family);
-	if (p->excess == 0)
+	if (p->excess == 0 && p->other_bytes == 0)
 		return put(to, p->lines);
 	for (; lines.at < lines.page.size; lines.at += line.size) {
 		line = line_at(&lines, lines.at);
-		if (is_meta(&lines, lines.at) || !is_excess(line))
+		if (is_meta(&lines, lines.at) || use_of(&p->pass, line) == LINE_TAKEN)
 			to = put(to, line);
 	}
 	return to;

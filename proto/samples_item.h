@@ -22,11 +22,22 @@ enum {
 	SAMPLES_SET_MAX = 2048, /* of a label set that is kept whole */
 };
 
+/*
+ * Which lines of a page a pass over it takes. Samples whose target gave them a time go in items of their own: for one
+ * that is too old, or of a time that its series had another value at, a receiver refuses all of a request.
+ */
+struct samples_pass {
+	bool timed; /* those that have a time of their own; no others */
+	int64_t latest_ms; /* of such a time: a receiver takes none that is later, and it counts as an excess */
+};
+
 /* A page that is cut into items. */
 struct samples_cut {
 	struct bytes page;
 	size_t at;
 	struct bytes family; /* the metadata of the family under way */
+	struct samples_pass pass;
+	bool any_others; /* among the lines so far: another pass takes them */
 };
 
 /*
@@ -38,12 +49,17 @@ struct samples_piece {
 	uint32_t samples; /* without those; 0: there is nothing for an item */
 	uint32_t excess; /* how many of them there are, */
 	size_t excess_bytes; /* among `lines` */
+	size_t other_bytes; /* the same, of lines that another pass takes */
+	struct samples_pass pass;
 };
 
-/* The page is OpenMetrics, or lines of samples alone. */
+/* The page is OpenMetrics, or lines of samples alone. A pass over those without a time of their own. */
 void samples_cut_init(struct samples_cut *, struct bytes page);
+/* Another pass over the same page, from its beginning, if there were any others: those with one. */
+void samples_cut_timed(struct samples_cut *, int64_t latest_ms);
 /* The next piece: that many samples, those that exceed a ceiling included, or bytes, and what is left of its last label
- * set, up to as many bytes again and SAMPLES_SET_MAX: buckets, say, or when it was created. False: that was all. */
+ * set, up to as many bytes again and SAMPLES_SET_MAX: buckets, say, or when it was created. It may be empty: that many
+ * bytes of the page were others. False: that was all. */
 bool samples_cut_next(struct samples_cut *, size_t samples, size_t bytes, struct samples_piece *ret);
 /* How much samples_piece_put() writes, */
 size_t samples_piece_size(const struct samples_piece *);

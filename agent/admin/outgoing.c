@@ -24,7 +24,7 @@ enum {
 	LAST_ROUND_MS = 2000, /* the same, when the process ends */
 	/* A receiver takes no samples that are further ahead of its clock than that: Prometheus, write_handler.go,
 	 * maxAheadTime. */
-	BACK_MAX_MS = 10 * 60 * 1000,
+	AHEAD_MAX_MS = 10 * 60 * 1000,
 	CATCH_UP = 16, /* behind a clock that was set back, time goes slower by this part */
 };
 
@@ -239,8 +239,8 @@ static void leave_out(struct outgoing_way *w, const struct samples_piece *p)
 		return;
 	if (!w->excess)
 		host_log(w->outlet->host, LOG_LEVEL_WARN,
-			"samples with more than %d labels, or another excess, are left out: they are counted as "
-			"dropped{ceiling}",
+			"samples with more than %d labels, with a time more than 10 min ahead, or another excess, are "
+			"left out: they are counted as dropped{ceiling}",
 			EXPOSITION_LABELS_MAX);
 	w->excess = true;
 	source_excess(w->source, p->excess, p->excess_bytes);
@@ -258,7 +258,7 @@ static void send_piece(struct outgoing_way *w, const struct samples_piece *p)
 	if (batch)
 		hand_over(w, batch);
 	else
-		lose(w, p->samples, p->lines.size - p->excess_bytes);
+		lose(w, p->samples, p->lines.size - p->excess_bytes - p->other_bytes);
 }
 
 /* The page, then what has ended. */
@@ -279,7 +279,9 @@ static void cut_slice(void *context)
 		end_round(w);
 		return;
 	}
-	if (!more) {
+	if (!more && w->cut.any_others && !w->cut.pass.timed) {
+		samples_cut_timed(&w->cut, w->at_ms + AHEAD_MAX_MS);
+	} else if (!more) {
 		w->cutting_ended = true;
 		samples_cut_init(&w->cut, buffer_bytes(&w->ended));
 	}
@@ -359,7 +361,7 @@ static int64_t next_time(struct outgoing_way *w, struct wall_time at)
 	struct mono_time now = collected_at(w, at);
 	int64_t passed = mono_since(now, w->collected).ns / 1000000, clock_ms = at.ns / 1000000;
 	int64_t paced = w->at_ms + passed - passed / CATCH_UP;
-	bool back = clock_ms<paced, far = w->at_ms - clock_ms> BACK_MAX_MS;
+	bool back = clock_ms<paced, far = w->at_ms - clock_ms> AHEAD_MAX_MS;
 
 	if (back && !w->ahead)
 		host_log(w->outlet->host, LOG_LEVEL_WARN,

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -14,16 +15,18 @@
 #include "health/peer_url.h"
 #include "loop/child.h"
 
+/* `own`: it is code of this program and of libraries, whose memory is bounded; a command's is its own affair. */
 static const struct {
 	const char *kind;
 	look *look;
+	bool own;
 } looks[] = {
-	{ "exec", look_exec },
-	{ "file", look_file },
-	{ "mysql", look_mysql },
-	{ "postgres", look_postgres },
-	{ "process", look_process },
-	{ "redis", look_redis },
+	{ "exec", look_exec, false },
+	{ "file", look_file, true },
+	{ "mysql", look_mysql, true },
+	{ "postgres", look_postgres, true },
+	{ "process", look_process, true },
+	{ "redis", look_redis, true },
 };
 
 bool helper_is_meant(const char *const *argv)
@@ -40,6 +43,34 @@ static void go_first(void)
 		return;
 	(void)!write(fd, most, sizeof most - 1);
 	close(fd);
+}
+
+/* Pages of data that the process has. 0: not known. */
+static uint64_t data_pages(void)
+{
+	unsigned long long pages = 0;
+	FILE *file = fopen("/proc/self/statm", "re");
+
+	if (!file)
+		return 0;
+	if (fscanf(file, "%*u %*u %*u %*u %*u %llu", &pages) != 1)
+		pages = 0;
+	fclose(file);
+	return pages;
+}
+
+/*
+ * Libraries take as much memory as a peer makes them: libpq a gigabyte for the length of one message. In a container
+ * the agent would go with them, however much they are the first to go: Kubernetes ends all that is in one. What the
+ * program begins with counts beside, since sanitizers have terabytes.
+ */
+static void bound_memory(void)
+{
+	uint64_t most = data_pages() * (uint64_t)sysconf(_SC_PAGESIZE) + HELPER_MEMORY_MAX;
+	const struct rlimit limit = { most, most };
+
+	if (most > HELPER_MEMORY_MAX)
+		(void)setrlimit(RLIMIT_DATA, &limit);
 }
 
 /* All of the standard input, with a zero behind it; nothing is left to read there then. */
@@ -71,6 +102,18 @@ static void split(char *task, size_t size, struct look_words *to)
 		to->words[to->count++] = at;
 }
 
+static bool look_at(const char *kind, const struct look_words *words, char why[LOOK_WHY_MAX])
+{
+	for (size_t i = 0; i < COUNT_OF(looks); i++) {
+		if (strcmp(looks[i].kind, kind) != 0)
+			continue;
+		if (looks[i].own)
+			bound_memory();
+		return looks[i].look(words, why);
+	}
+	return false;
+}
+
 int helper_run(const char *const *argv)
 {
 	static const char unknown[] = "cannot be looked at";
@@ -85,9 +128,7 @@ int helper_run(const char *const *argv)
 	snprintf(why, sizeof why, "%s", unknown);
 	if (argv[1] && has_parent(argv[2]) && read_task(task, &size)) {
 		split(task, size, &words);
-		for (size_t i = 0; i < COUNT_OF(looks); i++)
-			if (strcmp(looks[i].kind, argv[1]) == 0)
-				fine = looks[i].look(&words, why);
+		fine = look_at(argv[1], &words, why);
 	}
 	if (!fine && words.count > 0)
 		peer_url_hide(words.words[0], why);

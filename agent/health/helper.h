@@ -7,6 +7,13 @@
 
 #include "base/base.h"
 
+/* Bytes of data that it may take beyond what the program begins with, unless it becomes a command. A login over TLS
+ * takes 1.5 MiB with all authorities of a system; sanitizers take many times as much. */
+#ifdef __SANITIZE_ADDRESS__
+enum { HELPER_MEMORY_MAX = 256 << 20 };
+#else
+enum { HELPER_MEMORY_MAX = 6 << 20 };
+#endif
 #define HELPER_NAME "oxpecker-look" /* as it is called in a list of processes */
 
 /* Whether the program was started for that. */

@@ -49,7 +49,13 @@ static bool send_command(struct dial *server, const char *const *words, size_t c
 	return sent;
 }
 
-/* A simple string is fine; an error says why not, also if the peer was gone before it was asked. */
+/* Whether a simple string is what a Redis answers: POP3 and others greet with one, too. */
+static bool is_fine(const char *command, const char *line)
+{
+	return *line == '+' && (strcmp(command, "PING") != 0 || strcmp(line, "+PONG") == 0);
+}
+
+/* An error says why not, also if the peer was gone before it was asked. */
 static bool ask(struct dial *server, const char *const *words, size_t count, char why[LOOK_WHY_MAX])
 {
 	char line[ANSWER_MAX];
@@ -59,7 +65,7 @@ static bool ask(struct dial *server, const char *const *words, size_t count, cha
 		snprintf(why, LOOK_WHY_MAX, "the connection broke at %s", words[0]);
 		return false;
 	}
-	if (*line == '+')
+	if (is_fine(words[0], line))
 		return true;
 	if (*line == '-')
 		snprintf(why, LOOK_WHY_MAX, "%s: %s", words[0], line + 1);

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -161,6 +162,37 @@ def peers(meet):
         thread.join()
 
 
+def postgres_message(kind, payload):
+    return kind + struct.pack(">I", 4 + len(payload)) + payload
+
+
+LOGGED_IN = postgres_message(b"R", bytes(4)) + postgres_message(b"Z", b"I")
+ONE_COLUMN = postgres_message(b"T", b"\0\1a\0" + struct.pack(">IhIhih", 0, 0, 25, -1, -1, 0))
+ROW = postgres_message(b"D", struct.pack(">hI", 1, 60000) + b"x" * 60000)
+HOARDS = {"a message without end": ([b"E" + b"\x7f" * 4], b"x" * 60000),  # answers, and what then comes
+          "rows without end": ([LOGGED_IN, ONE_COLUMN], ROW)}
+
+
+@pytest.mark.parametrize("hoard", HOARDS)
+def test_a_database_that_answers_without_end_does_not_take_the_containers_memory(oxpecker, container, hoard):
+    """libpq keeps all that it is sent. Where one process of a container runs out of memory, Kubernetes ends all."""
+    group, (answers_first, more), met = container(32 << 20), HOARDS[hoard], []
+
+    def meet(peer):
+        met.append(peer)
+        for answer in answers_first:
+            peer.recv(1000)
+            peer.sendall(answer)
+        while True:
+            peer.sendall(more)
+
+    with peers(meet) as port:
+        agent = oxpecker({"health": {"checks": {"it": {"url": f"postgresql://u:p@127.0.0.1:{port}/d?sslmode=disable",
+                                                       "interval": "100ms", "timeout": "2s"}}}})
+        wait_until(lambda: len(met) > 3 or group.kills, 120, "it to be asked again and again")
+        assert group.kills == 0 and not fine(agent)
+
+
 def test_what_a_server_quotes_of_the_password_is_not_told(oxpecker):
     """A redis that says what it was told."""
     def meet(peer):
@@ -188,6 +220,12 @@ def test_a_peer_that_answers_and_goes_is_heard(oxpecker):
         told.add(why(agent, "redis"))
         wait_until(lambda: told.add(why(agent, "redis")) or len(met) > 20, 120, "20 looks")
     assert told == {"AUTH: " + said[1:]}
+
+
+def test_a_server_that_greets_otherwise_is_no_redis(oxpecker):
+    with peers(lambda peer: (peer.sendall(b"+OK POP3 server ready\r\n"), peer.recv(1000))) as port:
+        agent = oxpecker({"health": {"checks": {"redis": {"url": f"redis://127.0.0.1:{port}", **SOON}}}})
+        assert why(agent, "redis") == "PING: the answer is not that of a Redis"
 
 
 def test_no_part_of_a_password_that_is_not_escaped_is_told(oxpecker):

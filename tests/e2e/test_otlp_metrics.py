@@ -93,8 +93,10 @@ def test_what_was_answered_is_on_the_next_page(oxpecker):
 def test_an_exemplar_is_one_that_prometheus_reads(oxpecker):
     agent, message = oxpecker({}), request_of_sum(5)
     point = message.resource_metrics[0].scope_metrics[0].metrics[0].sum.data_points[0]
-    attribute = point.exemplars.add(as_double=1.5, time_unix_nano=10**18, trace_id=b"t" * 16).filtered_attributes.add()
-    attribute.key, attribute.value.string_value = "http.route", '/a"b'
+    attributes = point.exemplars.add(as_double=1.5, time_unix_nano=10**18, trace_id=b"t" * 16).filtered_attributes
+    for key, value in (("zero", "a\0b"), ("http.route", '/a"b')):  # it refuses a page for the first one
+        attribute = attributes.add()
+        attribute.key, attribute.value.string_value = key, value
     assert post(agent.otlp_url, message).status_code == 200
     page = agent.get("/metrics", headers={"Accept": parsers.OPENMETRICS}).content
     assert not parsers.read(parsers.OPENMETRICS, page).error

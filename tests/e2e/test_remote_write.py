@@ -75,6 +75,20 @@ def test_prometheus_has_what_the_app_shows(oxpecker, receiver, fault_server, tmp
     agent.assert_balanced()
 
 
+@pytest.mark.parametrize("at", [1000, 2_000_000_000_000])
+def test_a_time_that_is_refused_costs_no_other_series(oxpecker, receiver, tmp_path, fault_server, at):
+    """An app that gives its samples times of 1970, or of 2033: Prometheus refuses a request for one of them."""
+    app = fault_server(unix=str(tmp_path / "app.sock"))
+    app.plan(fault.ok(f"mine 7\nodd 1 {at}\n".encode(), parsers.TEXT))
+    agent = oxpecker(config(receiver.url, scraped(tmp_path)))
+    agent.wait_until(lambda: len(times_of(receiver, "mine")) > 3, 60, "some samples")
+    assert receiver.query("oxpecker_ledger_records") and not receiver.query("odd")
+    assert booked(agent, "rejected") > 0 if at == 1000 else dropped(agent, "ceiling") > 0
+    agent.assert_balanced()
+    assert agent.stop() == (at == 1000)
+    agent.expected_exit = {0, 1}
+
+
 def test_prometheus_has_native_histograms(oxpecker, prometheus):
     """With all of their buckets, and nothing else of them; when the series ends, it is stale."""
     receiver = prometheus([], words=["--web.enable-remote-write-receiver", "--enable-feature=native-histograms"])

@@ -23,6 +23,7 @@ static void check_label(const struct exposition_label *l)
 {
 	check(l->name.size > 0 && l->name.size <= 2 * EXPOSITION_NAME_MAX && l->value.size > 0);
 	check(l->quoted || exposition_name_valid(l->name, true));
+	check(!memchr(l->name.data, '\0', l->name.size));
 	check(utf8_valid(l->name.data, l->name.size) && utf8_valid(l->value.data, l->value.size));
 	for (size_t i = 0; i < l->value.size && !l->escaped; i++)
 		check(l->value.data[i] != '"' && l->value.data[i] != '\n' && l->value.data[i] != '\\');
@@ -32,6 +33,7 @@ static void check_sample(const struct exposition_sample *s)
 {
 	check(s->name.size > 0 && s->label_count <= RELABEL_LABELS_MAX);
 	check(s->quoted || exposition_name_valid(s->name, false));
+	check(!memchr(s->name.data, '\0', s->name.size));
 	for (size_t i = 0; i < s->label_count; i++) {
 		check_label(&s->labels[i]);
 		check(i == 0 || s->quoted_label || bytes_compare(s->labels[i - 1].name, s->labels[i].name) < 0);

@@ -872,6 +872,19 @@ static void an_exemplar_has_128_characters_at_most(void **state)
 	}
 }
 
+static void an_attribute_with_a_zero_is_in_no_exemplar(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	send_json(&f, METRIC(SUM("true", "2",
+			      "'asInt':7,'exemplars':[{'asInt':'3'," TRACE
+			      ",'filteredAttributes':[" TEXT_OF("a", "x\\u0000") "," TEXT_OF("b", "y") "]}]")));
+	assert_shows_in(&f, EXPOSITION_OPENMETRICS, "# TYPE m counter\nm_total 7 # {" IDS ",b=\"y\"} 3\n");
+	end(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -899,6 +912,7 @@ int main(void)
 		cmocka_unit_test(a_restored_series_ends_with_what_sent_it),
 		cmocka_unit_test(exemplars_stand_beside_counters_and_buckets),
 		cmocka_unit_test(an_exemplar_has_128_characters_at_most),
+		cmocka_unit_test(an_attribute_with_a_zero_is_in_no_exemplar),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -263,6 +263,37 @@ static void an_exemplar_beyond_a_ceiling_costs_itself(void **state)
 	assert_string_equal(told.text, "a 1#{x=\"y\"} 2;a 1;");
 }
 
+/* Prometheus ends a name, and an exemplar, at a zero, and refuses the page that it is on. */
+static void a_zero_in_a_name_is_refused_and_in_an_exemplar_costs_that(void **state)
+{
+	static const struct {
+		struct bytes page;
+		enum exposition_fault fault;
+		const char *told;
+	} pages[] = {
+#define PAGE(text) { text, sizeof text - 1 }
+		{ PAGE("a{\"b\0\"=\"c\"} 1\n# EOF\n"), EXPOSITION_BAD_NAME, "" },
+		{ PAGE("{\"a\0\"} 1\n# EOF\n"), EXPOSITION_BAD_NAME, "" },
+		{ PAGE("# TYPE \"a\0\" gauge\n# EOF\n"), EXPOSITION_BAD_NAME, "" },
+		{ PAGE("a 1 # {\"x\0\"=\"y\"} 2\n# EOF\n"), EXPOSITION_BAD_NAME, "" },
+		{ PAGE("a 1 # {x=\"\0\"} 2\nb 1\n# EOF\n"), EXPOSITION_FINE, "a 1;b 1;" },
+#undef PAGE
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(pages); i++) {
+		struct exposition_parser p;
+		struct told told = { .size = 0 };
+		enum exposition_fault fault;
+		exposition_init(&p, OM, &exposition_limits_default, &events, &told);
+		fault = exposition_feed(&p, pages[i].page.data, pages[i].page.size);
+		assert_int_equal(fault ? fault : exposition_end(&p), pages[i].fault);
+		assert_string_equal(told.text, pages[i].told);
+		assert_true(!fault || strcmp(p.what, "line 1: a name has a zero in it") == 0);
+		exposition_done(&p);
+	}
+}
+
 static void digits_have_a_ceiling(void **state)
 {
 	char digits[EXPOSITION_NUMBER_MAX + 2];
@@ -364,6 +395,7 @@ int main(void)
 		cmocka_unit_test(labels_have_a_ceiling),
 		cmocka_unit_test(digits_have_a_ceiling),
 		cmocka_unit_test(an_exemplar_beyond_a_ceiling_costs_itself),
+		cmocka_unit_test(a_zero_in_a_name_is_refused_and_in_an_exemplar_costs_that),
 		cmocka_unit_test(nothing_is_told_after_the_receiver_stops),
 		cmocka_unit_test(raw_text_is_told_too),
 		cmocka_unit_test(content_types),

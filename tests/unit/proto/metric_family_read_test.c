@@ -161,6 +161,12 @@ static const struct {
 	       "a_total" COUNTER "\x22\x2a\x1a\x28\x09" ONE "\x12\x13" X_IS_Y "\x11" HALF "\x1a\x00"
 	       "\x1a\x08\x08\x02\x10\x80\xca\xb5\xee\x01"),
 		"type a_total 1\na_total{} 1 # {x=\"y\"} 0.5\ncreated a_created{} 2.5\n" },
+	/* An exemplar with a zero in it is left out. */
+	{ BODY("\x0a\x07"
+	       "a_total" COUNTER "\x22\x1e\x1a\x1c\x09" ONE "\x12\x11\x0a\x06\x0a\x01"
+	       "x"
+	       "\x12\x01\0\x11" HALF),
+		"type a_total 1\na_total{} 1\n" },
 	{ BODY(NAME SUMMARY "\x22\x25\x22\x23\x08\x02\x11" ONE "\x1a\x12\x09" HALF "\x11" TWO "\x22\x02\x08\x07"),
 		"type a 4\na{quantile=\"0.5\"} 2\na_sum{} 1\na_count{} 2\ncreated a_created{} 7\n" },
 	{ BODY(NAME HISTOGRAM "\x22\x22" X_IS_Y "\x3a\x18\x08\x02\x11" TWO "\x1a\x0b\x08\x01\x11" ONE),
@@ -203,6 +209,7 @@ static const struct {
 	{ BODY("\x22\x0b" VALUE), EXPOSITION_BAD_NAME, "family 1: a name expected before the metrics" },
 	{ BODY("\x0a\x00"), EXPOSITION_BAD_NAME, "an empty name" },
 	{ BODY("\x0a\x01\xff"), EXPOSITION_BAD_UTF8, "the name is not UTF-8" },
+	{ BODY("\x0a\x01\0"), EXPOSITION_BAD_NAME, "the name has a zero in it" },
 	{ BODY(NAME GAUGE "\x22\x0b" VALUE NAME), EXPOSITION_BAD_NAME, "family 1 \"a\": a name behind the metrics" },
 	{ BODY(NAME "\x18\x06\x22\x0b" VALUE), EXPOSITION_BAD_TYPE, "a type from 0 to 5 expected, found 6" },
 	{ BODY(NAME GAUGE "\x22\x0b" VALUE COUNTER), EXPOSITION_BAD_TYPE, "another type behind the metrics" },
@@ -231,6 +238,7 @@ static const struct {
 		EXPOSITION_BAD_LABEL, "__name__ is not a label" },
 	{ BODY(NAME GAUGE "\x22\x10" X_IS_Y X_IS_Y), EXPOSITION_DUPLICATE_LABEL, "a label is given twice" },
 	{ BODY(NAME GAUGE "\x22\x05\x0a\x03\x0a\x01\xff"), EXPOSITION_BAD_UTF8, "the name of a label is not UTF-8" },
+	{ BODY(NAME GAUGE "\x22\x05\x0a\x03\x0a\x01\0"), EXPOSITION_BAD_NAME, "the name of a label has a zero" },
 	{ BODY(NAME GAUGE "\x22\x08\x0a\x06\x0a\x01"
 			  "x"
 			  "\x12\x01\xff"),

@@ -117,17 +117,22 @@ static void bench_init(struct bench *b, const struct written *rules, size_t coun
 }
 
 /* What a line of text becomes. */
-static const char *apply(struct bench *b, const char *line)
+static const char *apply_bytes(struct bench *b, struct bytes line)
 {
 	struct exposition_parser p;
 
 	exposition_init(&p, EXPOSITION_TEXT, &exposition_limits_default, &events, b);
 	snprintf(b->shown, SHOWN, "none");
-	assert_int_equal(exposition_feed(&p, line, strlen(line)), EXPOSITION_FINE);
+	assert_int_equal(exposition_feed(&p, line.data, line.size), EXPOSITION_FINE);
 	if (exposition_end(&p) != EXPOSITION_FINE)
 		fail_msg("%s", p.what);
 	exposition_done(&p);
 	return b->shown;
+}
+
+static const char *apply(struct bench *b, const char *line)
+{
+	return apply_bytes(b, bytes_of(line));
 }
 
 static const struct {
@@ -192,6 +197,22 @@ static void each_action_does_what_it_does_in_prometheus(void **state)
 		bench_init(&b, actions[i].rules, actions[i].count);
 		if (strcmp(apply(&b, actions[i].line), actions[i].shown) != 0)
 			fail_msg("row %zu: %s: %s, not %s", i, actions[i].line, b.shown, actions[i].shown);
+		relabel_free(b.rules);
+	}
+}
+
+/* A reader would refuse the page that it is on. */
+static void a_name_that_would_have_a_zero_is_none(void **state)
+{
+	static const struct written rules[] = { { RELABEL_REPLACE, { "a" }, NULL, NULL, "__name__" },
+		{ RELABEL_REPLACE, { "a" }, NULL, "(.*)", "$1" } };
+	static const char line[] = "m{a=\"x\0\"} 1";
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rules); i++) {
+		struct bench b;
+		bench_init(&b, &rules[i], 1);
+		assert_string_equal(apply_bytes(&b, (struct bytes){ line, sizeof line - 1 }), "nameless");
 		relabel_free(b.rules);
 	}
 }
@@ -337,6 +358,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_action_does_what_it_does_in_prometheus),
+		cmocka_unit_test(a_name_that_would_have_a_zero_is_none),
 		cmocka_unit_test(what_prometheus_refuses_is_refused),
 		cmocka_unit_test(labels_of_the_target_are_there_first),
 		cmocka_unit_test(a_rule_that_takes_too_long_drops_nothing),

@@ -310,7 +310,8 @@ static void there_is_a_ceiling(void **state)
 struct page {
 	struct random random;
 	struct buffer text;
-	struct lines wanted; /* of 1.0 */
+	struct lines wanted; /* of 1.0; those with a time of their own at the end, */
+	struct lines timed; /* once the page is made */
 	size_t series;
 };
 
@@ -336,7 +337,7 @@ static void add_series(struct page *p, unsigned family, unsigned set)
 		0);
 	snprintf(wanted, sizeof wanted, "__name__=f%u,cluster=eu,set=%u,t=a\\b  %016" PRIx64 "@%" PRId64, family, set,
 		bits, at);
-	add_line(&p->wanted, wanted);
+	add_line(at == AT ? &p->wanted : &p->timed, wanted);
 	p->series++;
 }
 
@@ -351,33 +352,50 @@ static void make_page(struct page *p, uint64_t seed)
 			add_series(p, family, set);
 	}
 	assert_int_equal(buffer_text(&p->text, "# EOF\n"), 0);
+	for (size_t i = 0; i < p->timed.count; i++)
+		add_line(&p->wanted, p->timed.all[i]);
+	lines_done(&p->timed);
 }
 
-/* The pieces of a page, each as an item: all have the labels and values, and no piece is too large. */
-static void read_pieces(struct page *p, const struct remote_write *how, struct lines *got)
+/* The pieces of a pass over a page, each as an item: no piece is too large. Returns how many samples they have. */
+static size_t read_pass(struct page *p, const struct remote_write *how, struct samples_cut *cut, struct lines *got)
 {
 	size_t samples = 1 + below(p, 50), bytes = 1 + below(p, 4000), sum = 0;
-	struct samples_cut cut;
 	struct samples_piece piece;
 	struct buffer item;
 
 	buffer_init(&item, SIZE_MAX);
-	samples_cut_init(&cut, buffer_bytes(&p->text));
-	while (samples_cut_next(&cut, samples, bytes, &piece)) {
+	while (samples_cut_next(cut, samples, bytes, &piece)) {
 		char head[SAMPLES_HEAD_MAX];
-		size_t before = got->count;
+		size_t before = got->count, size = samples_piece_size(&piece);
+		assert_true(piece.samples <= samples && size - piece.family.size < bytes + 200);
+		sum += piece.samples;
+		if (piece.samples == 0)
+			continue;
 		buffer_clear(&item);
 		assert_int_equal(buffer_append(&item, head, samples_head_write(AT, false, head)), 0);
-		assert_int_equal(buffer_append(&item, piece.family.data, piece.family.size), 0);
-		assert_int_equal(buffer_append(&item, piece.lines.data, piece.lines.size), 0);
+		assert_non_null(buffer_reserve(&item, size));
+		assert_ptr_equal(samples_piece_put(&piece, item.data + item.size), item.data + item.size + size);
+		item.size += size;
 		assert_int_equal(samples_when(buffer_bytes(&item)), AT);
 		free(read_item(how, item.data, item.size, got));
 		assert_int_equal(got->count - before, piece.samples);
-		assert_true(piece.samples <= samples && piece.lines.size < bytes + 200);
-		sum += piece.samples;
 	}
-	assert_int_equal(sum, p->series);
 	buffer_done(&item);
+	return sum;
+}
+
+/* Both passes have all labels and values. */
+static void read_pieces(struct page *p, const struct remote_write *how, struct lines *got)
+{
+	struct samples_cut cut;
+	size_t sum;
+
+	samples_cut_init(&cut, buffer_bytes(&p->text));
+	sum = read_pass(p, how, &cut, got);
+	samples_cut_timed(&cut, INT64_MAX);
+	sum += read_pass(p, how, &cut, got);
+	assert_int_equal(sum, p->series);
 }
 
 /* What 2.0 says beside it is the same for all. */
@@ -427,6 +445,56 @@ static void when_a_series_was_created_is_not_cut_off(void **state)
 	assert_false(samples_cut_next(&cut, 1, 1000, &piece));
 }
 
+/* What a pass over a page of those makes of it, piece by piece; a piece without samples is "". */
+static void assert_pass(struct samples_cut *cut, size_t bytes, const char *const *wanted, size_t count, uint32_t excess)
+{
+	struct samples_piece piece;
+	size_t pieces = 0;
+
+	while (samples_cut_next(cut, 100, bytes, &piece)) {
+		char item[512];
+		size_t size = samples_piece_size(&piece);
+		assert_true(size < sizeof item && pieces < count);
+		assert_ptr_equal(samples_piece_put(&piece, item), item + size);
+		item[piece.samples > 0 ? size : 0] = '\0';
+		assert_string_equal(item, wanted[pieces++]);
+		excess -= piece.excess;
+	}
+	assert_int_equal(pieces, count);
+	assert_int_equal(excess, 0);
+}
+
+/* For one of them that is too old, a receiver refuses the whole request. */
+static void samples_with_a_time_of_their_own_go_by_themselves(void **state)
+{
+	static const char page[] = "# TYPE a gauge\na 1\na{x=\"} 2 3\"} 1 # {y=\"z\"} 1 5\na{x=\"1\"} 1 2.000\n"
+				   "# TYPE b counter\nb_total 1 2 # {y=\"z\"} 1\nb_total{x=\"1\"} 1 2.001\n"
+				   "# TYPE h histogram\nh {sum:1,native:AAAA}\nh{x=\"1\"} {sum:1,native:AAAA} -1\n"
+				   "{\"a.b\",x=\"1\"} 1\n{\"a.b\",x=\"2\"} NaN 1\n# EOF\n";
+	static const char *const without[] = { "# TYPE a gauge\na 1\na{x=\"} 2 3\"} 1 # {y=\"z\"} 1 5\n"
+					       "# TYPE b counter\n# TYPE h histogram\nh {sum:1,native:AAAA}\n"
+					       "{\"a.b\",x=\"1\"} 1\n" };
+	static const char *const with[] = { "# TYPE a gauge\na{x=\"1\"} 1 2.000\n"
+					    "# TYPE b counter\nb_total 1 2 # {y=\"z\"} 1\n"
+					    "# TYPE h histogram\nh{x=\"1\"} {sum:1,native:AAAA} -1\n"
+					    "{\"a.b\",x=\"2\"} NaN 1\n" };
+	static const char alone[] = "# TYPE a gauge\na 1 1\na{x=\"1\"} 1 1\na{x=\"2\"} 1\n# EOF\n";
+	static const char *const late[] = { "", "# TYPE a gauge\na{x=\"2\"} 1\n" };
+	struct samples_cut cut;
+
+	(void)state;
+	samples_cut_init(&cut, bytes_of(page));
+	assert_pass(&cut, 1000, without, COUNT_OF(without), 0);
+	assert_true(cut.any_others);
+	samples_cut_timed(&cut, 2000); /* 2.001 is later */
+	assert_pass(&cut, 1000, with, COUNT_OF(with), 1);
+	samples_cut_init(&cut, bytes_of(alone)); /* others are passed in pieces, too */
+	assert_pass(&cut, 15, late, COUNT_OF(late), 0);
+	samples_cut_init(&cut, bytes_of("a 1\n# EOF\n"));
+	assert_pass(&cut, 1000, (const char *const[]){ "a 1\n" }, 1, 0);
+	assert_false(cut.any_others);
+}
+
 static void snappy_packs(void **state)
 {
 	static __typeof__(snappy_uncompress) *unpack;
@@ -468,6 +536,7 @@ int main(void)
 		cmocka_unit_test(families_of_1_are_told_once),
 		cmocka_unit_test(what_is_no_item_is_refused),
 		cmocka_unit_test(there_is_a_ceiling),
+		cmocka_unit_test(samples_with_a_time_of_their_own_go_by_themselves),
 		cmocka_unit_test(a_page_is_sent_whole_however_it_is_cut),
 		cmocka_unit_test(when_a_series_was_created_is_not_cut_off),
 		cmocka_unit_test(snappy_packs),
