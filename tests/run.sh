@@ -13,7 +13,7 @@ build=$cache/build-asan-$place
 release=$cache/build-release-$place
 backends='pytest python_sdk go_sdk java_sdk metric_clients node bulk_clients old_tracers loggers prometheus'
 backends="$backends prometheus_parsers prometheus3 statsd_exporter opensearch opensearch3 elasticsearch jaeger"
-backends="$backends databases actionlint containers shop compose_loader kustomize helm manifests"
+backends="$backends databases actionlint containers shop compose_loader kustomize helm manifests victoriametrics"
 
 step() {
 	echo "== $*"

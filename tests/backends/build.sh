@@ -9,7 +9,7 @@ tests=$(dirname "$here")
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/oxpecker-tests
 names='pytest python_sdk go_sdk java_sdk metric_clients node bulk_clients old_tracers loggers prometheus'
 names="$names prometheus_parsers prometheus3 opensearch opensearch3 elasticsearch jaeger statsd_exporter actionlint"
-names="$names databases bench containers shop compose_loader kustomize helm manifests"
+names="$names databases bench containers shop compose_loader kustomize helm manifests victoriametrics"
 go_wanted=1.26.8 # of Helm
 images=localhost/oxpecker-tests
 
@@ -26,6 +26,7 @@ Builds each NAME into $cache unless it is there, and prints its folder.
   prometheus3  Prometheus 3, which has no page of its own: its API is enough (needs go)
   databases    Debian's PostgreSQL, MariaDB and Redis, unpacked and not installed: no service is started
   statsd_exporter  what StatsD lines are compared with (needs go)
+  victoriametrics  another receiver of series that are pushed (needs go)
   actionlint   what reads the workflows of .github (needs go)
   kustomize    what builds conf/kubernetes (needs go)
   helm         what builds conf/helm (needs go; four minutes)
@@ -65,6 +66,7 @@ folder_of() {
 	prometheus3) echo "prometheus-3.13.2-$(sum_of "$here"/prometheus3/*)" ;;
 	databases) echo "databases-debian-$(cut -d. -f1 /etc/debian_version)" ;;
 	statsd_exporter) echo statsd_exporter-0.31.0 ;;
+	victoriametrics) echo victoriametrics-1.132.0 ;;
 	actionlint) echo actionlint-1.7.12 ;;
 	kustomize) echo kustomize-5.8.0 ;;
 	helm) echo helm-4.3.2 ;;
@@ -217,6 +219,10 @@ install_go() {
 
 build_statsd_exporter() {
 	install_go github.com/prometheus/statsd_exporter@v0.31.0
+}
+
+build_victoriametrics() {
+	install_go github.com/VictoriaMetrics/VictoriaMetrics/app/victoria-metrics@v1.132.0
 }
 
 build_actionlint() {

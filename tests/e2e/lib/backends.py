@@ -318,3 +318,16 @@ class Prometheus3(Prometheus):
     def __init__(self, folder, targets=(), words=(), **options):
         receive = ["--web.enable-remote-write-receiver", "--web.enable-otlp-receiver"]
         super().__init__(folder, targets, words=[*receive, *words], **options)
+
+
+class VictoriaMetrics(Prometheus):
+    """Takes remote write and OTLP, and answers as Prometheus does. What came last can be asked for at once."""
+
+    def __init__(self, folder):
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        argv = [os.path.join(need.built("victoriametrics"), "victoria-metrics"), f"-httpListenAddr=127.0.0.1:{port}",
+                f"-storageDataPath={folder}/victoria", "-search.latencyOffset=0s", "-search.disableCache",
+                "-opentelemetry.usePrometheusNaming", "-loggerLevel=ERROR"]
+        self.process = Process("victoriametrics", argv, folder)
+        self.process.wait_until(lambda: self.is_up(self.url + "/health"), 60, "VictoriaMetrics is ready")

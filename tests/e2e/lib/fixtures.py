@@ -101,6 +101,12 @@ def prometheus3(closing, tmp_path_factory):
 
 
 @pytest.fixture
+def victoriametrics(closing, tmp_path_factory):
+    """A running backends.VictoriaMetrics."""
+    return closing.keep(backends.VictoriaMetrics(tmp_path_factory.mktemp("victoriametrics")))
+
+
+@pytest.fixture
 def statsd_exporter(closing, tmp_path_factory):
     """statsd_exporter(mapping) → a running backends.StatsdExporter."""
     return lambda mapping: closing.keep(backends.StatsdExporter(tmp_path_factory.mktemp("statsd_exporter"), mapping))
