@@ -23,7 +23,7 @@ step() {
 backends_for() {
 	case " $* " in
 	*' -L unit '* | *' -L fuzz '* | *' -L lint '*) ;;
-	*' -L conformance '*) echo pytest ;;
+	*' -L conformance '*) echo pytest prometheus3 ;;
 	*' -L deploy '*) echo pytest containers databases prometheus actionlint opensearch jaeger shop \
 		compose_loader kustomize helm manifests ;;
 	*) echo "$backends" ;;
