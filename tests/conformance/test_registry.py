@@ -45,8 +45,8 @@ CHECKS = {"check_http": lambda web, folder: {"url": web.url},
           "check_exec": lambda web, folder: {"command": ["test", "-e", f"{folder}/pid"]},
           "check_file": lambda web, folder: {"path": f"{folder}/pid"},
           "check_process": lambda web, folder: {"pid": f"{folder}/pid"}}
-# Checks of servers that have to be real: e2e/test_checks.py sees each of them say yes and no.
-REAL = {"check_grpc", "check_mysql", "check_postgres", "check_redis"}
+# Checks of servers that have to be real, and of metrics: e2e/test_checks.py sees each of them say yes and no.
+REAL = {"check_expression", "check_grpc", "check_mysql", "check_postgres", "check_redis"}
 # Steps: their options, a line that must come through as another, and one that must come through as it is.
 # None: dropped.
 STEPS = {"step_add": ({"fields": {"a": "x"}}, {"n": 1}, {"n": 1, "a": "x"}, {"n": 2, "a": 3}),
@@ -117,6 +117,7 @@ REFUSED = {"exporter_elasticsearch": ({"logs": {"export": {"elasticsearch": {"ur
            "check_tcp": ({"health": {"checks": {"it": {"type": "tcp", "address": "nowhere"}}}}, "it"),
            "check_unix": ({"health": {"checks": {"it": {"type": "unix", "path": ""}}}}, "it"),
            "check_exec": ({"health": {"checks": {"it": {"type": "exec", "command": [""]}}}}, "names no program"),
+           "check_expression": ({"health": {"checks": {"it": {"type": "expression", "expression": "a"}}}}, "comparison"),
            "check_file": ({"health": {"checks": {"it": {"type": "file", "path": "/x", "max_age": "x"}}}}, "max_age"),
            "check_grpc": ({"health": {"checks": {"it": {"url": "grpc://x", "service": "x" * 256}}}}, "service"),
            "check_mysql": ({"health": {"checks": {"it": {"type": "mysql", "url": "http://x"}}}}, "mysql"),
