@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "access/unix_guard.h"
 #include "base/json_writer.h"
 #include "base/text.h"
 #include "collectors/datagram_reader.h"
@@ -51,7 +52,8 @@ static const char *const kinds[] = { "datagram", "stream", NULL };
 struct statsd_config {
 	const struct option_list *listen, *buckets;
 	unsigned kind;
-	const char *mode, *mapping;
+	const char *mapping;
+	struct unix_guard_config guard;
 	uint64_t connections, buffer, series, family;
 	struct duration ttl, set_window;
 	bool gauge_deltas, container_label;
@@ -94,8 +96,7 @@ static const struct option statsd_options[] = {
 	{ OPT_SIZE(struct statsd_config, buffer), .name = "buffer", .zero = "auto", .text = "auto", .min = 4096,
 		.max = 1 << 30,
 		.help = "Unread bytes that the kernel is asked to hold for each socket; at most net.core.rmem_max." },
-	{ OPT_TEXT(struct statsd_config, mode), .name = "mode", .text = "0660",
-		.help = "Permissions of a Unix socket's file, in octal." },
+	UNIX_GUARD_ROWS(struct statsd_config, guard, "0660"),
 	{ .name = NULL },
 };
 
@@ -138,7 +139,8 @@ struct collector {
 	const struct statsd_config *config;
 	struct host *host;
 	struct loop *loop;
-	unsigned mode;
+	struct unix_peers peers;
+	struct unix_guard guard;
 	double bounds[METER_BOUNDS_MAX];
 	struct meters *meters;
 	struct statsd_mapping mapping;
@@ -341,7 +343,7 @@ static void wait_for_descriptors(struct collector *c, int why)
 static int accept_one(struct collector *c, int fd)
 {
 	struct connection *silent = c->count < c->config->connections ? NULL : silent_one(c);
-	int peer = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int peer = unix_peers_accept(&c->peers, fd);
 
 	if (peer >= 0 && silent) {
 		++*c->evicted;
@@ -380,8 +382,8 @@ static int type_of(const struct collector *c)
 
 static int open_listening(const struct collector *c, const char *address, struct listening *ret)
 {
-	return c->config->kind == KIND_STREAM ? listening_open(ret, address, c->mode)
-					      : listening_open_datagrams(ret, address, c->mode);
+	return c->config->kind == KIND_STREAM ? listening_open(ret, address, &c->peers)
+					      : listening_open_datagrams(ret, address, &c->peers);
 }
 
 static void start_listener(struct listener *l)
@@ -585,19 +587,23 @@ static bool check_mapping(const char *path, char *why, size_t room)
 	return fine;
 }
 
+static bool check_peers(const struct statsd_config *c, char *why, size_t room)
+{
+	if (c->kind == KIND_DATAGRAM)
+		return unix_guard_check_datagrams(&c->guard, c->listen, why, room);
+	return unix_guard_check(&c->guard, why, room);
+}
+
 static bool statsd_check(const void *config, char *why, size_t room)
 {
 	const struct statsd_config *s = config;
 	double bounds[METER_BOUNDS_MAX];
-	unsigned mode;
 
-	if (!mode_parse(s->mode, &mode))
-		snprintf(why, room, "mode: \"%s\" is not an octal number up to 0777", s->mode);
-	else if (s->listen->count > LISTENERS_MAX)
+	if (s->listen->count > LISTENERS_MAX)
 		snprintf(why, room, "listen: %zu addresses, and %d are the most", s->listen->count, LISTENERS_MAX);
 	else
-		return read_bounds(s->buckets, bounds, why, room) && check_labels(s->labels, why, room) &&
-		       check_mapping(s->mapping, why, room);
+		return check_peers(s, why, room) && read_bounds(s->buckets, bounds, why, room) &&
+		       check_labels(s->labels, why, room) && check_mapping(s->mapping, why, room);
 	return false;
 }
 
@@ -659,13 +665,14 @@ static int statsd_create(const void *config, struct host *host, struct collector
 	c->config = config;
 	c->host = host;
 	c->loop = host_loop(host);
-	(void)mode_parse(c->config->mode, &c->mode);
 	(void)read_bounds(c->config->buckets, c->bounds, why, sizeof why); /* which check() found fine */
 	TAILQ_INIT(&c->connections);
 	c->pace = (struct pace){ .most = PACE_MOST / 4, .least = PACE_LEAST, .ceiling = PACE_MOST };
 	loop_timer_init(&c->again, c->loop, on_again, c);
 	loop_timer_init(&c->look, c->loop, on_look, c);
-	failed = read_mapping(c);
+	failed = unix_guard_init_host(&c->guard, &c->config->guard, host, &c->peers);
+	if (!failed)
+		failed = read_mapping(c);
 	if (!failed)
 		failed = new_meters(c);
 	if (failed) {
