@@ -49,8 +49,13 @@ static const struct option access_rows[] = {
 static const struct option control_rows[] = {
 	{ OPT_ADDRESS(struct agent_config, control), .name = "control", .main = true,
 		.example = "unix:/run/oxpecker/control.sock",
-		.help = "Socket that serves the full status, mode 0600; if it is missing, control.sock in "
+		.help = "Socket that serves the full status; if it is missing, control.sock in "
 			"state.path." },
+	{ .name = NULL },
+};
+
+static const struct option control_access_rows[] = {
+	UNIX_GUARD_ROWS(struct agent_config, control_access, "0600"),
 	{ .name = NULL },
 };
 
@@ -225,6 +230,8 @@ static const struct {
 		PARTS },
 	{ { .path = "access", .options = access_rows, .help = "Who may ask at `listen`, and over what." }, PARTS },
 	{ { .path = "control", .kind = SECTION_VALUE, .options = control_rows, .help = "Socket of the full status." },
+		PARTS },
+	{ { .path = "control_access", .options = control_access_rows, .help = "Who may connect to `control`." },
 		PARTS },
 	{ { .path = "state", .options = state_rows, .help = "What survives the process." }, PARTS },
 	{ { .path = "memory",
@@ -640,10 +647,13 @@ static void check_origins(struct agent_config *c)
 static void check_access(struct agent_config *c)
 {
 	const struct node *at = node_get(c->file->tree.root, "access");
+	const struct node *control = node_get(c->file->tree.root, "control_access");
 	char why[256];
 
 	if (at && !guard_check(&c->access, why, sizeof why))
 		node_complain(&c->file->errors, at, "%s", why);
+	if (control && !unix_guard_check(&c->control_access, why, sizeof why))
+		node_complain(&c->file->errors, control, "%s", why);
 }
 
 /* Does the same for each collector. */

@@ -63,6 +63,7 @@ struct agent_config {
 	bool open_probes;
 	bool in_container; /* base/container.h */
 	const char *control;
+	struct unix_guard_config control_access;
 	struct {
 		const char *path;
 		bool temporary; /* a default that may vanish with the container */

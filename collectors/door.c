@@ -15,7 +15,6 @@ enum {
 	IDLE_S = 75, /* until a connection without traffic is closed */
 	AGE_S = 1800, /* until any connection is, after an answer */
 	GRPC_EXTRA = 128 << 10, /* the door itself refuses what is too large over gRPC, in words of its own */
-	SOCKET_MODE = 0660,
 	TELL_DISK_S = 60,
 	ANSWERS_AT_ONCE = 8,
 	REPLY_INLINE_MAX = 64 << 10, /* answers up to this size are written on the loop, larger ones in the CPU lane */
@@ -698,7 +697,6 @@ int door_open_way(struct door *door, const struct door_way *way)
 		.age = DURATION_S(AGE_S),
 		.idle = DURATION_S(IDLE_S),
 		.priority = LOOP_NORMAL,
-		.socket_mode = SOCKET_MODE,
 		.engine = way->engine,
 		.waiting_max = WAITING_MAX,
 		.evicted = evicted,

@@ -125,7 +125,7 @@ static int listen_on(struct collector *c, const struct option_list *addresses, c
 
 	for (size_t i = 0; i < addresses->count && !failed; i++) {
 		struct listener *l = &c->listeners[c->listener_count];
-		failed = listening_open_datagrams(&l->listening, addresses->items[i], 0);
+		failed = listening_open_datagrams(&l->listening, addresses->items[i], NULL);
 		if (failed) {
 			char why[LISTEN_WHY_MAX];
 			listen_why(addresses->items[i], SOCK_DGRAM, failed, why);

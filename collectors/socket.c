@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "access/unix_guard.h"
 #include "base/path.h"
 #include "base/text.h"
 #include "collectors/datagrams.h"
@@ -46,7 +47,7 @@ static const char *const syslogs[] = { "auto", "off", NULL };
 struct socket_config {
 	const struct option_list *listen;
 	unsigned kind, framing, syslog, format;
-	const char *mode;
+	struct unix_guard_config guard;
 	uint64_t line_max, connections, buffer;
 	struct duration patience, flush;
 	struct lines_multiline multiline;
@@ -76,8 +77,7 @@ static const struct option socket_options[] = {
 	{ OPT_DURATION(struct socket_config, patience), .name = "patience", .text = "1s", .max = 3600000,
 		.help = "How long the app may have to wait if memory is full; after that, lines are lost and "
 			"counted." },
-	{ OPT_TEXT(struct socket_config, mode), .name = "mode", .text = "0660",
-		.help = "Permissions of a Unix socket's file, in octal." },
+	UNIX_GUARD_ROWS(struct socket_config, guard, "0660"),
 	{ OPT_DURATION(struct socket_config, flush), .name = "flush", .text = "10s", .min = 10, .max = 3600000,
 		.help = LINES_FLUSH_HELP },
 	LINES_MULTILINE_OPTIONS(struct socket_config, multiline),
@@ -113,7 +113,8 @@ struct collector {
 	TAILQ_HEAD(connection_list, connection) connections;
 	size_t count;
 	struct loop_timer again, look;
-	unsigned mode;
+	struct unix_peers peers;
+	struct unix_guard guard;
 	struct syslog_now now;
 	struct mono_time drained, last; /* last: when a connection came or went */
 	bool stopped, unframed_told, full, full_told, starved_told;
@@ -255,7 +256,7 @@ static void connection_new(struct collector *c, int fd)
 static int accept_one(struct collector *c, int fd)
 {
 	struct connection *silent = c->count < c->config->connections ? NULL : silent_one(c);
-	int peer = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int peer = unix_peers_accept(&c->peers, fd);
 
 	if (peer >= 0 && silent) {
 		++*c->evicted;
@@ -307,8 +308,8 @@ static int type_of(const struct collector *c)
 
 static int open_listening(const struct collector *c, const char *address, struct listening *ret)
 {
-	return c->config->kind == KIND_STREAM ? listening_open(ret, address, c->mode)
-					      : listening_open_datagrams(ret, address, c->mode);
+	return c->config->kind == KIND_STREAM ? listening_open(ret, address, &c->peers)
+					      : listening_open_datagrams(ret, address, &c->peers);
 }
 
 static void start_listener(struct listener *listener)
@@ -397,15 +398,19 @@ static uint64_t socket_line_max(const void *config)
 	return ((const struct socket_config *)config)->line_max;
 }
 
+static bool check_peers(const struct socket_config *c, char *why, size_t room)
+{
+	if (c->kind == KIND_DATAGRAM)
+		return unix_guard_check_datagrams(&c->guard, c->listen, why, room);
+	return unix_guard_check(&c->guard, why, room);
+}
+
 static bool socket_check(const void *config, char *why, size_t room)
 {
 	const struct socket_config *socket = config;
 	bool wants_multiline = socket->multiline.start || socket->multiline.shapes->count > 0;
-	unsigned mode;
 
-	if (!mode_parse(socket->mode, &mode))
-		snprintf(why, room, "mode: \"%s\" is not an octal number up to 0777", socket->mode);
-	else if (socket->listen->count > LISTENERS_MAX)
+	if (socket->listen->count > LISTENERS_MAX)
 		snprintf(why, room, "listen: %zu addresses, and %d are the most of one socket", socket->listen->count,
 			LISTENERS_MAX);
 	else if (socket->kind == KIND_DATAGRAM && wants_multiline)
@@ -413,7 +418,7 @@ static bool socket_check(const void *config, char *why, size_t room)
 	else if (socket->kind == KIND_DATAGRAM && socket->framing == STREAM_OCTETS)
 		snprintf(why, room, "framing is for streams: a datagram is a message, or lines");
 	else
-		return lines_multiline_check(&socket->multiline, why, room);
+		return check_peers(socket, why, room) && lines_multiline_check(&socket->multiline, why, room);
 	return false;
 }
 
@@ -426,11 +431,15 @@ static bool socket_datagrams(const void *config, const char *option)
 static int socket_create(const void *config, struct host *host, struct collector **ret)
 {
 	struct collector *c = oxp_new(sizeof *c);
+	int failed = unix_guard_init_host(&c->guard, &((const struct socket_config *)config)->guard, host, &c->peers);
 
+	if (failed) {
+		free(c);
+		return failed;
+	}
 	c->config = config;
 	c->host = host;
 	c->loop = host_loop(host);
-	(void)mode_parse(c->config->mode, &c->mode);
 	TAILQ_INIT(&c->connections);
 	lines_init(&c->lines, host, (enum lines_format)c->config->format, c->config->line_max);
 	lines_join_messages(&c->lines, host, &c->config->multiline);
@@ -496,7 +505,7 @@ static void hear_waiting(struct collector *c, int fd)
 {
 	int peer;
 
-	for (int i = 0; i < WAITING_MAX && (peer = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0; i++) {
+	for (int i = 0; i < WAITING_MAX && (peer = unix_peers_accept(&c->peers, fd)) >= 0; i++) {
 		connection_new(c, peer);
 		stream_finish(&TAILQ_LAST(&c->connections, connection_list)->stream);
 		connection_free(TAILQ_LAST(&c->connections, connection_list));

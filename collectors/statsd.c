@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "access/unix_guard.h"
 #include "base/json_writer.h"
 #include "base/text.h"
 #include "collectors/datagram_reader.h"
@@ -84,7 +85,8 @@ struct collector {
 	const struct statsd_config *config;
 	struct host *host;
 	struct loop *loop;
-	unsigned mode;
+	struct unix_peers peers;
+	struct unix_guard guard;
 	double bounds[METER_BOUNDS_MAX];
 	struct meters *meters;
 	struct statsd_mapping mapping;
@@ -287,7 +289,7 @@ static void wait_for_descriptors(struct collector *c, int why)
 static int accept_one(struct collector *c, int fd)
 {
 	struct connection *silent = c->count < c->config->connections ? NULL : silent_one(c);
-	int peer = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int peer = unix_peers_accept(&c->peers, fd);
 
 	if (peer >= 0 && silent) {
 		++*c->evicted;
@@ -326,8 +328,8 @@ static int type_of(const struct collector *c)
 
 static int open_listening(const struct collector *c, const char *address, struct listening *ret)
 {
-	return c->config->kind == STATSD_STREAM ? listening_open(ret, address, c->mode)
-						: listening_open_datagrams(ret, address, c->mode);
+	return c->config->kind == STATSD_STREAM ? listening_open(ret, address, &c->peers)
+						: listening_open_datagrams(ret, address, &c->peers);
 }
 
 static void start_listener(struct listener *l)
@@ -536,13 +538,14 @@ static int statsd_create(const void *config, struct host *host, struct collector
 	c->config = config;
 	c->host = host;
 	c->loop = host_loop(host);
-	(void)mode_parse(c->config->mode, &c->mode);
 	histogram = statsd_config_histogram(c->config, c->bounds); /* check() found it fine */
 	TAILQ_INIT(&c->connections);
 	c->pace = (struct pace){ .most = PACE_MOST / 4, .least = PACE_LEAST, .ceiling = PACE_MOST };
 	loop_timer_init(&c->again, c->loop, on_again, c);
 	loop_timer_init(&c->look, c->loop, on_look, c);
-	failed = read_mapping(c);
+	failed = unix_guard_init_host(&c->guard, &c->config->guard, host, &c->peers);
+	if (!failed)
+		failed = read_mapping(c);
 	if (!failed)
 		failed = new_meters(c);
 	if (failed) {

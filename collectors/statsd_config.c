@@ -52,8 +52,7 @@ const struct option statsd_options[] = {
 	{ OPT_SIZE(struct statsd_config, buffer), .name = "buffer", .zero = "auto", .text = "auto", .min = 4096,
 		.max = 1 << 30,
 		.help = "Unread bytes that the kernel is asked to hold for each socket; at most net.core.rmem_max." },
-	{ OPT_TEXT(struct statsd_config, mode), .name = "mode", .text = "0660",
-		.help = "Permissions of a Unix socket's file, in octal." },
+	UNIX_GUARD_ROWS(struct statsd_config, guard, "0660"),
 	{ .name = NULL },
 };
 
@@ -120,20 +119,25 @@ static bool check_mapping(const char *path, char *why, size_t room)
 	return fine;
 }
 
+static bool check_peers(const struct statsd_config *c, char *why, size_t room)
+{
+	if (c->kind == STATSD_DATAGRAM)
+		return unix_guard_check_datagrams(&c->guard, c->listen, why, room);
+	return unix_guard_check(&c->guard, why, room);
+}
+
 bool statsd_config_check(const void *config, char *why, size_t room)
 {
 	const struct statsd_config *s = config;
 	double bounds[METER_BOUNDS_MAX], factor;
-	unsigned mode;
 
-	if (!mode_parse(s->mode, &mode))
-		snprintf(why, room, "mode: \"%s\" is not an octal number up to 0777", s->mode);
-	else if (s->listen->count > STATSD_LISTENERS_MAX)
+	if (s->listen->count > STATSD_LISTENERS_MAX)
 		snprintf(why, room, "listen: %zu addresses, and %d are the most", s->listen->count,
 			STATSD_LISTENERS_MAX);
 	else
-		return read_bounds(s->buckets, bounds, why, room) && read_factor(s->factor, &factor, why, room) &&
-		       check_labels(s->labels, why, room) && check_mapping(s->mapping, why, room);
+		return check_peers(s, why, room) && read_bounds(s->buckets, bounds, why, room) &&
+		       read_factor(s->factor, &factor, why, room) && check_labels(s->labels, why, room) &&
+		       check_mapping(s->mapping, why, room);
 	return false;
 }
 

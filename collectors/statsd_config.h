@@ -4,6 +4,7 @@
 #ifndef OXP_COLLECTORS_STATSD_CONFIG_H
 #define OXP_COLLECTORS_STATSD_CONFIG_H
 
+#include "access/unix_guard.h"
 #include "collectors/statsd_rules.h"
 #include "config/option.h"
 
@@ -14,7 +15,8 @@ enum { STATSD_DATAGRAM, STATSD_STREAM };
 struct statsd_config {
 	const struct option_list *listen, *buckets;
 	unsigned kind;
-	const char *mode, *mapping, *factor;
+	const char *mapping, *factor;
+	struct unix_guard_config guard;
 	uint64_t connections, buffer, series, family, most;
 	struct duration ttl, set_window;
 	bool gauge_deltas, container_label;

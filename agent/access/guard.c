@@ -29,7 +29,7 @@ bool guard_check(const struct guard_config *c, char *why, size_t room)
 
 	if (wrong)
 		snprintf(why, room, "%s", wrong);
-	return !wrong;
+	return !wrong && unix_guard_check(&c->local, why, room);
 }
 
 /* Who only leaves, as a check of a port does, or is too slow, is counted and no more. */
@@ -95,14 +95,16 @@ static int init_tls(struct guard *g, const struct guard_config *c)
 
 int guard_init(struct guard *g, const struct guard_config *c, const struct guard_world *world, bool some_open)
 {
-	int failed = 0;
+	int failed;
 
 	*g = (struct guard){ .world = *world,
 		.cert = c->cert,
 		.asks = c->client_ca,
 		.some_open = some_open,
 		.allowed = { .path = c->auth, .disk = world->disk, .tell = world->tell, .context = world->context } };
-	if (c->cert)
+	g->local = (struct unix_guard){ world->refused, world->tell, world->context };
+	failed = unix_guard_init(&g->local, &c->local, &g->peers);
+	if (!failed && c->cert)
 		failed = init_tls(g, c);
 	if (!failed && c->auth)
 		failed = allowed_init(&g->allowed, world->loop);
@@ -126,6 +128,8 @@ int guard_init_host(struct guard *g, const struct guard_config *c, struct host *
 		world.ends[i] = host_counter_by(host, tls_faults[i], GUARD_FAILED, GUARD_FAILED_HELP);
 	if (c->auth)
 		world.denied = host_counter(host, GUARD_DENIED, GUARD_DENIED_HELP);
+	if (c->local.users->count > 0)
+		world.refused = host_counter(host, UNIX_GUARD_REFUSED, UNIX_GUARD_REFUSED_HELP);
 	return guard_init(g, c, &world, false);
 }
 
@@ -141,6 +145,7 @@ void guard_serve(struct guard *g, struct http_server_options *o)
 	bool asks = g->allowed.path || (g->some_open && g->keys && g->asks);
 
 	o->secure = (struct http_secure){ g->keys, greeted, asks ? allows : NULL, g };
+	o->peers = g->peers;
 }
 
 void guard_report(const struct guard *g, struct json_writer *w)

@@ -2,13 +2,14 @@
  * Who may connect to a listener, and over what: the options, the same for each listener, and what its server needs.
  *
  * With `cert` and `key` TCP is spoken over TLS; with `client_ca` a client has to present a certificate; with `auth` a
- * request has to have one of the credentials in a file. On Unix sockets all is in the clear, and nobody is asked: who
- * may connect there is a matter of the file.
+ * request has to have one of the credentials in a file. On Unix sockets all is in the clear, and no request is looked
+ * at: who may connect there is a matter of the file and of the user (unix_guard.h).
  */
 #ifndef OXP_GUARD_H
 #define OXP_GUARD_H
 
 #include "access/allowed.h"
+#include "access/unix_guard.h"
 #include "base/json_writer.h"
 #include "component.h"
 #include "config/option.h"
@@ -22,6 +23,7 @@ struct guard_config {
 	const struct option_list *client_names;
 	enum guard_tls tls_min;
 	const char *auth;
+	struct unix_guard_config local;
 };
 
 /* The rows, for a config struct of `type` that has one of the above as `field`. */
@@ -39,6 +41,7 @@ struct guard_config {
 				"none, all that client_ca signed." },                                                  \
 		{ OPT_CHOICE(type, field.tls_min, guard_tls_words), .name = "tls_min", .text = "1.2",                  \
 			.help = "Oldest version of TLS that is spoken." },                                             \
+		UNIX_GUARD_ROWS(type, field.local, "0660"),                                                            \
 	{                                                                                                              \
 		OPT_PATH(type, field.auth), .name = "auth", .example = "/run/secrets/auth",                            \
 					    .help = "File of who may ask over TCP, one a line: a bearer token, or "    \
@@ -56,6 +59,7 @@ struct guard_world {
 	/* How many handshakes ended so; TLS_NONE: well. */
 	uint64_t *ends[TLS_FAULTS];
 	uint64_t *denied; /* requests */
+	uint64_t *refused; /* connections to Unix sockets */
 	void (*tell)(void *context, enum log_level, const char *text);
 	void *context;
 };
@@ -65,6 +69,8 @@ struct guard {
 	const char *cert;
 	bool asks; /* for certificates of clients */
 	struct tls_keys *keys; /* NULL: it speaks in the clear */
+	struct unix_guard local;
+	struct unix_peers peers; /* of Unix sockets */
 	struct allowed allowed; /* its path is NULL if no credentials are asked for */
 	bool some_open; /* routes are open, so a certificate is asked for at the others */
 };

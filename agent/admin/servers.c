@@ -96,12 +96,17 @@ static void tell_listen(void *core, enum log_level level, const char *text)
 	log_write(((const struct core *)core)->log, level, "listen", "%s", text);
 }
 
-static uint64_t *count_listen(struct core *core, const char *reason, const char *name, const char *help)
+static void tell_control(void *core, enum log_level level, const char *text)
+{
+	log_write(((const struct core *)core)->log, level, "control", "%s", text);
+}
+
+static uint64_t *count(struct core *core, const char *component, const char *reason, const char *name, const char *help)
 {
 	char labels[64];
 
-	snprintf(labels, sizeof labels, "component=\"listen\"%s%s%s", reason ? ",reason=\"" : "", reason ? reason : "",
-		reason ? "\"" : "");
+	snprintf(labels, sizeof labels, "component=\"%s\"%s%s%s", component, reason ? ",reason=\"" : "",
+		reason ? reason : "", reason ? "\"" : "");
 	return &counter_row(&core->counters, COUNTER_GROWS, name, labels, help)->value;
 }
 
@@ -112,11 +117,13 @@ static int open_guard(struct servers *s, const struct servers_options *o)
 	struct guard_world world = { .loop = core->loop, .disk = core->disk, .tell = tell_listen, .context = core };
 
 	if (c->cert)
-		world.ends[TLS_NONE] = count_listen(core, NULL, GUARD_HANDSHAKES, GUARD_HANDSHAKES_HELP);
+		world.ends[TLS_NONE] = count(core, "listen", NULL, GUARD_HANDSHAKES, GUARD_HANDSHAKES_HELP);
 	for (size_t i = TLS_NONE + 1; c->cert && i < TLS_FAULTS; i++)
-		world.ends[i] = count_listen(core, tls_faults[i], GUARD_FAILED, GUARD_FAILED_HELP);
+		world.ends[i] = count(core, "listen", tls_faults[i], GUARD_FAILED, GUARD_FAILED_HELP);
 	if (c->auth || c->client_ca)
-		world.denied = count_listen(core, NULL, GUARD_DENIED, GUARD_DENIED_HELP);
+		world.denied = count(core, "listen", NULL, GUARD_DENIED, GUARD_DENIED_HELP);
+	if (c->local.users->count > 0)
+		world.refused = count(core, "listen", NULL, UNIX_GUARD_REFUSED, UNIX_GUARD_REFUSED_HELP);
 	return guard_init(&s->guard, c, &world, o->config->open_probes);
 }
 
@@ -130,7 +137,6 @@ static int new_listen(struct servers *s, const struct servers_options *o)
 		.idle = DURATION_S(IDLE_S),
 		.priority = LOOP_PROBES,
 		.engine = HTTP_DIRECT, /* Prometheus keeps its connection */
-		.socket_mode = 0660,
 		.origins = { o->config->origins->items, o->config->origins->count, "origins" } };
 
 	int failed = open_guard(s, o);
@@ -179,7 +185,7 @@ static int new_grpc(struct servers *s, const struct servers_options *o)
 		.answers_max = ANSWERS_MAX,
 		.idle = DURATION_S(IDLE_S),
 		.priority = LOOP_PROBES,
-		.socket_mode = 0660,
+		.peers = s->guard.peers,
 		.engine = HTTP_2 };
 
 	s->grpc_probes.health = o->health;
@@ -198,17 +204,29 @@ static int open_grpc(struct servers *s, const struct servers_options *o)
 	return failed;
 }
 
+static int guard_control(struct servers *s, const struct servers_options *o, struct unix_peers *ret)
+{
+	const struct unix_guard_config *c = &o->config->control_access;
+
+	s->control_guard = (struct unix_guard){ .tell = tell_control, .context = o->core };
+	if (c->users->count > 0)
+		s->control_guard.refused = count(o->core, "control", NULL, UNIX_GUARD_REFUSED, UNIX_GUARD_REFUSED_HELP);
+	return unix_guard_init(&s->control_guard, c, ret);
+}
+
 static int open_control(struct servers *s, const struct servers_options *o)
 {
-	const struct http_server_options options = { .name = "control",
+	struct http_server_options options = { .name = "control",
 		.body_max = BODY_MAX,
 		.connections_max = CONTROL_CONNECTIONS,
 		.room = memory_of_listener(o->core->beside),
 		.answers_max = ANSWERS_MAX,
 		.idle = DURATION_S(IDLE_S),
-		.priority = LOOP_PROBES,
-		.socket_mode = 0600 };
-	int failed;
+		.priority = LOOP_PROBES };
+	int failed = guard_control(s, o, &options.peers);
+
+	if (failed)
+		return failed;
 
 	s->control_routes[0] =
 		(struct http_route){ .path = "/status", .complete = overview_answer, .context = o->overview };

@@ -23,6 +23,7 @@ struct servers {
 	struct http_server *listen, *control, *grpc;
 	struct grpc_probes grpc_probes;
 	struct guard guard; /* of `listen`, while that is there */
+	struct unix_guard control_guard;
 	int unguarded; /* -errno that this came to, and that was told */
 	/* Each ends with a row without a path. */
 	struct http_route listen_routes[9], control_routes[2 + PARKED_ROUTES + RECORDER_ROUTES + 1],

@@ -149,14 +149,17 @@ static int clear_path(const struct path_folder *folder, const char *name, const 
 	return unlinkat(folder->fd, name, 0) < 0 && errno != ENOENT ? -errno : 0;
 }
 
+enum { GROUP_BITS = 0070, PROC_ROOM = 32 };
+
 /* The file is made with its mode, less the umask (Linux takes that of the socket): there is nothing to change later, by
- * a name that may be another's by then. */
-static int bind_with_mode(const struct listening *l, const union address *to, unsigned mode)
+ * a name that may be another's by then. A file that is to have another group lets none in before it has it. */
+static int bind_with_mode(const struct listening *l, const union address *to, const struct unix_peers *p)
 {
+	unsigned mode = p->has_group ? p->mode & ~(unsigned)GROUP_BITS : p->mode;
 	mode_t before;
 	int failed;
 
-	if (!mode)
+	if (!p->mode)
 		return bind(l->fd, &to->any, sizeof to->un) < 0 ? -errno : 0;
 	if (fchmod(l->fd, mode) < 0)
 		return -errno;
@@ -166,25 +169,51 @@ static int bind_with_mode(const struct listening *l, const union address *to, un
 	return failed;
 }
 
-static int bind_path(
-	struct listening *l, const struct path_folder *folder, const char *name, const union address *to, unsigned mode)
+/* By descriptor, which is that of the file itself: nobody can put another in its place. */
+static int set_group(int file, const struct unix_peers *p)
 {
-	int failed = bind_with_mode(l, to, mode);
+	char self[PROC_ROOM];
+
+	if (fchownat(file, "", (uid_t)-1, p->group, AT_EMPTY_PATH) < 0)
+		return -errno;
+	snprintf(self, sizeof self, "/proc/self/fd/%d", file);
+	return p->mode & GROUP_BITS && chmod(self, p->mode) < 0 ? -errno : 0;
+}
+
+/* `file` is what stands there now. */
+static int keep_path(struct listening *l, int file, const union address *to, const struct unix_peers *p)
+{
 	struct stat st;
 
-	if (failed)
-		return failed;
-	if (fstatat(folder->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (fstat(file, &st) < 0)
 		return -errno;
 	if (!S_ISSOCK(st.st_mode) || st.st_uid != geteuid())
 		return -ELOOP; /* somebody was quick to exchange it, or the folder */
 	l->path = oxp_strdup(to->un.sun_path);
 	l->device = st.st_dev;
 	l->inode = st.st_ino;
+	return p->has_group ? set_group(file, p) : 0;
+}
+
+static int bind_path(
+	struct listening *l, const struct path_folder *folder, const union address *to, const struct unix_peers *p)
+{
+	int failed = bind_with_mode(l, to, p), file;
+
+	if (failed)
+		return failed;
+	file = openat(folder->fd, strrchr(to->un.sun_path, '/') + 1, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (file < 0)
+		return -errno;
+	failed = keep_path(l, file, to, p);
+	close(file);
+	if (failed)
+		return failed;
 	return start_listening(l);
 }
 
-static int listen_in(struct listening *l, const struct path_folder *folder, const union address *to, unsigned mode)
+static int listen_in(
+	struct listening *l, const struct path_folder *folder, const union address *to, const struct unix_peers *p)
 {
 	const char *name = strrchr(to->un.sun_path, '/') + 1;
 	int failed = clear_path(folder, name, to, l->type);
@@ -192,13 +221,13 @@ static int listen_in(struct listening *l, const struct path_folder *folder, cons
 	if (failed)
 		return failed;
 	l->fd = open_socket(AF_UNIX, l->type);
-	failed = l->fd < 0 ? l->fd : bind_path(l, folder, name, to, mode);
+	failed = l->fd < 0 ? l->fd : bind_path(l, folder, to, p);
 	if (failed)
 		listening_close(l);
 	return failed;
 }
 
-static int listen_unix(struct listening *l, const char *path, unsigned mode)
+static int listen_unix(struct listening *l, const char *path, const struct unix_peers *p)
 {
 	union address to = { .un = { .sun_family = AF_UNIX } };
 	char above[sizeof to.un.sun_path];
@@ -215,27 +244,29 @@ static int listen_unix(struct listening *l, const char *path, unsigned mode)
 	failed = path_folder_open(above, false, &folder);
 	if (failed)
 		return failed;
-	failed = listen_in(l, &folder, &to, mode);
+	failed = listen_in(l, &folder, &to, p);
 	path_folder_close(&folder);
 	return failed;
 }
 
-static int open_any(struct listening *l, int type, const char *address, unsigned mode)
+static int open_any(struct listening *l, int type, const char *address, const struct unix_peers *p)
 {
+	static const struct unix_peers all = { .mode = 0 };
+
 	*l = (struct listening){ .fd = -1, .type = type };
 	if (strncmp(address, "unix:", 5) == 0)
-		return listen_unix(l, address + 5, mode);
+		return listen_unix(l, address + 5, p ? p : &all);
 	return listen_tcp(l, address);
 }
 
-int listening_open(struct listening *l, const char *address, unsigned mode)
+int listening_open(struct listening *l, const char *address, const struct unix_peers *p)
 {
-	return open_any(l, SOCK_STREAM, address, mode);
+	return open_any(l, SOCK_STREAM, address, p);
 }
 
-int listening_open_datagrams(struct listening *l, const char *address, unsigned mode)
+int listening_open_datagrams(struct listening *l, const char *address, const struct unix_peers *p)
 {
-	return open_any(l, SOCK_DGRAM, address, mode);
+	return open_any(l, SOCK_DGRAM, address, p);
 }
 
 bool listening_is_lost(const struct listening *l)

@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "base/base.h"
+#include "http/unix_peers.h"
 
 struct listening {
 	int fd;
@@ -22,11 +23,11 @@ struct listening {
 };
 
 /* 0; -EINVAL for an invalid address, -EADDRINUSE for a live one, -EEXIST if another kind of file is in the way, -ELOOP
- * if a link is, or another -errno (path_why() explains it). `mode` is the mode of a Unix socket's file; 0: as the umask
- * has it. */
-int listening_open(struct listening *, const char *address, unsigned mode) MUST_CHECK;
+ * if a link is, -EPERM if a Unix socket's file may not have that group, or another -errno (path_why() explains it). Of
+ * the peers, mode and group of the file are looked at; NULL: both are as they come. */
+int listening_open(struct listening *, const char *address, const struct unix_peers *) MUST_CHECK;
 /* The same for datagrams: they come on `fd` itself. */
-int listening_open_datagrams(struct listening *, const char *address, unsigned mode) MUST_CHECK;
+int listening_open_datagrams(struct listening *, const char *address, const struct unix_peers *) MUST_CHECK;
 /* Whether the file of a Unix socket is gone or replaced, so that nobody new can connect. */
 bool listening_is_lost(const struct listening *);
 void listening_close(struct listening *); /* may be called twice */

@@ -176,8 +176,7 @@ enum { NOBODY = -1, NO_DESCRIPTOR = -2, NO_SEAT = -3 };
 
 static int accept_peer(struct http_server *s, int listener)
 {
-	static const int flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
-	int peer = accept4(listener, NULL, NULL, flags);
+	int peer = unix_peers_accept(&s->options.peers, listener);
 
 	if (peer >= 0 || !listening_starved(errno))
 		return peer;
@@ -187,7 +186,7 @@ static int accept_peer(struct http_server *s, int listener)
 		return NO_DESCRIPTOR;
 	close(s->seats.spare);
 	s->seats.spare = -1;
-	peer = accept4(listener, NULL, NULL, flags);
+	peer = unix_peers_accept(&s->options.peers, listener);
 	return peer < 0 && listening_starved(errno) ? NO_DESCRIPTOR : peer;
 }
 

@@ -30,6 +30,7 @@
 #include "http/origin.h"
 #include "http/page.h"
 #include "http/tls_keys.h"
+#include "http/unix_peers.h"
 #include "loop/loop.h"
 
 enum { HTTP_ADDRESSES_MAX = 16 }; /* of one server */
@@ -108,7 +109,7 @@ struct http_server_options {
 	struct duration age; /* an older connection is closed after an answer; 0: at no age */
 	struct duration idle; /* a connection without traffic is closed after this, at least 1 s */
 	enum loop_priority priority;
-	unsigned socket_mode; /* of a Unix socket, e.g. 0660 */
+	struct unix_peers peers; /* of its Unix sockets */
 	enum http_speaker engine;
 	int waiting_max; /* TCP connections that the kernel keeps until they are let in; 0: as listen.c has it */
 	uint64_t *evicted; /* counts connections that lost their seat to others; may be NULL */

@@ -676,7 +676,7 @@ int http_server_listen(struct http_server *s, const char *address, uint16_t *ret
 
 	if (s->addresses == HTTP_ADDRESSES_MAX)
 		return -ENOSPC;
-	failed = listening_open(l, address, s->options.socket_mode);
+	failed = listening_open(l, address, &s->options.peers);
 	if (failed)
 		return failed;
 	/* It goes with the server, also when the rest fails: then the caller gives up on it. */

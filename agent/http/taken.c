@@ -136,6 +136,9 @@ void listen_why(const char *address, int type, int failed, char to[LISTEN_WHY_MA
 			      : "a port below 1024 needs "
 				"CAP_NET_BIND_SERVICE";
 		break;
+	case EPERM:
+		why = is_unix ? "this user has to be in the group that its file is to have" : path_why(failed);
+		break;
 	case EADDRNOTAVAIL:
 		why = "this machine has no such address";
 		break;

@@ -236,7 +236,7 @@ static const struct http_server_options usual = { .name = "test",
 	.connections_max = CONNECTIONS,
 	.idle = DURATION_S(1),
 	.priority = LOOP_NORMAL,
-	.socket_mode = 0660,
+	.peers = { .mode = 0660 },
 	.origins = { let_in, COUNT_OF(let_in), "test.origins" },
 	.declined = note_declined,
 	.broke_off = note_broke_off };
