@@ -80,11 +80,17 @@ static void on_split(struct job *job)
 		show_to_steps(l);
 }
 
-/* Text rarely needs more than twice its size, and objects need none. */
+/* Text rarely needs more than twice its size, and objects need none. Where memory is short, it has to do with its
+ * size. */
+static bool reserve(struct batch *b, size_t size)
+{
+	return batch_reserve(b, 2 * size + SPARE) || batch_reserve(b, size + SPARE);
+}
+
 bool lines_lane_begin(struct lines_lane *l, struct line_slice *in)
 {
 	OXP_ASSERT(l->stage == LINES_IDLE);
-	if (!batch_reserve(in->batch, 2 * in->size + SPARE))
+	if (!reserve(in->batch, in->size))
 		return false;
 	l->in = in;
 	l->job = (struct job){ .work = work, .done = on_split };

@@ -9,8 +9,10 @@
 #include "collectors/tail/gzip.h"
 #include "collectors/tail/hole.h"
 
-/* PIECES of PIECE bytes: how far one slice looks for the end of a long line. */
-enum { PIECE = 16 << 10, PIECES = 16 };
+/* PIECES of PIECE bytes: how far one slice looks for the end of a long line. BLOCK: what a file system may store at
+ * once. */
+enum { PIECE = 16 << 10, PIECES = 8, BLOCK = 4096, STAT_BLOCK = 512 /* stat(3type), st_blocks */ };
+_Static_assert(TAIL_FILL_WHOLE >= TAIL_BEFORE_MAX + TAIL_CHUNK, "a chunk is read at once");
 
 /* The hash covers what is there and no more, so it stays the same while the file grows. */
 static bool extend_head(struct tail_file *f, const struct tail_head *h)
@@ -69,27 +71,42 @@ static char *room_for(struct tail_slice *s, size_t want)
 	return r->scratch;
 }
 
-/* Reads `want` bytes, with those before them that are known. False: no room, or the read failed (then errno is kept in
- * ret). */
-static bool fill(struct tail_slice *s, size_t want, int *ret)
+/* Whether the bytes before `offset` are others. Those that were read in an earlier callback say nothing of now. */
+static bool is_other(const struct tail_slice *s, const char *data, size_t got)
 {
-	size_t before = s->file->before.size;
-	char *data = room_for(s, before + want);
-	ssize_t got;
+	const struct tail_file *f = s->file;
+	bool whole = s->reader->fill.size <= TAIL_FILL_WHOLE;
 
-	*ret = 0;
+	if (got < f->before.size || XXH3_64bits(data, f->before.size) != f->before.hash)
+		return true;
+	return !whole && f->before.size > 0 && tail_stood_before(f->fd, f->offset, &f->before) == 0;
+}
+
+/* Reads `want` bytes, with those before them that are known. MORE: they are there; PART, FULL, or FAILED. */
+static enum tail_read fill(struct tail_slice *s, size_t want)
+{
+	struct tail_fill *fill = &s->reader->fill;
+	size_t before = s->file->before.size;
+	char *data = fill->data ? fill->data : room_for(s, before + want);
+	int more;
+
 	if (!data)
-		return false;
-	got = pread(s->file->fd, data, before + want, (off_t)(s->file->offset - before));
-	if (got < 0) {
-		*ret = errno;
-		return false;
+		return TAIL_READ_FULL;
+	if (!fill->data)
+		tail_fill_begin(fill, data, before + want, s->generation, s->offset - before);
+	more = tail_fill_read(fill, s->file->fd, s->reader->leaver ? SIZE_MAX : TAIL_FILL_PIECE);
+	if (more > 0) {
+		tail_fill_keep(fill, &s->in.batch);
+		return TAIL_READ_PART;
 	}
-	data = s->in.apart ? data : batch_block_trim(s->in.batch, (size_t)got);
-	s->is_other = (size_t)got < before || XXH3_64bits(data, before) != s->file->before.hash;
+	errno = -more;
+	if (more < 0)
+		return TAIL_READ_FAILED;
+	data = s->in.apart ? data : batch_block_trim(s->in.batch, fill->got);
+	s->is_other = is_other(s, data, fill->got);
 	s->in.data = data + before;
-	s->in.size = s->is_other ? 0 : (size_t)got - before;
-	return true;
+	s->in.size = s->is_other ? 0 : fill->got - before;
+	return TAIL_READ_MORE;
 }
 
 /* MORE: it is still the same file. This is asked after the read: what was read before the file was cut down still
@@ -212,11 +229,19 @@ static bool begin_in_lane(struct tail_slice *s)
 	return true;
 }
 
+static struct batch *batch_for(const struct tail_slice *s)
+{
+	struct tail_reader *r = s->reader;
+
+	if (r->fill.data)
+		return tail_fill_take(&r->fill);
+	return r->leaver ? host_leave_batch(r->host, SIGNAL_LOGS) : host_batch_new(r->host, SIGNAL_LOGS);
+}
+
 /* Reads the next bytes into a batch; MORE: there they are. */
 static enum tail_read make_batch(struct tail_slice *s, size_t want, uint64_t size)
 {
 	enum tail_read answer;
-	int failed;
 
 	s->generation = s->file->generation;
 	s->offset = s->file->offset;
@@ -232,15 +257,12 @@ static enum tail_read make_batch(struct tail_slice *s, size_t want, uint64_t siz
 	if (s->in.parts_wait)
 		s->in.parted = s->file->parted;
 	s->in.format = (enum lines_format)s->file->format;
-	s->in.batch = s->reader->leaver ? host_leave_batch(s->reader->host, SIGNAL_LOGS)
-					: host_batch_new(s->reader->host, SIGNAL_LOGS);
+	s->in.batch = batch_for(s);
 	if (!s->in.batch)
 		return TAIL_READ_FULL;
-	if (!fill(s, want, &failed)) {
-		errno = failed;
-		return failed ? TAIL_READ_FAILED : TAIL_READ_FULL;
-	}
-	answer = look_at_head(s);
+	answer = fill(s, want);
+	if (answer == TAIL_READ_MORE)
+		answer = look_at_head(s);
 	if (answer == TAIL_READ_MORE && is_packed(s))
 		answer = TAIL_READ_PACKED;
 	if (answer == TAIL_READ_MORE && s->in.size > 0)
@@ -328,16 +350,19 @@ static bool find_end(struct tail_file *f, uint64_t size, uint64_t max)
 	return false;
 }
 
-static size_t chunk_of(const struct tail_reader *r)
+/* What is skipped makes no item: it is read into memory that malloc() has at hand. */
+static size_t chunk_of(const struct tail_file *f, const struct tail_reader *r)
 {
-	return r->leaver ? r->leaver->chunk : r->chunk;
+	size_t chunk = r->leaver ? r->leaver->chunk : r->chunk;
+
+	return f->skipping ? smaller(chunk, TAIL_CHUNK_FIRST) : chunk;
 }
 
 /* How many of the `size` bytes behind what is held to read now: a chunk, or a line that is longer, once its end is
  * there or out of reach. 0: END or MORE, nothing is to be read yet. */
 static enum tail_read measure(struct tail_file *f, const struct tail_reader *r, uint64_t size, size_t *want)
 {
-	uint64_t max = r->lines.line_max + 1, chunk = smaller(size, chunk_of(r));
+	uint64_t max = r->lines.line_max + 1, chunk = smaller(size, chunk_of(f, r));
 	bool ended;
 
 	if (f->unended > size)
@@ -366,8 +391,29 @@ static enum tail_read measure_all(struct tail_file *f, const struct tail_reader 
 		*want = f->unended;
 	else if (f->held == 0 || *want == 0)
 		return answer;
-	*want = smaller(f->held + *want, 2 * r->lines.line_max + chunk_of(r));
+	*want = smaller(f->held + *want, 2 * r->lines.line_max + chunk_of(f, r));
 	return answer;
+}
+
+static bool begins_with_hole(const struct tail_file *f)
+{
+	char zeros[TAIL_HOLE_MIN];
+	ssize_t got = pread(f->fd, zeros, sizeof zeros, (off_t)f->offset);
+
+	return got == TAIL_HOLE_MIN && tail_zeros(zeros, sizeof zeros) == sizeof zeros;
+}
+
+/* Nothing is read of a hole of the file system but the first block, since the kernel would make pages of zeros for it:
+ * hole.h tells how far it goes. What is held, or in a line, is bytes like others. */
+static size_t without_hole(const struct tail_file *f, const struct stat *info, size_t want)
+{
+	bool sparse = (uint64_t)info->st_blocks * STAT_BLOCK < (uint64_t)info->st_size;
+	off_t hole;
+
+	if (!sparse || want <= BLOCK || f->held > 0 || f->skipping || (f->unended > 0 && !begins_with_hole(f)))
+		return want;
+	hole = lseek(f->fd, (off_t)f->offset, SEEK_HOLE);
+	return hole < (off_t)f->offset ? want : (size_t)smaller(want, (uint64_t)hole - f->offset + BLOCK);
 }
 
 /* The slice that the lane had, if it is of this file and the file has not been begun anew or read otherwise since. It
@@ -396,9 +442,15 @@ static bool is_of(const struct tail_slice *s, const struct tail_file *f)
 	return s->file == f && s->generation == f->generation && s->offset == f->offset && f->fd >= 0;
 }
 
+static bool is_filling(const struct tail_reader *r, const struct tail_file *f)
+{
+	return tail_fill_is_of(&r->fill, f->generation, f->offset - f->before.size);
+}
+
 void tail_reader_forget(struct tail_reader *r)
 {
 	lines_lane_forget(&r->lane);
+	tail_fill_drop(&r->fill);
 }
 
 void tail_reader_next(struct tail_reader *r, const struct tail_file *f)
@@ -406,7 +458,26 @@ void tail_reader_next(struct tail_reader *r, const struct tail_file *f)
 	bool there = is_back(r) || r->lane.stage == LINES_TIGHT;
 
 	if (there && !(f && is_of(r->slow, f)))
-		tail_reader_forget(r);
+		lines_lane_forget(&r->lane);
+	if (!(f && is_filling(r, f)))
+		tail_fill_drop(&r->fill);
+}
+
+/* How much a slice reads of the `size` bytes, as measure(). One that is on its way goes on, unless the file has become
+ * shorter meanwhile. */
+static enum tail_read measure_slice(struct tail_file *f, struct tail_reader *r, const struct stat *info, size_t *want)
+{
+	uint64_t size = (uint64_t)info->st_size - f->offset;
+	enum tail_read answer;
+
+	if (is_filling(r, f) && r->fill.size - f->before.size <= size) {
+		*want = r->fill.size - f->before.size;
+		return TAIL_READ_MORE;
+	}
+	tail_fill_drop(&r->fill);
+	answer = measure_all(f, r, size, want);
+	*want = without_hole(f, info, *want);
+	return answer;
 }
 
 static enum tail_read read_slice(
@@ -423,7 +494,7 @@ static enum tail_read read_slice(
 	if ((uint64_t)info.st_size < f->offset)
 		return TAIL_READ_CUT_DOWN;
 	size = (uint64_t)info.st_size - f->offset;
-	answer = measure_all(f, r, size, &want);
+	answer = measure_slice(f, r, &info, &want);
 	if (want == 0) {
 		same = look_at_head(&s);
 		return same == TAIL_READ_MORE ? answer : same;
@@ -452,12 +523,14 @@ enum tail_read tail_file_read(struct tail_file *f, struct tail_reader *r, struct
 	if (!r->leaver && lines_lane_is_busy(&r->lane))
 		return TAIL_READ_SLOW;
 	tight = r->lane.stage == LINES_TIGHT && is_of(r->slow, f);
+	if (r->leaver)
+		tail_fill_drop(&r->fill);
 	if (r->leaver || !is_back(r) || !is_of(r->slow, f)) {
-		tail_reader_forget(r);
+		lines_lane_forget(&r->lane);
 		return read_slice(f, r, tight, offer, ret_offered);
 	}
 	answer = take_back(r->slow, offer, ret_offered);
-	tail_reader_forget(r);
+	lines_lane_forget(&r->lane);
 	return answer;
 }
 
@@ -484,6 +557,7 @@ void tail_reader_init(struct tail_reader *r, struct host *host, void (*told)(voi
 void tail_reader_done(struct tail_reader *r)
 {
 	lines_lane_done(&r->lane);
+	tail_fill_drop(&r->fill);
 	lines_done(&r->lines);
 	free(r->scratch);
 	free(r->slow);

@@ -16,6 +16,7 @@
 
 #include "collectors/lines_lane.h"
 #include "collectors/pace.h"
+#include "collectors/tail/fill.h"
 #include "collectors/tail/head.h"
 #include "collectors/tail/identity.h"
 #include "collectors/tail/state.h"
@@ -140,6 +141,7 @@ struct tail_reader {
 	/* file.c */
 	char *scratch; /* TAIL_BEFORE_MAX and TAIL_CHUNK bytes and the padding, once there was an origin to tell */
 	uint64_t hole; /* answer: the zeros that a read has passed */
+	struct tail_fill fill; /* of a slice that is read in pieces */
 	struct lines_lane lane;
 	struct tail_slice *slow; /* that the lane has, unless it is IDLE */
 	void (*told)(void *context); /* a slice that was SLOW can be read now */
@@ -151,6 +153,7 @@ enum tail_read {
 	TAIL_READ_END,
 	TAIL_READ_FULL, /* no room, nothing was taken */
 	TAIL_READ_SLOW, /* long lines are in the lane; told() says when to read again. Nothing was taken */
+	TAIL_READ_PART, /* a long slice is read in pieces: it goes on in the next turn. Nothing was taken */
 	TAIL_READ_FAILED, /* errno tells */
 	TAIL_READ_HEAD, /* more of its beginning is known now, and must be on disk first: nothing was taken */
 	TAIL_READ_HOLE, /* `hole` zeros that stood at `offset` were passed; nothing was taken */
@@ -161,9 +164,10 @@ enum tail_read {
 /* `told` is called on the loop. The other fields are set afterwards. */
 void tail_reader_init(struct tail_reader *, struct host *, void (*told)(void *context), void *context);
 void tail_reader_done(struct tail_reader *);
-/* Takes a slice back from the lane, as if it had not been read. */
+/* Takes a slice back from the lane, or on its way there, as if it had not been read. */
 void tail_reader_forget(struct tail_reader *);
-/* The next read is of that file, or of none (NULL): a slice of another that the lane has done with is forgotten. */
+/* The next read is of that file, or of none (NULL): a slice of another that the lane has done with, or that is read in
+ * pieces, is forgotten. */
 void tail_reader_next(struct tail_reader *, const struct tail_file *);
 
 /*

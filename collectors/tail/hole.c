@@ -3,12 +3,18 @@
 #include <errno.h>
 #include <unistd.h>
 
-enum { PIECE = 16 << 10, PIECES = 64 };
+enum { PIECES = 64 };
 
 size_t tail_zeros(const char *data, size_t size)
 {
 	size_t n = 0;
+	uint64_t word;
 
+	for (; n + sizeof word <= size; n += sizeof word) {
+		memcpy(&word, data + n, sizeof word);
+		if (word)
+			break;
+	}
 	while (n < size && data[n] == '\0')
 		n++;
 	return n;
@@ -48,7 +54,7 @@ static uint64_t next_data(int fd, uint64_t at, uint64_t size)
 
 int tail_hole_at(int fd, uint64_t offset, uint64_t size, uint64_t *ret_zeros)
 {
-	char piece[PIECE];
+	char piece[TAIL_HOLE_PIECE];
 	uint64_t at = next_data(fd, offset, size);
 
 	for (int i = 0; i < PIECES && at < size; i++) {

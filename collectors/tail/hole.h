@@ -10,7 +10,8 @@
 
 #include "base/bytes.h"
 
-enum { TAIL_HOLE_MIN = 16 };
+/* A hole that is stored is looked at in pieces of this size. */
+enum { TAIL_HOLE_MIN = 16, TAIL_HOLE_PIECE = 16 << 10 };
 
 /* How many of the bytes are zeros, before any other. */
 size_t tail_zeros(const char *data, size_t size);

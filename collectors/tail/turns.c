@@ -234,6 +234,8 @@ static enum tail_turn end_turn(struct tail_turns *t, struct tail_file *f, enum t
 	case TAIL_READ_HOLE:
 		passed_hole(t, f);
 		break;
+	case TAIL_READ_PART: /* its turn is not over */
+		break;
 	case TAIL_READ_MORE:
 		tail_ready_pass(t->with.ready, f);
 		break;

@@ -6,6 +6,10 @@
 
 #include <errno.h>
 
+#include "collectors/tail/fill.h"
+#include "collectors/tail/head.h"
+#include "collectors/tail/hole.h"
+
 enum { LONG = 150 << 10, LIVES = 25, MOVES = 60 };
 
 /* A line of about that size; text, or an object. */
@@ -220,6 +224,105 @@ static void short_lines_around_a_long_one_come_whole(void **state)
 	world_free(w);
 }
 
+/* A read into memory that nobody has used takes about as long as a thousand short lines. */
+static void a_long_line_is_read_in_pieces(void **state)
+{
+	enum { SIZE = 900 << 10 };
+	struct world *w = world_new(true, 1024);
+	struct sim_inode *file = sim_create(PATH);
+
+	(void)state;
+	start(w);
+	for (size_t i = 0; i < 3; i++)
+		put_sized(file, SIZE, i, i % 2);
+	put_lines(file, "n", 2);
+	wait_items(w, 5);
+	assert_int_equal(w->host.prepares, 3);
+	assert_int_equal(fake_host_number(&w->host, "cut_lines_total"), 0);
+	assert_true(sim_files_read_most() <= TAIL_FILL_WHOLE);
+	wait_saved(w, file);
+	sim_close(file);
+	world_free(w);
+}
+
+/* Between two pieces it becomes another file of that size, which begins alike: none of the old bytes come under a name
+ * of the new ones, and none of the new ones is left out. */
+static void a_file_that_is_written_anew_between_two_pieces_is_read_anew(void **state)
+{
+	enum { SIZE = 900 << 10 };
+	struct world *w = world_new(true, 1024);
+	struct sim_inode *file = sim_create(PATH);
+	const struct fake_item *last;
+	size_t calls;
+
+	(void)state;
+	start(w);
+	put_sized(file, 300, 1, true);
+	put_lines(file, "before", 9);
+	wait_items(w, 10);
+	calls = sim_files_calls(SIM_READ);
+	put_sized(file, SIZE, 2, true);
+	for (int i = 0; sim_files_calls(SIM_READ) < calls + 70; i++) { /* most are for the end of the line */
+		assert_true(i < TURNS_MAX);
+		turn(w);
+	}
+	assert_int_equal(w->host.count, 10);
+	assert_int_equal(w->host.prepares, 0);
+	sim_truncate(file);
+	put_sized(file, 300, 1, true);
+	put_lines(file, "behind", 9);
+	put_sized(file, SIZE, 2, false);
+	put_sized(file, 10, 3, true);
+	wait_items(w, 10 + 12);
+	last = &w->host.items[w->host.count - 1];
+	assert_true(last->generation != w->host.items[0].generation);
+	assert_memory_equal(w->host.items[w->host.count - 2].data, "{\"message\":\"n 2", 15);
+	sim_close(file);
+	world_free(w);
+}
+
+/* No more is read than the blocks beside it: the kernel makes pages for what is read of a hole. */
+static void what_a_file_system_does_not_store_is_not_read(void **state)
+{
+	enum { HOLE = 3 << 20 };
+	struct world *w = world_new(true, 1024);
+	struct sim_inode *file = sim_create(PATH);
+	static const char zeros[HOLE];
+
+	(void)state;
+	start(w);
+	for (int i = 0; i < 3; i++) {
+		put_lines(file, "n", 1);
+		sim_write(file, sim_size(file), (struct bytes){ zeros, HOLE });
+		turns(w, 200);
+	}
+	put_lines(file, "n", 1);
+	wait_items(w, 4);
+	assert_true(sim_files_read_most() <= TAIL_HOLE_PIECE + TAIL_BEFORE_MAX);
+	assert_int_equal(fake_host_number(&w->host, "holes_total"), 3);
+	sim_close(file);
+	world_free(w);
+}
+
+/* Where twice its size has no room, the lane has a long line all the same. */
+static void with_little_memory_long_lines_are_for_the_lane_too(void **state)
+{
+	enum { OTHERS = 4 << 20, SIZE = 750 << 10 };
+	struct world *w = world_new(true, 1024);
+	struct sim_inode *file = sim_create(PATH);
+
+	(void)state;
+	start(w);
+	assert_true(budget_take(&w->host.budget, SIGNAL_LOGS, OTHERS));
+	put_sized(file, SIZE, 1, false);
+	wait_items(w, 1);
+	assert_int_equal(w->host.prepares, 1);
+	budget_give(&w->host.budget, SIGNAL_LOGS, OTHERS);
+	wait_saved(w, file);
+	sim_close(file);
+	world_free(w);
+}
+
 /* Lives of a file among others. */
 
 struct life {
@@ -299,6 +402,10 @@ int main(void)
 		WORLD_TEST(what_comes_back_for_a_file_that_is_not_read_is_forgotten),
 		WORLD_TEST(a_line_that_grows_comes_whole),
 		WORLD_TEST(short_lines_around_a_long_one_come_whole),
+		WORLD_TEST(a_long_line_is_read_in_pieces),
+		WORLD_TEST(a_file_that_is_written_anew_between_two_pieces_is_read_anew),
+		WORLD_TEST(what_a_file_system_does_not_store_is_not_read),
+		WORLD_TEST(with_little_memory_long_lines_are_for_the_lane_too),
 		cmocka_unit_test(in_random_lives_each_line_comes_once),
 	};
 

@@ -143,6 +143,8 @@ ssize_t __wrap_pread(int fd, void *data, size_t size, off_t at)
 
 	if (!i)
 		return __real_pread(fd, data, size, at);
+	if (size > sim.read_most)
+		sim.read_most = size;
 	between();
 	if (fails(SIM_READ))
 		return -1;
@@ -155,20 +157,37 @@ ssize_t __wrap_pread(int fd, void *data, size_t size, off_t at)
 }
 
 /* Holes of the file system are whole blocks of zeros. */
+static bool is_hole(const struct sim_inode *i, size_t at)
+{
+	static const char zeros[BLOCK];
+	size_t left = i->data.size - at, size = BLOCK - at % BLOCK;
+
+	return memcmp(i->data.data + at, zeros, left < size ? left : size) == 0;
+}
+
+static blkcnt_t blocks_of(const struct sim_inode *i)
+{
+	blkcnt_t n = 0;
+
+	for (size_t at = 0; at < i->data.size; at += BLOCK)
+		n += is_hole(i, at) ? 0 : BLOCK / 512;
+	return n;
+}
+
 off_t __wrap_lseek(int fd, off_t at, int whence)
 {
 	struct sim_inode *i = opened(fd);
-	static const char zeros[BLOCK];
 
 	if (!i)
 		return __real_lseek(fd, at, whence);
-	if (whence != SEEK_DATA)
+	if (whence != SEEK_DATA && whence != SEEK_HOLE)
 		return (off_t)(sim.open[fd].at = (size_t)at + (whence == SEEK_END ? i->data.size : 0));
 	for (; (size_t)at < i->data.size; at = (at / BLOCK + 1) * BLOCK) {
-		size_t left = i->data.size - (size_t)at, size = (size_t)(BLOCK - at % BLOCK);
-		if (memcmp(i->data.data + at, zeros, left < size ? left : size) != 0)
+		if (is_hole(i, (size_t)at) == (whence == SEEK_HOLE))
 			return at;
 	}
+	if (whence == SEEK_HOLE)
+		return (off_t)i->data.size;
 	errno = ENXIO;
 	return -1;
 }
@@ -182,7 +201,8 @@ static int tell_stat(const struct sim_inode *i, struct stat *info)
 		.st_ino = i->number,
 		.st_mode = i->kind | 0644,
 		.st_nlink = i->path[0] != '\0',
-		.st_size = (off_t)i->data.size };
+		.st_size = (off_t)i->data.size,
+		.st_blocks = blocks_of(i) };
 	info->st_mtim = (struct timespec){ i->changed_ns / 1000000000, i->changed_ns % 1000000000 };
 	info->st_ctim = info->st_mtim;
 	return 0;

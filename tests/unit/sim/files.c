@@ -259,6 +259,11 @@ size_t sim_files_calls(enum sim_call call)
 	return sim.calls[call];
 }
 
+size_t sim_files_read_most(void)
+{
+	return sim.read_most;
+}
+
 static void folder_changed(const char *path)
 {
 	const char *name;

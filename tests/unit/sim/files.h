@@ -45,6 +45,7 @@ void sim_files_fail(enum sim_call, unsigned one_in, int error);
 void sim_files_between(void (*between)(void *context), void *context);
 size_t sim_files_overflows(void);
 size_t sim_files_calls(enum sim_call); /* that there were, failed or not */
+size_t sim_files_read_most(void); /* bytes that one of them has asked for at one offset of a file */
 
 void sim_folder(const char *path);
 /* An empty file, open to write: sim_close() gives it back. The path is nobody's. */

@@ -69,6 +69,7 @@ struct sim {
 	struct sim_open open[FDS_MAX];
 	struct sim_failure failures[SIM_CALLS];
 	size_t calls[SIM_CALLS];
+	size_t read_most; /* bytes that one pread() has asked for */
 };
 extern struct sim sim;
 
