@@ -219,12 +219,13 @@ static ssize_t reset(struct tls *t)
 
 ssize_t tls_recv(struct tls *t, void *to, size_t room)
 {
-	size_t got = 0;
+	size_t got = 0, records = 0;
 	ssize_t n = 1;
 
 	if (t->broken)
 		return reset(t);
-	while (got < room && (n = gnutls_record_recv(t->session, (char *)to + got, room - got)) > 0)
+	while (got < room && records++ < TLS_RECORDS_MAX &&
+		(n = gnutls_record_recv(t->session, (char *)to + got, room - got)) > 0)
 		got += (size_t)n;
 	if (n == GNUTLS_E_AGAIN || n == GNUTLS_E_INTERRUPTED)
 		errno = EAGAIN;

@@ -16,6 +16,7 @@
 #include "http/tls_pair.h"
 
 enum { TLS_SEND_MAX = 256 << 10 }; /* of one tls_send() */
+enum { TLS_RECORDS_MAX = 32 }; /* of one tls_recv(); 16 full ones are 256 KiB */
 /* What a connection takes beside its buffers, measured: GnuTLS keeps 13 KiB of each, and a record while it comes. */
 enum { TLS_SEAT = 32 << 10, TLS_SEATS_LEAST = 16 };
 
@@ -51,7 +52,7 @@ bool tls_is_known(const struct tls *); /* whether the peer presented a certifica
 enum tls_fault tls_fault(const struct tls *);
 const char *tls_why(const struct tls *);
 
-/* Up to `room` bytes, of as many records as that takes. 0 at the end; -1 with errno: EAGAIN, or ECONNRESET for whatever
+/* Up to `room` bytes, of TLS_RECORDS_MAX records at most: each costs its work, however few bytes it has. 0 at the end; -1 with errno: EAGAIN, or ECONNRESET for whatever
  * ends the connection. */
 ssize_t tls_recv(struct tls *, void *to, size_t room) MUST_CHECK;
 bool tls_pending(const struct tls *);

@@ -637,6 +637,35 @@ static void what_stands_behind_a_body_in_its_record_is_read(void **state)
 	close_raw(&b, &raw);
 }
 
+/* Each record is work, however little is in it: others get their turn between a few of them. */
+static void tiny_records_let_others_by(void **state)
+{
+	enum { RECORDS = 4000, FEW = 64 };
+	struct fixture *f = *state;
+	size_t before = 0, most = 0;
+	struct bridge b;
+	struct raw raw;
+
+	open_raw(f, &b, &raw, &usual);
+	raw_send(&raw, "POST /later HTTP/1.1\r\nHost: x\r\nContent-Length: 4001\r\n\r\na");
+	while (f->body.size < 1)
+		turn(&f->world);
+	for (int i = 0; i < RECORDS; i++)
+		assert_int_equal(gnutls_record_send(b.session, "b", 1), 1);
+	while (f->body.size < RECORDS + 1) {
+		before = f->body.size;
+		turn(&f->world);
+		if (f->body.size - before > most)
+			most = f->body.size - before;
+	}
+	assert_true(most <= FEW);
+	while (!f->waiting)
+		turn(&f->world);
+	http_respond_text(f->waiting, 200, "text/plain", "later\n");
+	raw_expect(&raw, "\r\n\r\nlater\n");
+	close_raw(&b, &raw);
+}
+
 static void a_large_answer_waits_for_its_reader(void **state)
 {
 	struct fixture *f = *state;
@@ -721,6 +750,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_body_comes_back_byte_by_byte, setup, teardown),
 		cmocka_unit_test_setup_teardown(requests_of_one_record_are_all_answered, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_stands_behind_a_body_in_its_record_is_read, setup, teardown),
+		cmocka_unit_test_setup_teardown(tiny_records_let_others_by, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_large_answer_waits_for_its_reader, setup, teardown),
 		cmocka_unit_test_setup_teardown(every_malformed_request_is_refused, setup, teardown),
 	};
