@@ -7,7 +7,8 @@
 
 enum {
 	WITHIN_MS = 1500, /* collectors have that long: a check has 2 s, unless configured */
-	SLICE_BYTES = 16 << 10, /* read before the loop looks at other events */
+	SLICE_BYTES = 16 << 10, /* read before the loop looks at other events, with one selector; with more, less */
+	SLICE_LEAST = 256,
 };
 
 static void ask(void *context)
@@ -39,11 +40,17 @@ static void leave_page(struct sampling *s)
 	s->page = NULL;
 }
 
-static void read_slice(void *context)
+/* One expression a callback. */
+static void end_slice(struct sampling *s)
 {
-	struct sampling *s = context;
+	if (sampler_end(&s->core->sampler, s->failed))
+		loop_soon_run(&s->slice);
+}
+
+static void read_slice(struct sampling *s)
+{
 	struct bytes page = http_page_bytes(s->page);
-	size_t size = smaller(SLICE_BYTES, page.size - s->read);
+	size_t size = smaller(s->slice_bytes, page.size - s->read);
 	bool whole;
 
 	exposition_feed(&s->parser, page.data + s->read, size);
@@ -55,7 +62,18 @@ static void read_slice(void *context)
 	whole = exposition_end(&s->parser) == EXPOSITION_FINE;
 	OXP_ASSERT(whole); /* it is our own page */
 	leave_page(s);
-	sampler_end(&s->core->sampler, NULL);
+	s->failed = NULL;
+	loop_soon_run(&s->slice);
+}
+
+static void on_slice(void *context)
+{
+	struct sampling *s = context;
+
+	if (s->page)
+		read_slice(s);
+	else
+		end_slice(s);
 }
 
 static bool take_page(struct page_taker *t, struct http_page *page, struct wall_time at)
@@ -65,7 +83,8 @@ static bool take_page(struct page_taker *t, struct http_page *page, struct wall_
 
 	(void)at;
 	if (!page) {
-		sampler_end(&s->core->sampler, "memory has no room for a page of metrics");
+		s->failed = "memory has no room for a page of metrics";
+		loop_soon_run(&s->slice);
 		return false;
 	}
 	s->page = http_page_hold(page);
@@ -79,7 +98,7 @@ static bool take_page(struct page_taker *t, struct http_page *page, struct wall_
 void sampling_init(struct sampling *s, struct core *core, struct metrics *metrics)
 {
 	*s = (struct sampling){ .core = core, .metrics = metrics };
-	loop_soon_init(&s->slice, core->loop, read_slice, s);
+	loop_soon_init(&s->slice, core->loop, on_slice, s);
 }
 
 void sampling_start(struct sampling *s)
@@ -89,6 +108,7 @@ void sampling_start(struct sampling *s)
 
 	if (count > 0) {
 		sampler_names(&s->core->sampler, names, count);
+		s->slice_bytes = SLICE_BYTES / count > SLICE_LEAST ? SLICE_BYTES / count : SLICE_LEAST;
 		s->taker = (struct page_taker){ .wish = { .format = EXPOSITION_TEXT,
 							.escaping = EXPOSITION_UTF8,
 							.only = series_only_new(names, count) },

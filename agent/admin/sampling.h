@@ -17,7 +17,8 @@ struct sampling {
 	struct page_taker taker;
 	struct loop_soon slice;
 	struct http_page *page; /* being read; NULL: none */
-	size_t read; /* bytes of it */
+	size_t slice_bytes, read; /* of it, at a time and so far */
+	const char *failed; /* there was none, and why */
 	struct exposition_parser parser;
 };
 

@@ -8,7 +8,7 @@ void sampler_init(struct sampler *s, uint64_t seed)
 void sampler_add(struct sampler *s, struct sampled *one)
 {
 	one->next = s->first;
-	one->wants = one->due = false;
+	one->wants = one->due = one->open = false;
 	s->first = one;
 }
 
@@ -69,8 +69,10 @@ size_t sampler_names(const struct sampler *s, struct bytes *names, size_t room)
 
 void sampler_begin(struct sampler *s, int64_t ms)
 {
-	for (struct sampled *one = s->first; one; one = one->next)
+	for (struct sampled *one = s->first; one; one = one->next) {
 		windows_begin(one->windows, ms);
+		one->open = true;
+	}
 }
 
 void sampler_take(struct sampler *s, const struct exposition_sample *sample)
@@ -80,15 +82,28 @@ void sampler_take(struct sampler *s, const struct exposition_sample *sample)
 }
 
 /* done() may want the next page at once; nobody is added or removed in it. */
-void sampler_end(struct sampler *s, const char *failed)
+static void end_one(struct sampled *one, const char *failed)
 {
-	for (struct sampled *one = s->first; one && !failed; one = one->next)
+	if (one->open)
 		windows_end(one->windows);
-	for (struct sampled *one = s->first; one; one = one->next)
-		if (one->due) {
-			one->wants = one->due = false;
-			one->done(one->context, failed);
-		}
+	one->open = false;
+	if (!one->due)
+		return;
+	one->wants = one->due = false;
+	one->done(one->context, failed);
+}
+
+bool sampler_end(struct sampler *s, const char *failed)
+{
+	struct sampled *one = s->first;
+
+	while (one && !one->open && !one->due)
+		one = one->next;
+	if (one) {
+		end_one(one, failed);
+		return true;
+	}
 	s->under_way = false;
 	ask(s);
+	return false;
 }

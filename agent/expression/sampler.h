@@ -18,6 +18,7 @@ struct sampled {
 	void *context;
 	struct sampled *next;
 	bool wants, due; /* a page; the one under way */
+	bool open; /* it has been shown some of the page, whose end it does not know yet */
 };
 
 struct sampler {
@@ -44,7 +45,8 @@ size_t sampler_names(const struct sampler *, struct bytes *names, size_t room);
 /* A page, as in windows.h. */
 void sampler_begin(struct sampler *, int64_t ms);
 void sampler_take(struct sampler *, const struct exposition_sample *);
-/* It ends, or there was none, and why. Those that wanted it are told; ask() may be called. */
-void sampler_end(struct sampler *, const char *failed);
+/* It ends, or there was none, and why. Each call is about one of the expressions: those that wanted the page are told.
+ * True: there is another one. After the last, ask() may be called. */
+bool sampler_end(struct sampler *, const char *failed) MUST_CHECK;
 
 #endif

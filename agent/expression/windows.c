@@ -68,21 +68,13 @@ void windows_free(struct windows *w)
 	free(w);
 }
 
-static bool is_not_there_yet(const struct windows *w, struct window_series *s, int64_t since)
-{
-	(void)w, (void)since;
-	s->there = false;
-	return false;
-}
-
 void windows_begin(struct windows *w, int64_t ms)
 {
-	if (w->any && ms <= w->ms)
+	if (w->page > 0 && ms <= w->ms)
 		drop_series(w, each_goes);
 	w->ms = ms;
-	w->any = true;
+	w->page++;
 	w->cramped = false;
-	drop_series(w, is_not_there_yet);
 }
 
 /* Samples. */
@@ -182,7 +174,7 @@ static void add_sample(struct windows *w, const struct selector_window *of, stru
 	if (s->first + s->count == s->room && !grow(w, s))
 		return;
 	s->samples[s->first + s->count++] = (struct sample){ w->ms, value };
-	s->there = true;
+	s->page = w->page;
 }
 
 void windows_take(struct windows *w, const struct exposition_sample *sample)
@@ -209,15 +201,14 @@ void windows_take(struct windows *w, const struct exposition_sample *sample)
 		s = find_series(of, labels, hash);
 		if (!s && matches(of->selector, labels))
 			s = add_series(w, of, labels, hash);
-		if (s && !s->there)
+		if (s && s->page != w->page)
 			add_sample(w, of, s, sample->value);
 	}
 }
 
 static bool has_ended(const struct windows *w, struct window_series *s, int64_t since)
 {
-	(void)w;
-	if (!s->there && since == w->ms)
+	if (s->page != w->page && since == w->ms)
 		return true;
 	if (since < w->ms)
 		cut_old(s, since);

@@ -31,7 +31,7 @@ struct window_series {
 	struct bytes labels; /* label_set.h; its own */
 	struct sample *samples;
 	size_t first, count, room;
-	bool there; /* on the page under way, or the last one */
+	uint64_t page; /* the last one that it was on */
 };
 
 struct selector_window {
@@ -51,7 +51,7 @@ struct windows {
 	struct windows_room *room;
 	uint64_t seed;
 	int64_t ms; /* of the page under way, or of the last one */
-	bool any; /* there was one */
+	uint64_t page; /* how many there were, this one included */
 	bool cramped; /* a series of that page has no room, so what is kept is not all */
 	struct selector_window window[EXPRESSION_SELECTORS_MAX];
 };
