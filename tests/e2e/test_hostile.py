@@ -124,7 +124,7 @@ def test_probes_and_pages_come_and_deliveries_go_on(doors, tmp_path, kind, count
         times, pages = [], []
         for _ in range(20):
             times.append(probe(clock, agent.port))
-            pages.append(probe(clock, agent.port, b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"))
+            pages.append(probe(clock, agent.port, b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))
             answer = said(("127.0.0.1", agent.bulk_port), b"POST /_bulk HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
                           b"Content-Type: application/x-ndjson\r\nContent-Length: 26\r\n\r\n"
                           b'{"create":{}}\n{"n":1%04d}\n' % lines)

@@ -49,6 +49,20 @@ static inline void turn(struct world *w)
 	loop_turn(w->loop, DURATION_MS(2));
 }
 
+/*
+ * How many callbacks have ended, so two things that see the same number are of one callback. What comes of one turn()
+ * depends on the machine: it goes on while anything is ready, and the slower the machine, the more is.
+ */
+static inline uint64_t callbacks_ended(const struct world *w)
+{
+	const struct loop_slices *slices = loop_slices(w->loop);
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i <= LOOP_SLICE_BUCKETS; i++)
+		sum += slices->counts[i];
+	return sum;
+}
+
 static inline void turns(struct world *w, int n)
 {
 	while (n-- > 0)
