@@ -51,18 +51,14 @@ static void read_slice(struct sampling *s)
 {
 	struct bytes page = http_page_bytes(s->page);
 	size_t size = smaller(s->slice_bytes, page.size - s->read);
-	bool whole;
+	bool fine = exposition_feed(&s->parser, page.data + s->read, size) == EXPOSITION_FINE;
 
-	exposition_feed(&s->parser, page.data + s->read, size);
 	s->read += size;
-	if (s->read < page.size) {
-		loop_soon_run(&s->slice);
-		return;
+	if (!fine || s->read == page.size) {
+		fine = exposition_end(&s->parser) == EXPOSITION_FINE;
+		s->failed = fine ? NULL : "the page of metrics is too large to be read, or there is no memory for it";
+		leave_page(s);
 	}
-	whole = exposition_end(&s->parser) == EXPOSITION_FINE;
-	OXP_ASSERT(whole); /* it is our own page */
-	leave_page(s);
-	s->failed = NULL;
 	loop_soon_run(&s->slice);
 }
 

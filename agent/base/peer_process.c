@@ -1,5 +1,6 @@
 #include "base/peer_process.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -27,8 +28,8 @@ static bool read_line(const char *path, char *to, int room)
 	return fine && *to;
 }
 
-/* The inode of a pidfd. */
-static bool inode_of(int fd, unsigned long long *ret)
+/* The inode of a pidfd. *ret_known: the kernel tells of such, so that there is no other way to ask for. */
+static bool inode_of(int fd, unsigned long long *ret, bool *ret_known)
 {
 	int pidfd = -1;
 	socklen_t size = sizeof pidfd;
@@ -36,7 +37,8 @@ static bool inode_of(int fd, unsigned long long *ret)
 	struct stat at;
 	bool fine;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &size) < 0)
+	*ret_known = getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &size) < 0 && errno != ENOPROTOOPT;
+	if (pidfd < 0)
 		return false;
 	fine = fstatfs(pidfd, &fs) == 0 && fs.f_type == PIDFS_MAGIC && fstat(pidfd, &at) == 0;
 	close(pidfd);
@@ -63,14 +65,15 @@ bool peer_process(int fd, char to[PEER_PROCESS_ROOM])
 	socklen_t size = sizeof peer;
 	char boot[BOOT_ROOM];
 	unsigned long long number;
+	bool known;
 
 	if (!read_line("/proc/sys/kernel/random/boot_id", boot, sizeof boot))
 		return false;
-	if (inode_of(fd, &number)) {
+	if (inode_of(fd, &number, &known)) {
 		snprintf(to, PEER_PROCESS_ROOM, "%s pidfd %llu", boot, number);
 		return true;
 	}
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.pid <= 0 ||
+	if (known || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.pid <= 0 ||
 		!started_at(peer.pid, &number))
 		return false;
 	snprintf(to, PEER_PROCESS_ROOM, "%s pid %d %llu", boot, (int)peer.pid, number);

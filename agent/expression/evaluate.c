@@ -312,7 +312,7 @@ static bool call(const struct evaluation *e, const struct term *n, struct value 
 	}
 }
 
-/* As deep as the parser allows. */
+/* As deep as the tree, which has EXPRESSION_TERMS_MAX terms at most. */
 static bool value_of(const struct evaluation *e, const struct term *n, struct value *ret)
 {
 	struct value left, right;

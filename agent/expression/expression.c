@@ -134,15 +134,13 @@ static bool parse_names(struct parser *p, struct label_list *ret)
 
 static bool compile(struct parser *p, struct matcher *m, size_t at)
 {
-	char pattern[EXPRESSION_TEXT_MAX + 1], said[160];
+	char pattern[EXPRESSION_TEXT_MAX + 1], said[160] = "out of memory";
 	int failed;
 
 	if (memchr(m->value.data, '\0', m->value.size))
 		return refuse(p, at, "a regular expression has no zero byte");
 	snprintf(pattern, sizeof pattern, "%.*s", (int)m->value.size, m->value.data);
 	failed = regex_new_anchored(pattern, said, sizeof said, &m->regex);
-	if (failed == -ENOMEM)
-		p->failed = failed;
 	if (failed)
 		snprintf(p->why, EXPRESSION_WHY_MAX, "at character %zu: the regular expression is wrong: %s", at + 1,
 			said);

@@ -11,7 +11,7 @@
 enum {
 	EXPRESSION_TEXT_MAX = 4096, /* bytes of its text */
 	EXPRESSION_TERMS_MAX = 128,
-	EXPRESSION_DEPTH_MAX = 32, /* of terms in each other */
+	EXPRESSION_DEPTH_MAX = 32, /* of operands that the parser has open; a tree is as deep as it has terms at most */
 	EXPRESSION_SELECTORS_MAX = 16,
 	EXPRESSION_MATCHERS_MAX = 64, /* of all selectors */
 	EXPRESSION_NAMES_MAX = 64, /* of labels, in all of by, without, on and ignoring */

@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 
-enum { DECODED_MAX = CREDENTIAL_SIZE_MAX / 4 * 3 + 3 };
+enum { DECODED_MAX = CREDENTIAL_SIZE_MAX + 3 };
 
 static void digest(struct bytes text, unsigned char to[CREDENTIAL_DIGEST])
 {

@@ -647,7 +647,7 @@ int http_server_new(struct loop *loop, const struct http_server_options *options
 	s->options = *options;
 	s->options.name = oxp_strdup(options->name);
 	limit_tls_seats(&s->options);
-	s->busy_max = options->connections_max / BUSY_PART;
+	s->busy_max = s->options.connections_max / BUSY_PART;
 	s->routes = routes;
 	s->engine = engines[options->engine];
 	TAILQ_INIT(&s->connections);

@@ -95,6 +95,7 @@ int tls_new(struct tls_pair *pair, int fd, enum tls_speaks speaks, struct tls **
 		tls_free(t);
 		return -ENOMEM;
 	}
+	gnutls_handshake_set_max_packet_length(t->session, TLS_MESSAGE_MAX);
 	gnutls_transport_set_ptr(t->session, t);
 	gnutls_transport_set_pull_function(t->session, pull);
 	gnutls_transport_set_vec_push_function(t->session, push_parts);

@@ -16,6 +16,7 @@
 #include "http/tls_pair.h"
 
 enum { TLS_SEND_MAX = 256 << 10 }; /* of one tls_send() */
+enum { TLS_MESSAGE_MAX = 32 << 10 }; /* bytes of one of a handshake, as a ClientHello or a client's certificates */
 enum { TLS_RECORDS_MAX = 32 }; /* of one tls_recv(); 16 full ones are 256 KiB */
 /* What a connection takes beside its buffers, measured: GnuTLS keeps 13 KiB of each, and a record while it comes. */
 enum { TLS_SEAT = 32 << 10, TLS_SEATS_LEAST = 16 };

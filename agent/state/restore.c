@@ -41,6 +41,8 @@ static int check_room(const struct job *j)
 		need += j->manifest->files[i].size;
 	if (fstatvfs(j->state.fd, &info) < 0)
 		return -errno;
+	if (info.f_frsize == 0) /* some file systems of users do not say */
+		return 0;
 	return need / info.f_frsize < info.f_bavail ? 0 : -ENOSPC;
 }
 

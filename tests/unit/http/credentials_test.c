@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/text.h"
 #include "unit/unit.h"
 
 static const char list[] = "token-1\r\n\nshop:pass:word with spaces\nname:\nA.b~c_d+/==\n";
@@ -58,6 +59,27 @@ static void each_of_them_is_taken_and_nothing_else(void **state)
 			fail_msg("row %zu: %s", i, rows[i].authorization);
 }
 
+/* The longest line that a file may have is one that can be asked with. */
+static void a_long_password_is_taken(void **state)
+{
+	size_t size = CREDENTIAL_SIZE_MAX, at = 0;
+	char *line = oxp_new(size + 1), *asked = oxp_new(2 * size + 16);
+	struct credentials c;
+
+	(void)state;
+	memset(line, 'p', size);
+	line[4] = ':';
+	assert_null(credentials_read((struct bytes){ line, size }, &c));
+	at = (size_t)snprintf(asked, size, "Basic ");
+	for (size_t i = 0; i < size; i += 3, at += BASE64_GROUP)
+		base64_group((const unsigned char *)line + i, size - i, asked + at);
+	assert_true(credentials_have(&c, asked));
+	asked[at / 2] ^= 1;
+	assert_false(credentials_have(&c, asked));
+	free(line);
+	free(asked);
+}
+
 static void a_file_that_is_no_list_is_refused(void **state)
 {
 	static const char *const wrong[] = { "", "\n\r\n", "a b\n", ":password\n", "fine\nbad\ttoken\n", "tok\x7f!" };
@@ -98,6 +120,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_of_them_is_taken_and_nothing_else),
+		cmocka_unit_test(a_long_password_is_taken),
 		cmocka_unit_test(a_file_that_is_no_list_is_refused),
 		cmocka_unit_test(a_header_of_any_size_is_fine),
 	};
