@@ -13,7 +13,7 @@ build=$cache/build-asan-$place
 release=$cache/build-release-$place
 backends='pytest python_sdk go_sdk java_sdk metric_clients node bulk_clients old_tracers loggers prometheus'
 backends="$backends prometheus_parsers prometheus3 statsd_exporter opensearch opensearch3 elasticsearch jaeger"
-backends="$backends databases actionlint containers shop compose_loader kustomize helm manifests victoriametrics"
+backends="$backends databases actionlint containers shop compose_loader kustomize helm manifests victoriametrics tofu"
 
 step() {
 	echo "== $*"
@@ -25,7 +25,7 @@ backends_for() {
 	*' -L unit '* | *' -L fuzz '* | *' -L lint '*) ;;
 	*' -L conformance '*) echo pytest prometheus3 ;;
 	*' -L deploy '*) echo pytest containers databases prometheus actionlint opensearch jaeger shop \
-		compose_loader kustomize helm manifests ;;
+		compose_loader kustomize helm manifests tofu ;;
 	*) echo "$backends" ;;
 	esac
 }

@@ -9,7 +9,7 @@ tests=$(dirname "$here")
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/oxpecker-tests
 names='pytest python_sdk go_sdk java_sdk metric_clients node bulk_clients old_tracers loggers prometheus'
 names="$names prometheus_parsers prometheus3 opensearch opensearch3 elasticsearch jaeger statsd_exporter actionlint"
-names="$names databases bench containers shop compose_loader kustomize helm manifests victoriametrics"
+names="$names databases bench containers shop compose_loader kustomize helm manifests victoriametrics tofu"
 go_wanted=1.26.8 # of Helm
 images=localhost/oxpecker-tests
 
@@ -31,6 +31,7 @@ Builds each NAME into $cache unless it is there, and prints its folder.
   kustomize    what builds conf/kubernetes (needs go)
   helm         what builds conf/helm (needs go; four minutes)
   manifests    what reads manifests with the Go types of Kubernetes, and the Pod Security standard (needs go)
+  tofu         OpenTofu, which reads conf/terraform (needs go; four minutes)
   prometheus_parsers  what reads pages with Prometheus' own parsers (needs go)
   compose_loader  what reads files of compose with the specification's own loader (needs go)
   containers   a bare Debian 12 and one that can build the agent, in a store of images (needs root, podman, debootstrap)
@@ -71,6 +72,7 @@ folder_of() {
 	kustomize) echo kustomize-5.8.0 ;;
 	helm) echo helm-4.3.2 ;;
 	manifests) echo "manifests-$(sum_of "$here"/manifests/*)" ;;
+	tofu) echo "tofu-1.12.6-$(sum_of "$here"/tofu/go.*)" ;;
 	prometheus_parsers) echo "prometheus_parsers-$(sum_of "$here"/prometheus_parsers/*)" ;;
 	compose_loader) echo "compose_loader-$(sum_of "$here"/compose_loader/*)" ;;
 	opensearch) echo "opensearch-2.19.1-$(sum_of "$here/opensearch/pom.xml" "$here/opensearch/Main.java")" ;;
@@ -235,6 +237,13 @@ build_kustomize() {
 
 build_helm() {
 	install_go helm.sh/helm/v4/cmd/helm@v4.3.2
+}
+
+build_tofu() {
+	go=$(go_command)
+	cp "$here"/tofu/go.* .
+	GOROOT='' GOTOOLCHAIN=local nice "$go" build -buildvcs=false -ldflags '-s -w' -o tofu \
+		github.com/opentofu/opentofu/cmd/tofu
 }
 
 # Compilers that remember are put before the others: what the Dockerfile calls `cc` is as fast as here.
