@@ -53,8 +53,8 @@ bool tls_is_known(const struct tls *); /* whether the peer presented a certifica
 enum tls_fault tls_fault(const struct tls *);
 const char *tls_why(const struct tls *);
 
-/* Up to `room` bytes, of TLS_RECORDS_MAX records at most: each costs its work, however few bytes it has. 0 at the end; -1 with errno: EAGAIN, or ECONNRESET for whatever
- * ends the connection. */
+/* Up to `room` bytes, of TLS_RECORDS_MAX records at most: each costs its work, however few bytes it has. 0 at the end;
+ * -1 with errno: EAGAIN, or ECONNRESET for whatever ends the connection. */
 ssize_t tls_recv(struct tls *, void *to, size_t room) MUST_CHECK;
 bool tls_pending(const struct tls *);
 ssize_t tls_send(struct tls *, const struct iovec *parts, size_t count) MUST_CHECK;
