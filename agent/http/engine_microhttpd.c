@@ -217,11 +217,19 @@ static void shard_done(struct shard *shard)
 		MHD_stop_daemon(shard->daemon);
 }
 
+/* Since that version a connection that is given to the library waits in a queue until it runs, unless it is told that
+ * one thread has all of it. */
+#if MHD_VERSION >= 0x00097707
+enum { OF_ONE_THREAD = MHD_USE_NO_THREAD_SAFETY };
+#else
+enum { OF_ONE_THREAD = 0 };
+#endif
+
 /* It has no time-out: patience is serving.c's. */
 static int shard_init(struct shard *shard, struct http_server *s, int memory)
 {
 	static const unsigned flags =
-		MHD_USE_EPOLL | MHD_USE_TURBO | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET;
+		MHD_USE_EPOLL | MHD_USE_TURBO | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET | OF_ONE_THREAD;
 	const struct MHD_OptionItem items[] = {
 		{ MHD_OPTION_CONNECTION_LIMIT, (intptr_t)s->options.connections_max, NULL },
 		{ MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory, NULL },
