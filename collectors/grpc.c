@@ -233,24 +233,7 @@ static enum http_take begin_other(void *context, struct http_request *request)
 	return HTTP_ANSWERED;
 }
 
-static enum http_take drop_body(void *context, struct http_request *request, struct bytes piece)
-{
-	(void)context, (void)request, (void)piece;
-	return HTTP_ANSWERED;
-}
-
-static void never(void *context, struct http_request *request)
-{
-	(void)context, (void)request;
-	OXP_ASSERT(!"it has its answer");
-}
-
 struct http_route grpc_route_others(struct door *door)
 {
-	return (struct http_route){ .method = HTTP_POST,
-		.path = "*",
-		.begin = begin_other,
-		.body = drop_body,
-		.complete = never,
-		.context = door };
+	return http_route_refusing(HTTP_POST, "*", begin_other, door);
 }

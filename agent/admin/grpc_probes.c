@@ -219,31 +219,16 @@ static enum http_take begin_other(void *context, struct http_request *request)
 	return HTTP_ANSWERED;
 }
 
-static enum http_take drop_body(void *context, struct http_request *request, struct bytes piece)
-{
-	(void)context, (void)request, (void)piece;
-	return HTTP_ANSWERED;
-}
-
-static void never(void *context, struct http_request *request)
-{
-	(void)context, (void)request;
-	OXP_ASSERT(!"it has its answer");
-}
-
 void grpc_probes_routes(struct grpc_probes *p, struct http_route *ret)
 {
 	static const struct http_route call = { .method = HTTP_POST, .begin = begin, .body = body, .gone = gone };
-	static const struct http_route other = {
-		.method = HTTP_POST, .path = "*", .begin = begin_other, .body = drop_body, .complete = never
-	};
 
 	ret[0] = ret[1] = call;
 	ret[0].path = "/grpc.health.v1.Health/Check";
 	ret[0].complete = complete_check;
 	ret[1].path = "/grpc.health.v1.Health/List";
 	ret[1].complete = complete_list;
-	ret[2] = other;
+	ret[2] = http_route_refusing(HTTP_POST, "*", begin_other, p);
 	for (size_t i = 0; i < GRPC_PROBES_ROUTES; i++)
 		ret[i].context = p;
 }

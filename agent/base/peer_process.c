@@ -8,25 +8,14 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "base/first_line.h"
+
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77
 #endif
 #define PIDFS_MAGIC 0x50494446 /* where each process has an inode of its own */
 
 enum { BOOT_ROOM = 40, STAT_ROOM = 1024, STARTED_AT = 22 /* field of /proc/PID/stat */ };
-
-/* The first line of a file. */
-static bool read_line(const char *path, char *to, int room)
-{
-	FILE *file = fopen(path, "re");
-	bool fine = file && fgets(to, room, file);
-
-	if (file)
-		fclose(file);
-	if (fine)
-		to[strcspn(to, "\n")] = '\0';
-	return fine && *to;
-}
 
 /* The inode of a pidfd. *ret_known: the kernel tells of such, so that there is no other way to ask for. */
 static bool inode_of(int fd, unsigned long long *ret, bool *ret_known)
@@ -53,7 +42,7 @@ static bool started_at(pid_t pid, unsigned long long *ret)
 	char path[40], line[STAT_ROOM], *at;
 
 	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-	at = read_line(path, line, sizeof line) ? strrchr(line, ')') : NULL;
+	at = first_line(path, line, sizeof line) ? strrchr(line, ')') : NULL;
 	for (int field = 2; at && field < STARTED_AT; field++)
 		at = strchr(at + 1, ' ');
 	return at && sscanf(at, " %llu", ret) == 1;
@@ -67,7 +56,7 @@ bool peer_process(int fd, char to[PEER_PROCESS_ROOM])
 	unsigned long long number;
 	bool known;
 
-	if (!read_line("/proc/sys/kernel/random/boot_id", boot, sizeof boot))
+	if (!first_line("/proc/sys/kernel/random/boot_id", boot, sizeof boot) || !*boot)
 		return false;
 	if (inode_of(fd, &number, &known)) {
 		snprintf(to, PEER_PROCESS_ROOM, "%s pidfd %llu", boot, number);

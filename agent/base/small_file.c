@@ -1,10 +1,11 @@
 #include "base/small_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/path.h"
 
 enum { PIECE = 4 << 10 };
 
@@ -28,24 +29,6 @@ bool file_is_same(const struct file_identity *a, const struct file_identity *b)
 	       same_time(a->modified, b->modified) && same_time(a->changed, b->changed);
 }
 
-/* A FIFO in its place holds nobody up. */
-static int open_regular(const char *path)
-{
-	struct stat info;
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), failed = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &info) < 0)
-		failed = -errno;
-	else if (!S_ISREG(info.st_mode))
-		failed = -EBADF;
-	if (!failed)
-		return fd;
-	close(fd);
-	return failed;
-}
-
 static int read_all(int fd, struct buffer *to)
 {
 	ssize_t n;
@@ -62,7 +45,7 @@ static int read_all(int fd, struct buffer *to)
 
 int small_file_read(const char *path, struct buffer *to)
 {
-	int fd = open_regular(path), failed;
+	int fd = path_regular_open(path), failed;
 
 	if (fd < 0)
 		return fd;

@@ -77,6 +77,10 @@ struct http_route {
 	bool (*enough)(void *route_context);
 };
 
+/* A route for what is not served, whose begin() answers each request: what follows of a body is dropped. */
+struct http_route http_route_refusing(enum http_method, const char *path,
+	enum http_take (*begin)(void *route_context, struct http_request *), void *context);
+
 /* The engines. */
 enum http_speaker {
 	HTTP_BY_MICROHTTPD,
