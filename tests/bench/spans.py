@@ -50,11 +50,11 @@ class Case(NamedTuple):
 
 AWAY_RATE = 20_000  # spans a second
 SIZES = (10, 100, 512, 1000)
-EDITED, SAMPLED = "an attribute renamed and one redacted", "a tenth sampled"
+EDITED, SAMPLED, COUNTED = "an attribute renamed and one redacted", "a tenth sampled", "span metrics"
 CASES = ([Case(per, packing) for packing in ("plain", "gzip") for per in SIZES] +
          [Case(per, takes="grpc") for per in SIZES] + [Case(per, sends="grpc") for per in SIZES] +
          [Case(100, "gzip", takes="grpc", sends="grpc")] + [Case(per, takes="json") for per in (10, 100, 1000)] +
-         [Case(per, steps=steps) for steps in (EDITED, SAMPLED) for per in (100, 1000)])
+         [Case(per, steps=steps) for steps in (EDITED, SAMPLED, COUNTED) for per in (100, 1000)])
 
 
 class Cost(NamedTuple):
