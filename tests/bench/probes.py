@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """How soon probes are answered under each stress of the tests, in wall time and less what the machine took.
 
-usage: probes.py PROGRAM [--repeat N]. PROGRAM is a release build, with `slow_disk` beside it (`ninja oxpecker
-slow_disk`); the environment of tests/backends/build.sh pytest has to be there. Each probe is a connection of its own, 20 ms after the answer to the one before.
+usage: probes.py PROGRAM [--repeat N]. PROGRAM is a release build; beside it, in `tests`, is libslow_disk.so of a build
+with tests; the environment of tests/backends/build.sh pytest has to be there. Each probe is a connection of its own, 20 ms after the answer to the one before.
 """
 
 import argparse
